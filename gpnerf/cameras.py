@@ -1,0 +1,118 @@
+"""Pinhole cameras: the only place that knows the geometric conventions.
+
+OpenCV axes (x right, y down, z forward). Pixel centres lie at integer coordinates: the top left pixel
+is (0, 0), the bottom right one (width - 1, height - 1). Ray directions are not normalised and have
+z = 1 in the camera, so a distance along a ray is a z-depth in metres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+# Axes of OpenGL / nerfstudio cameras (x right, y up, z backwards) expressed in OpenCV axes.
+OPENGL_TO_OPENCV = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
+
+# Keeps the quotient finite for points in or behind the image plane, as published (facts.md section 3).
+SMALLEST_DEPTH = 1e-8
+LARGEST_PIXEL = 1e6
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera, or a batch of cameras of one image size.
+
+    intrinsics: [..., 3, 3] pixels; camera_to_world: [..., 4, 4] metres; height, width: pixels.
+    """
+
+    intrinsics: Tensor
+    camera_to_world: Tensor
+    height: int
+    width: int
+
+    @staticmethod
+    def from_focal(
+        fx: float, fy: float, cx: float, cy: float, camera_to_world: Tensor, height: int, width: int
+    ) -> Camera:
+        """A camera from focal lengths and principal point, in pixels with integer pixel centres."""
+        intrinsics = torch.tensor([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
+        return Camera(intrinsics, camera_to_world.float(), height, width)
+
+    @staticmethod
+    def stack(cameras: Sequence[Camera]) -> Camera:
+        """V cameras of one image size -> one batch with a leading dimension V."""
+        return Camera(
+            torch.stack([camera.intrinsics for camera in cameras]),
+            torch.stack([camera.camera_to_world for camera in cameras]),
+            cameras[0].height,
+            cameras[0].width,
+        )
+
+    @staticmethod
+    def concatenate(batches: Sequence[Camera]) -> Camera:
+        """Batches of cameras of one image size -> one batch."""
+        return Camera(
+            torch.cat([cameras.intrinsics for cameras in batches]),
+            torch.cat([cameras.camera_to_world for cameras in batches]),
+            batches[0].height,
+            batches[0].width,
+        )
+
+    @property
+    def center(self) -> Tensor:
+        """Camera centres in the world: [..., 3] metres."""
+        return self.camera_to_world[..., :3, 3]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Camera:
+        return replace(
+            self,
+            intrinsics=self.intrinsics.to(device, non_blocking=non_blocking),
+            camera_to_world=self.camera_to_world.to(device, non_blocking=non_blocking),
+        )
+
+    def resized(self, height: int, width: int) -> Camera:
+        """The same camera after its image is resized, each axis by its own ratio.
+
+        Resizing keeps the *edges* of the image, which lie half a pixel outside the outermost centres.
+        """
+        ratio = self.intrinsics.new_tensor([width / self.width, height / self.height, 1.0])
+        half = self.intrinsics.new_tensor([0.5, 0.5, 0.0])
+        intrinsics = self.intrinsics * ratio[:, None]
+        intrinsics[..., 2] += half * (ratio - 1.0)
+        return Camera(intrinsics, self.camera_to_world, height, width)
+
+    def rays(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Rays of one camera through pixels [R, 2] given as (column, row).
+
+        Returns origins [R, 3] and directions [R, 3] in the world (facts.md section 3).
+        """
+        homogeneous = torch.cat([pixels.float(), torch.ones_like(pixels[:, :1]).float()], dim=-1)
+        camera_directions = homogeneous @ torch.linalg.inv(self.intrinsics).T
+        directions = camera_directions @ self.camera_to_world[:3, :3].T
+        return self.center.expand_as(directions), directions
+
+    def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """World points [..., 3] into each of V cameras (Pi_i of Eq. 4).
+
+        Returns pixels [V, ..., 2] as (column, row), clamped to +-1e6, and z-depths [V, ...].
+        """
+        world_to_camera = torch.linalg.inv(self.camera_to_world)[:, :3]
+        world_to_image = self.intrinsics @ world_to_camera
+        flat = points.reshape(-1, 3)
+        image = torch.einsum("vij,nj->vni", world_to_image[..., :3], flat) + world_to_image[:, None, :, 3]
+        depth = image[..., 2]
+        pixels = image[..., :2] / depth.clamp(min=SMALLEST_DEPTH)[..., None]
+        pixels = pixels.clamp(-LARGEST_PIXEL, LARGEST_PIXEL)
+        shape = (len(self.intrinsics), *points.shape[:-1])
+        return pixels.reshape(*shape, 2), depth.reshape(shape)
+
+
+def pixel_grid(height: int, width: int, stride: int = 1) -> Tensor:
+    """Pixels (column, row) [N, 2], row by row, every `stride`-th in both directions."""
+    rows, columns = torch.meshgrid(
+        torch.arange(0, height, stride), torch.arange(0, width, stride), indexing="ij"
+    )
+    return torch.stack([columns, rows], dim=-1).reshape(-1, 2)

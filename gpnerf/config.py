@@ -1,0 +1,245 @@
+"""Every option once, grouped by who reads it. Options come from the command line and from --config files.
+
+A config file holds lines `option = value`; the command line wins. The resolved options are written beside
+the checkpoints of a run, and that file can be passed to --config again.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from argparse import ArgumentDefaultsHelpFormatter, Namespace
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import configargparse
+
+from gpnerf.datasets.views import METRICS
+from gpnerf.errors import ConfigError
+from gpnerf.losses import LossWeights
+from gpnerf.models.build import Architecture
+from gpnerf.models.perception_head import COMBINATIONS, NORMS
+from gpnerf.sampling import SPACINGS
+from gpnerf.training import LearningRates
+
+T = TypeVar("T")
+
+
+class Parser(configargparse.ArgumentParser):
+    """Reports a wrong option as a ConfigError instead of ending the program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message[:1].upper()}{message[1:]}; see --help for the options and their values.")
+
+
+def yes_or_no(text: str) -> bool:
+    if text.lower() not in ("yes", "no", "true", "false"):
+        raise ValueError(text)
+    return text.lower() in ("yes", "true")
+
+
+def integers(text: str) -> tuple[int, ...]:
+    """A comma-separated list of integers."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A comma-separated list of names; `3-5` stands for 3,4,5."""
+    result: list[str] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        first, dash, last = part.partition("-")
+        if dash and first.isdigit() and last.isdigit():
+            result += [str(number) for number in range(int(first), int(last) + 1)]
+        else:
+            result.append(part)
+    return tuple(result)
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def build_parser(description: str) -> Parser:
+    """The parser that train.py, eval.py and render.py share."""
+    parser = Parser(
+        description=description, formatter_class=ArgumentDefaultsHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--config", is_config_file=True, help="file of options, e.g. configs/rooms.txt")
+    for add_group in (_run, _data, _model, _losses, _train, _eval, _render):
+        add_group(parser)
+    return parser
+
+
+def _run(parser: Parser) -> None:
+    add = parser.add_argument_group("run (all scripts)").add_argument
+    add("--expname", default="gpnerf", help="name of the run")
+    add("--out", default="out", help="folder of all runs; this one writes to OUT/EXPNAME")
+    add("--seed", type=int, default=0, help="of initial weights, examples, pixels and depths")
+    add("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, ...")
+    add(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="of the network; geometry and losses stay in float32. auto: bfloat16 on CUDA devices that have it",
+    )
+
+
+def _data(parser: Parser) -> None:
+    add = parser.add_argument_group("data (all scripts)").add_argument
+    add("--dataset", choices=("rooms", "transforms"), default="transforms", help="kind of scenes")
+    add("--data_root", default="data", help="folder that holds the scene folders")
+    add("--train_scenes", type=names, default=(), help="a,b,c; for rooms seeds such as 0-23")
+    add("--test_scenes", type=names, default=(), help="likewise; also the scenes that are rendered")
+    add("--height", type=positive, default=240, help="images are resized to this height, pixels")
+    add("--width", type=positive, default=320, help="images are resized to this width, pixels")
+    add("--near", type=float, default=None, help="nearest depth in metres (default: the data set's)")
+    add("--far", type=float, default=None, help="farthest depth in metres (default: the data set's)")
+    add("--views_per_room", type=positive, default=24, help="rooms: how many photographs of each")
+    add("--num_source_views", type=positive, default=10, help="V, reference views per target (Sec. 5.1)")
+    add("--view_metric", choices=METRICS, default="distance", help="how near two cameras are")
+    add("--test_start", type=count, default=0, help="test frames of a test scene: from this one ...")
+    add("--test_step", type=positive, default=8, help="... every so many ...")
+    add("--test_limit", type=positive, default=None, help="... at most so many; never sources or trained on")
+
+
+def _model(parser: Parser) -> None:
+    add = parser.add_argument_group("model (train.py; stored in the checkpoint)").add_argument
+    sizes = Architecture()
+    add("--encoder_width", type=positive, default=sizes.encoder_width, help="channels of the ResNet's stem")
+    add("--encoder_blocks", type=integers, default=sizes.encoder_blocks, help="blocks of its three stages")
+    add("--color_features", type=positive, default=sizes.color_features, help="low-level features per view")
+    add("--level_width", type=positive, default=sizes.level_width, help="D / 4, channels of a pyramid level")
+    add("--transformer_width", type=positive, default=sizes.transformer_width, help="C, channels")
+    add("--layers", type=positive, default=sizes.layers, help="of each transformer")
+    add("--heads", type=positive, default=sizes.heads, help="of the Ray Aggregation Transformer")
+    add("--frequencies", type=positive, default=sizes.frequencies, help="of the positional encoding")
+    add("--dropout", type=float, default=sizes.dropout, help="in the transformers")
+    add("--samples", type=positive, default=sizes.samples, help="per ray in the coarse pass")
+    add(
+        "--fine_samples",
+        type=count,
+        default=sizes.fine_samples,
+        help="added in the fine pass; 0: no such pass",
+    )
+    add("--spacing", choices=SPACINGS, default=sizes.spacing, help="coarse samples even in 1/z or in z")
+    add("--head_combination", choices=COMBINATIONS, default=sizes.head_combination, help="text or Eq. 3")
+    add("--head_norm", choices=NORMS, default=sizes.head_norm, help="normalisation in the perception head")
+    add(
+        "--joint_attention",
+        type=yes_or_no,
+        default=sizes.joint_attention,
+        help="no: semantic gradients stop at the attention weights (Table 4 ID 1)",
+    )
+    add(
+        "--gradient_block",
+        type=yes_or_no,
+        default=sizes.gradient_block,
+        help="no: distillation trains the extractor too (Table 4 ID 3)",
+    )
+    add(
+        "--detach_decoder",
+        type=yes_or_no,
+        default=sizes.detach_decoder,
+        help="yes: the colour loss never reaches the deepest stage, as in the released code",
+    )
+
+
+def _losses(parser: Parser) -> None:
+    add = parser.add_argument_group("losses (train.py), Eq. 8; 0 switches one off").add_argument
+    weights = LossWeights()
+    add("--weight_photometric", type=float, default=weights.photometric, help="alpha_1")
+    add("--weight_semantic", type=float, default=weights.semantic, help="alpha_2")
+    add("--weight_distill", type=float, default=weights.distill, help="alpha_3")
+    add("--weight_depth_guided", type=float, default=weights.depth_guided, help="alpha_4")
+
+
+def _train(parser: Parser) -> None:
+    add = parser.add_argument_group("training (train.py)").add_argument
+    rates = LearningRates()
+    add("--steps", type=positive, default=200_000, help="length of the training")
+    add("--num_rays", type=positive, default=512, help="rays per step")
+    add("--lr_extractor", type=float, default=rates.extractor, help="learning rate, pyramid included")
+    add("--lr_transformer", type=float, default=rates.transformer, help="learning rate")
+    add("--lr_head", type=float, default=rates.head, help="learning rate of the perception head")
+    add("--decay_rate", type=float, default=rates.decay_rate, help="factor of the rates per decay_steps")
+    add("--decay_steps", type=positive, default=rates.decay_steps, help="steps")
+    add("--warmup_steps", type=count, default=rates.warmup_steps, help="steps of linear warm-up")
+    add("--load_weights", default=None, help="checkpoint whose weights to start from (finetuning)")
+    add("--workers", type=count, default=2, help="processes that read images; 0: none")
+    add("--log_every", type=positive, default=50, help="steps between TensorBoard scalars")
+    add("--picture_every", type=positive, default=5_000, help="steps between pictures of a held-out view")
+    add("--checkpoint_every", type=positive, default=1_000, help="steps between checkpoints")
+
+
+def _eval(parser: Parser) -> None:
+    add = parser.add_argument_group("evaluation and rendering (eval.py, render.py)").add_argument
+    add("--checkpoint", default=None, help="file to use (default: the run's latest)")
+    add("--chunk_size", type=positive, default=4096, help="rays at a time; bounds the memory")
+    add("--lpips", type=yes_or_no, default=True, help="measure LPIPS if its weights are on this machine")
+
+
+def _render(parser: Parser) -> None:
+    add = parser.add_argument_group("video (render.py)").add_argument
+    add("--path", choices=("interpolate", "orbit"), default="interpolate", help="camera path")
+    add("--frames", type=positive, default=120, help="frames of the video")
+    add("--fps", type=positive, default=24, help="frames per second")
+    add("--render_scene", default=None, help="scene to render (default: the first test scene)")
+
+
+def parse_options(description: str, arguments: Sequence[str] | None = None) -> Namespace:
+    """Options of a script. Raises ConfigError for unknown ones, wrong types and contradictions."""
+    parser = build_parser(description)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        raise ConfigError(_describe_unknown(parser, unknown[0], options.config))
+    if options.near is not None and options.far is not None and not 0 < options.near < options.far:
+        raise ConfigError(f"Expected 0 < near < far, found --near {options.near} --far {options.far}.")
+    return options
+
+
+def _describe_unknown(parser: Parser, unknown: str, config: str | None) -> str:
+    name = unknown.split("=")[0]
+    known = [option for action in parser._actions for option in action.option_strings]
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else "see --help for all options."
+    where = f" (on the command line or in {config})" if config else ""
+    return f"Unknown option {name}{where}; {hint}"
+
+
+def from_options(kind: type[T], options: Namespace, prefix: str = "", **given: Any) -> T:
+    """A dataclass filled from the options named like its fields, or like `prefix` + field; `given` ones apart."""
+    values = vars(options)
+    found = {
+        field.name: values[prefix + field.name] if prefix + field.name in values else values[field.name]
+        for field in fields(kind)
+        if field.name not in given
+    }
+    return kind(**found, **given)
+
+
+def write_options(options: Namespace, folder: Path) -> None:
+    """Writes the resolved options to folder/config.txt in the format that --config reads."""
+    lines = []
+    for name, value in sorted(vars(options).items()):
+        if name == "config" or value is None or value == ():
+            continue
+        if isinstance(value, bool):
+            value = "yes" if value else "no"
+        elif isinstance(value, tuple):
+            value = ",".join(map(str, value))
+        lines.append(f"{name} = {value}\n")
+    partial = folder / "config.txt.partial"
+    partial.write_text("".join(lines))
+    os.replace(partial, folder / "config.txt")

@@ -1,0 +1,228 @@
+"""What a step of training or a test view consumes: a target frame and its source views."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from gpnerf.cameras import Camera
+from gpnerf.datasets.scene import Frame, Scene, View
+from gpnerf.datasets.views import check_candidates, test_sources, training_sources
+
+CACHE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Example:
+    """A target and V source views of one scene.
+
+    source_images: [V, 3, H, W] in [0, 1]; source_cameras: a batch of V; near, far: z-depths in metres.
+    """
+
+    target: Frame
+    source_images: Tensor
+    source_cameras: Camera
+    source_names: tuple[str, ...]
+    near: float
+    far: float
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Example:
+        return replace(
+            self,
+            target=self.target.to(device, non_blocking),
+            source_images=self.source_images.to(device, non_blocking=non_blocking),
+            source_cameras=self.source_cameras.to(device, non_blocking),
+        )
+
+
+class TrainingScene(NamedTuple):
+    """A scene, the frames that may be targets, and those that may be sources."""
+
+    scene: Scene
+    targets: Sequence[int]
+    sources: Sequence[int]
+
+
+class TestView(NamedTuple):
+    """A frame to render and the frames it may be rendered from."""
+
+    scene: Scene
+    target: int
+    sources: Sequence[int]
+
+
+class FrameReader:
+    """Frames at one size; the last ones read stay in memory, so that a small data set is decoded once.
+
+    Images are kept with 8 bits. Every worker of a DataLoader keeps up to `capacity` bytes of its own.
+    """
+
+    def __init__(self, height: int, width: int, capacity: int = CACHE_BYTES) -> None:
+        self.height, self.width, self.capacity = height, width, capacity
+        self.kept: OrderedDict[tuple[int, int, bool], tuple[Scene, Frame | Tensor]] = OrderedDict()
+        self.bytes = 0
+
+    def frame(self, scene: Scene, index: int) -> Frame:
+        """The view with all its maps."""
+        frame = self._recall(scene, index, maps=True)
+        return replace(frame, image=_to_float(frame.image))
+
+    def image(self, scene: Scene, index: int) -> Tensor:
+        """The photograph alone: [3, H, W] in [0, 1]."""
+        return _to_float(self._recall(scene, index, maps=False))
+
+    def _recall(self, scene: Scene, index: int, maps: bool) -> Frame | Tensor:
+        # The scene is kept beside the frame: while it lives, no other scene can take over its id.
+        key = (id(scene), index, maps)
+        if key in self.kept:
+            self.kept.move_to_end(key)
+            return self.kept[key][1]
+        if maps:
+            frame = scene.read(index, self.height, self.width)
+            entry = replace(frame, image=_to_bytes(frame.image))
+        else:
+            entry = _to_bytes(scene.read_image(index, self.height, self.width))
+        self.kept[key] = scene, entry
+        self.bytes += _size(entry)
+        while self.bytes > self.capacity:
+            self.bytes -= _size(self.kept.popitem(last=False)[1][1])
+        return entry
+
+
+def _to_bytes(image: Tensor) -> Tensor:
+    return (image * 255.0).round().to(torch.uint8)
+
+
+def _to_float(image: Tensor) -> Tensor:
+    return image.float() / 255.0
+
+
+def _size(entry: Frame | Tensor) -> int:
+    if isinstance(entry, Tensor):
+        return entry.nbytes
+    maps = (entry.image, entry.depth, entry.semantic, entry.instance)
+    return sum(pixels.nbytes for pixels in maps if pixels is not None)
+
+
+class TrainingExamples(Dataset):
+    """Example number `step` of a run depends on `seed` and `step` alone, so that runs resume exactly.
+
+    A scene and one of its targets are drawn uniformly, the sources by `views.training_sources`; a target
+    is never its own source. Raises DataError where a scene cannot supply `num_source_views`.
+    """
+
+    def __init__(
+        self,
+        scenes: Sequence[TrainingScene],
+        height: int,
+        width: int,
+        num_source_views: int,
+        metric: str,
+        seed: int,
+        length: int,
+    ) -> None:
+        self.scenes = [TrainingScene(*scene) for scene in scenes]
+        self.num_source_views, self.metric = num_source_views, metric
+        self.seed, self.length = seed, length
+        self.reader = FrameReader(height, width)
+        for scene, targets, sources in self.scenes:
+            fewest = len(sources) - bool(set(sources) & set(targets))
+            check_candidates(fewest, num_source_views, scene.name)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, step: int) -> Example:
+        generator = torch.Generator().manual_seed(_mix(self.seed, step))
+        scene, targets, sources = self.scenes[_draw(generator, len(self.scenes))]
+        target = targets[_draw(generator, len(targets))]
+        candidates = _without(sources, target)
+        chosen = training_sources(
+            generator,
+            scene.poses[target],
+            scene.poses[candidates],
+            self.num_source_views,
+            self.metric,
+            scene.name,
+        )
+        return _example(self.reader, scene, target, [candidates[rank] for rank in chosen.tolist()])
+
+
+class TestExamples(Dataset):
+    """The test views in the order given, each with its nearest sources; nothing is random."""
+
+    def __init__(
+        self, views: Sequence[TestView], height: int, width: int, num_source_views: int, metric: str
+    ) -> None:
+        self.views = [TestView(*view) for view in views]
+        self.num_source_views, self.metric = num_source_views, metric
+        self.reader = FrameReader(height, width)
+        for scene, target, sources in self.views:
+            check_candidates(len(_without(sources, target)), num_source_views, scene.name)
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def locate(self, index: int) -> tuple[Scene, View]:
+        """The scene and view that example `index` renders."""
+        scene, target, _ = self.views[index]
+        return scene, scene.views[target]
+
+    def __getitem__(self, index: int) -> Example:
+        scene, target, sources = self.views[index]
+        candidates = _without(sources, target)
+        chosen = test_sources(
+            scene.poses[target], scene.poses[candidates], self.num_source_views, self.metric, scene.name
+        )
+        return _example(self.reader, scene, target, [candidates[rank] for rank in chosen.tolist()])
+
+
+def _without(sources: Sequence[int], target: int) -> list[int]:
+    return [source for source in sources if source != target]
+
+
+def _mix(seed: int, step: int) -> int:
+    """A seed for one step; neighbouring steps and seeds get unrelated ones."""
+    return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0])
+
+
+def _draw(generator: torch.Generator, count: int) -> int:
+    return int(torch.randint(count, (1,), generator=generator))
+
+
+def _example(reader: FrameReader, scene: Scene, target: int, sources: list[int]) -> Example:
+    views = [scene.views[source] for source in sources]
+    return Example(
+        target=reader.frame(scene, target),
+        source_images=torch.stack([reader.image(scene, source) for source in sources]),
+        source_cameras=Camera.stack([view.camera.resized(reader.height, reader.width) for view in views]),
+        source_names=tuple(view.name for view in views),
+        near=scene.near,
+        far=scene.far,
+    )
+
+
+def describe_missing(scenes: Sequence[Scene]) -> list[str]:
+    """One sentence per scene and kind of map that is absent, saying what is switched off."""
+    sentences = []
+    for scene in scenes:
+        depth = sum(view.depth is not None for view in scene.views)
+        semantic = sum(view.semantic is not None for view in scene.views) if scene.labels else 0
+        if not scene.has_depth:
+            found = _extent(depth, len(scene.views), "depth maps")
+            sentences.append(f"{scene.name} has {found}: the depth-guided loss is switched off.")
+        if not scene.has_semantic:
+            found = _extent(semantic, len(scene.views), "semantic labels")
+            sentences.append(f"{scene.name} has {found}: the semantic losses and metrics are switched off.")
+    return sentences
+
+
+def _extent(found: int, views: int, maps: str) -> str:
+    return f"{maps} in {found} of {views} frames only" if found else f"no {maps}"

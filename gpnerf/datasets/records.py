@@ -1,0 +1,60 @@
+"""JSON objects whose values are checked as they are read."""
+
+from __future__ import annotations
+
+import json
+import math
+import reprlib
+from pathlib import Path
+from typing import Any
+
+from gpnerf.errors import DataError
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; DataError where there is none."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise DataError(f"{path}: expected JSON, found a fault in it ({error}); correct the file.") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: expected a JSON object, found a {type(values).__name__}; correct the file.")
+    return values
+
+
+class Record:
+    """A JSON object at `place` (file and position, for messages); null counts as absent."""
+
+    def __init__(self, place: str, values: dict[str, Any]) -> None:
+        self.place = place
+        self.values = values
+
+    def fault(self, key: str, expected: str, remedy: str = "correct the file") -> DataError:
+        found = reprlib.repr(self.values[key]) if key in self.values else "no such key"
+        return DataError(f"{self.place}: expected '{key}' to be {expected}, found {found}; {remedy}.")
+
+    def number(self, key: str, default: float | None = None) -> float | None:
+        value = self.values.get(key)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise self.fault(key, "a finite number")
+        return float(value)
+
+    def positive(self, key: str, default: float | None = None) -> float | None:
+        value = self.number(key, default)
+        if value is not None and value <= 0.0:
+            raise self.fault(key, "positive")
+        return value
+
+    def integer(self, key: str, default: int) -> int:
+        value = self.number(key, default)
+        if value != int(value):
+            raise self.fault(key, "a whole number")
+        return int(value)
+
+    def text(self, key: str) -> str | None:
+        value = self.values.get(key)
+        if value is not None and (not isinstance(value, str) or not value):
+            raise self.fault(key, "a text")
+        return value

@@ -1,0 +1,1 @@
+"""Rooms: furnished indoor scenes made from a seed and drawn by a small ray tracer."""

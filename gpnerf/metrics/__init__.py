@@ -1,0 +1,1 @@
+"""What the tables report: image quality, semantic segmentation, instance segmentation."""

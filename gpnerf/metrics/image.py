@@ -1,0 +1,112 @@
+"""Image quality of one rendered view: PSNR and SSIM as GP-NeRF publishes them, and LPIPS.
+
+Images are [C, H, W] in [0, 1]. A table takes the mean over the images of a scene, then over scenes
+(GP-NeRF, Sec. 5.1 Metrics).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from skimage.metrics import structural_similarity
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+# Caps the PSNR of identical images at 60 dB, as published.
+MSE_FLOOR = 1e-6
+
+# SSIM (Wang et al., 2004) as GNT and GP-NeRF compute it, for a value range of 1.
+WINDOW_SIZE = 11
+WINDOW_SIGMA = 1.5
+LUMINANCE_FLOOR = 0.01**2
+CONTRAST_FLOOR = 0.03**2
+
+BACKBONE_FILE = "vgg16-397923af.pth"
+
+
+def psnr(prediction: Tensor, truth: Tensor) -> float:
+    """-10 log10(MSE + 1e-6) in dB, at most 60. The prediction is *not* clipped to [0, 1], as published."""
+    error = (prediction.float() - truth.float()).square().mean()
+    return -10.0 * math.log10(error.item() + MSE_FLOOR)
+
+
+def ssim(prediction: Tensor, truth: Tensor) -> float:
+    """SSIM as published by GNT and GP-NeRF; 1 for identical images.
+
+    11 x 11 Gaussian window of sigma 1.5, images padded with zeros, each channel alone, mean over every
+    pixel including the borders. Not comparable with `ssim_scikit`.
+    """
+    images = torch.stack([prediction.float(), truth.float()])
+    mean_p, mean_t = _blur(images)
+    square_p, square_t = _blur(images.square())
+    product = _blur((images[0] * images[1])[None])[0]
+    variances = square_p - mean_p.square() + square_t - mean_t.square()
+    covariance = product - mean_p * mean_t
+    luminance = (2 * mean_p * mean_t + LUMINANCE_FLOOR) / (
+        mean_p.square() + mean_t.square() + LUMINANCE_FLOOR
+    )
+    contrast = (2 * covariance + CONTRAST_FLOOR) / (variances + CONTRAST_FLOOR)
+    return (luminance * contrast).mean().item()
+
+
+def ssim_scikit(prediction: Tensor, truth: Tensor) -> float:
+    """SSIM by scikit-image: uniform 7 x 7 window, range 1, borders left out (the DM-NeRF protocol)."""
+    first, second = (image.detach().float().cpu().numpy() for image in (prediction, truth))
+    return float(structural_similarity(first, second, channel_axis=0, data_range=1.0))
+
+
+class LPIPS:
+    """Learned perceptual distance with a VGG-16 backbone (Zhang et al., 2018); lower is better."""
+
+    def __init__(self, network: torch.nn.Module, device: torch.device | str) -> None:
+        """network: an `lpips.LPIPS`; use `load_lpips` for the one of the tables."""
+        self.network = network.to(device)
+        self.device = device
+
+    @torch.no_grad()
+    def __call__(self, prediction: Tensor, truth: Tensor, as_published: bool = False) -> float:
+        """Distance of two images [3, H, W] in [0, 1].
+
+        The network expects [-1, 1] and gets that. GNT and GP-NeRF feed it [0, 1]; `as_published` repeats
+        this, only to compare with their tables.
+        """
+        pair = (image.float().to(self.device)[None] for image in (prediction, truth))
+        return self.network(*pair, normalize=not as_published).item()
+
+
+def load_lpips(device: torch.device | str) -> LPIPS | None:
+    """The LPIPS metric, or None with one logged sentence where it cannot run. Never uses the network."""
+    weights = Path(torch.hub.get_dir()) / "checkpoints" / BACKBONE_FILE
+    if not weights.is_file():
+        logger.warning(
+            "LPIPS is left out: save https://download.pytorch.org/models/%s as %s to have it.",
+            BACKBONE_FILE,
+            weights,
+        )
+        return None
+    try:
+        import lpips
+    except ImportError:
+        logger.warning("LPIPS is left out: run `pip install lpips` to have it.")
+        return None
+    with warnings.catch_warnings():
+        # lpips asks torchvision for its backbone in a way that is deprecated but still works.
+        warnings.simplefilter("ignore", UserWarning)
+        return LPIPS(lpips.LPIPS(net="vgg", verbose=False), device)
+
+
+def _blur(images: Tensor) -> Tensor:
+    """Gaussian window over images [N, C, H, W], zero padded to the same size; separable."""
+    offsets = torch.arange(WINDOW_SIZE, device=images.device) - WINDOW_SIZE // 2
+    window = torch.exp(-offsets.square() / (2 * WINDOW_SIGMA**2))
+    window = window / window.sum()
+    flat = images.flatten(0, 1)[:, None]
+    flat = F.conv2d(flat, window.view(1, 1, -1, 1), padding=(WINDOW_SIZE // 2, 0))
+    flat = F.conv2d(flat, window.view(1, 1, 1, -1), padding=(0, WINDOW_SIZE // 2))
+    return flat.view(images.shape)

@@ -1,0 +1,90 @@
+"""Every size of the model, once; and the whole assembled from its parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gpnerf.errors import ConfigError
+from gpnerf.models.extractor import Extractor
+from gpnerf.models.field_transformer import ATTENTION_BOTTLENECK
+from gpnerf.models.gpnerf import GPNeRF
+from gpnerf.models.perception_head import UNetHead
+from gpnerf.models.semantic_field import Adaptor
+from gpnerf.models.transformer import JointTransformer
+
+COLORS = 3
+PYRAMID_LEVELS = 4
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a checkpoint needs to rebuild its model. The defaults are the published sizes."""
+
+    classes: int = 0
+    encoder_width: int = 64
+    encoder_blocks: tuple[int, ...] = (3, 4, 6)
+    color_features: int = 32
+    level_width: int = 128
+    transformer_width: int = 64
+    layers: int = 8
+    heads: int = 4
+    frequencies: int = 10
+    dropout: float = 0.1
+    samples: int = 48
+    fine_samples: int = 16
+    spacing: str = "inverse"
+    head_combination: str = "concat"
+    head_norm: str = "group"
+    joint_attention: bool = True
+    gradient_block: bool = True
+    detach_decoder: bool = False
+
+    def __post_init__(self) -> None:
+        semantic_width = PYRAMID_LEVELS * self.level_width
+        for total, part in (
+            (
+                (self.transformer_width, "--transformer_width"),
+                (ATTENTION_BOTTLENECK, "the attention's bottleneck"),
+            ),
+            ((self.transformer_width, "--transformer_width"), (self.heads, "--heads")),
+            ((semantic_width, "4 times --level_width"), (self.transformer_width, "--transformer_width")),
+        ):
+            if total[0] % part[0]:
+                raise ConfigError(
+                    f"Expected {total[1]} to be a multiple of {part[1]}, found {total[0]} and {part[0]}; change one."
+                )
+
+
+def build_model(sizes: Architecture) -> GPNeRF:
+    """A freshly initialised model."""
+    stem = sizes.encoder_width
+    extractor = Extractor(
+        widths=(stem, stem, 2 * stem, 4 * stem),
+        blocks=sizes.encoder_blocks,
+        color_features=sizes.color_features,
+        level_width=sizes.level_width,
+        detach_decoder=sizes.detach_decoder,
+    )
+    transformer = JointTransformer(
+        input_width=COLORS + sizes.color_features,
+        width=sizes.transformer_width,
+        layers=sizes.layers,
+        heads=sizes.heads,
+        frequencies=sizes.frequencies,
+        dropout=sizes.dropout,
+        joint_attention=sizes.joint_attention,
+    )
+    adaptor, head = None, None
+    if sizes.classes:
+        adaptor = Adaptor(PYRAMID_LEVELS * sizes.level_width)
+        head = UNetHead(sizes.level_width, sizes.classes, sizes.head_combination, sizes.head_norm)
+    return GPNeRF(
+        extractor,
+        transformer,
+        adaptor,
+        head,
+        samples=sizes.samples,
+        fine_samples=sizes.fine_samples,
+        spacing=sizes.spacing,
+        gradient_block=sizes.gradient_block,
+    )

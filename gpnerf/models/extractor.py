@@ -1,0 +1,152 @@
+"""Multi-scale feature extractor (Sec. 4.1): ResNet-34 + FPN for semantics, a decoder for colour features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
+from torchvision.ops import FeaturePyramidNetwork
+
+_Norm = partial(nn.InstanceNorm2d, affine=True, track_running_stats=False)
+
+
+class Encoder(nn.Module):
+    """The first three stages of ResNet-34 without max-pooling: strides 2, 4, 8, 16.
+
+    Instance norm and reflecting borders, as published; parameter names are torchvision's, so that its
+    ImageNet weights fit where widths are the standard ones.
+    """
+
+    def __init__(self, widths: Sequence[int], blocks: Sequence[int]):
+        """widths: of the stem and each stage; blocks: per stage."""
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, widths[0], 7, stride=2, padding=3, bias=False, padding_mode="reflect")
+        self.bn1 = _Norm(widths[0])
+        for stage, (before, after, count) in enumerate(
+            zip(widths[:-1], widths[1:], blocks, strict=True), start=1
+        ):
+            setattr(self, f"layer{stage}", _stage(before, after, count))
+        self.stages = len(blocks)
+        nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """images [N, 3, H, W] in [0, 1] -> features at strides 2, 4, 8, 16."""
+        levels = [F.relu(self.bn1(self.conv1(images)))]
+        for stage in range(1, self.stages + 1):
+            levels.append(getattr(self, f"layer{stage}")(levels[-1]))
+        return levels
+
+
+def _stage(before: int, after: int, blocks: int) -> nn.Sequential:
+    shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride=2, bias=False), _Norm(after))
+    layers = [BasicBlock(before, after, stride=2, downsample=shortcut, norm_layer=_Norm)]
+    layers += [BasicBlock(after, after, norm_layer=_Norm) for _ in range(blocks - 1)]
+    for block in layers:
+        block.conv1 = _reflecting(block.conv1)
+        block.conv2 = _reflecting(block.conv2)
+    return nn.Sequential(*layers)
+
+
+def _reflecting(convolution: nn.Conv2d) -> nn.Conv2d:
+    """The same 3x3 convolution with reflecting instead of zero borders."""
+    inputs, outputs, stride = convolution.in_channels, convolution.out_channels, convolution.stride
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False, padding_mode="reflect")
+    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+    return convolution
+
+
+class DecoderUnit(nn.Module):
+    """3x3 convolution, instance norm, ELU; optionally after doubling the size."""
+
+    def __init__(self, inputs: int, outputs: int, enlarge: bool = False):
+        super().__init__()
+        self.enlarge = enlarge
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="reflect")
+        self.norm = _Norm(outputs)
+
+    def forward(self, features: Tensor) -> Tensor:
+        if self.enlarge:
+            features = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=True)
+        return F.elu(self.norm(self.conv(features)))
+
+
+class ColorDecoder(nn.Module):
+    """The deepest level, enlarged twice and joined with the encoder's: colour features at stride 4."""
+
+    def __init__(self, widths: Sequence[int], outputs: int):
+        """widths: of the encoder's stages at strides 4, 8, 16."""
+        super().__init__()
+        low, middle, deep = widths
+        self.up_middle = DecoderUnit(deep, middle, enlarge=True)
+        self.join_middle = DecoderUnit(2 * middle, middle)
+        self.up_low = DecoderUnit(middle, low, enlarge=True)
+        self.join_low = DecoderUnit(2 * low, outputs)
+        self.out = nn.Conv2d(outputs, outputs, 1)
+
+    def forward(self, levels: Sequence[Tensor]) -> Tensor:
+        """Encoder levels at strides 4, 8, 16 -> [N, outputs, h, w]; h, w are those of the deepest times 4."""
+        low, middle, deep = levels
+        features = self.up_middle(deep)
+        features = self.join_middle(torch.cat([features, _fit(middle, features)], dim=1))
+        features = self.up_low(features)
+        features = self.join_low(torch.cat([features, _fit(low, features)], dim=1))
+        return self.out(features)
+
+
+def _fit(skip: Tensor, like: Tensor) -> Tensor:
+    """Pads with zeros (the smaller half left and above) or crops `skip` to the size of `like`."""
+    height, width = like.shape[-2] - skip.shape[-2], like.shape[-1] - skip.shape[-1]
+    return F.pad(skip, (width // 2, width - width // 2, height // 2, height - height // 2))
+
+
+class SemanticPyramid(nn.Module):
+    """FPN over the encoder's levels; all levels enlarged to the finest and concatenated, fine to coarse."""
+
+    def __init__(self, widths: Sequence[int], level_width: int):
+        super().__init__()
+        self.fpn = FeaturePyramidNetwork(list(widths), level_width)
+
+    def forward(self, levels: Sequence[Tensor]) -> Tensor:
+        """Encoder levels at strides 2, 4, 8, 16 -> [N, 4 level_width, H/2, W/2]."""
+        merged = list(self.fpn(dict(enumerate(levels))).values())
+        size = merged[0].shape[-2:]
+        coarse = [F.interpolate(level, size, mode="bilinear", align_corners=True) for level in merged[1:]]
+        return torch.cat([merged[0], *coarse], dim=1)
+
+
+class Extractor(nn.Module):
+    """Images -> low-level colour features F_rgb and high-level semantic features F_sem (Fig. 2)."""
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        color_features: int,
+        level_width: int,
+        detach_decoder: bool = False,
+    ):
+        """detach_decoder: keep the colour loss out of the deepest stage, as the released code does."""
+        super().__init__()
+        self.encoder = Encoder(widths, blocks)
+        self.decoder = ColorDecoder(widths[1:], color_features)
+        self.pyramid = SemanticPyramid(widths, level_width)
+        self.detach_decoder = detach_decoder
+
+    def colors(self, levels: Sequence[Tensor]) -> Tensor:
+        """Encoder levels -> colour features [N, F, H/4, W/4]."""
+        deep = levels[3].detach() if self.detach_decoder else levels[3]
+        return self.decoder([levels[1], levels[2], deep])
+
+    def semantics(self, levels: Sequence[Tensor], blocked: bool) -> Tensor:
+        """Encoder levels -> semantic features [N, D, H/2, W/2].
+
+        blocked: the gradient block of Sec. 4.3; nothing that uses the result trains the extractor.
+        """
+        if not blocked:
+            return self.pyramid(levels)
+        with torch.no_grad():
+            return self.pyramid(levels)

@@ -1,0 +1,194 @@
+"""GP-NeRF as a whole (Fig. 2): source views -> two fields -> a rendered ray -> a segmented image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from gpnerf.cameras import Camera
+from gpnerf.models.extractor import Extractor
+from gpnerf.models.projection import direction_difference, interpolate, project
+from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics
+from gpnerf.models.transformer import JointTransformer
+from gpnerf.sampling import coarse_depths, fine_depths
+
+
+@dataclass(frozen=True)
+class SourceFeatures:
+    """What is computed once per set of V source views; all maps are channels last.
+
+    images [V, H, W, 3]; colors [V, h, w, F]; semantics [V, h, w, D] or None, laid out by group_channels.
+    """
+
+    cameras: Camera
+    images: Tensor
+    colors: Tensor
+    semantics: Tensor | None
+
+
+@dataclass(frozen=True)
+class RenderedRays:
+    """R rays after one pass over S samples: color [R, 3]; depths [R, S] and weights [R, S] of the samples;
+    depth [R] z in metres; semantic [R, D] (S_sem of Eq. 7); point_semantics [R, S, D] (F_sem of Eq. 5)."""
+
+    color: Tensor
+    depths: Tensor
+    weights: Tensor
+    semantic: Tensor | None = None
+    point_semantics: Tensor | None = None
+
+    @property
+    def depth(self) -> Tensor:
+        return (self.weights * self.depths).sum(dim=-1)
+
+
+class GPNeRF(nn.Module):
+    """Renders colour, depth and semantic features of rays, and segments feature images.
+
+    `adaptor` and `head` are None in a model without classes; it then renders colour and depth only.
+    """
+
+    def __init__(
+        self,
+        extractor: Extractor,
+        transformer: JointTransformer,
+        adaptor: Adaptor | None,
+        head: nn.Module | None,
+        samples: int,
+        fine_samples: int,
+        spacing: str,
+        gradient_block: bool = True,
+    ):
+        """samples, fine_samples: per ray in the first pass, and added where its weights are large;
+        gradient_block: see Sec. 4.3."""
+        super().__init__()
+        self.extractor, self.transformer = extractor, transformer
+        self.adaptor, self.head = adaptor, head
+        self.samples, self.fine_samples, self.spacing = samples, fine_samples, spacing
+        self.gradient_block = gradient_block
+
+    @property
+    def device(self) -> torch.device:
+        return self.transformer.norm.weight.device
+
+    @property
+    def has_semantics(self) -> bool:
+        return self.head is not None
+
+    def encode(
+        self, source_images: Tensor, cameras: Camera, target_image: Tensor | None = None
+    ) -> tuple[SourceFeatures, Tensor | None]:
+        """source_images [V, 3, H, W] in [0, 1], their cameras, and in training the target [3, H, W].
+
+        Returns the source features and S_novel [D, H/2, W/2], the semantic features of the target image.
+        """
+        views = len(source_images)
+        images = source_images if target_image is None else torch.cat([source_images, target_image[None]])
+        levels = self.extractor.encoder(images)
+        source_levels = [level[:views] for level in levels]
+        colors = self.extractor.colors(source_levels)
+        semantics = None
+        if self.has_semantics:
+            semantics = self.extractor.semantics(source_levels, blocked=self.gradient_block)
+            semantics = group_channels(semantics.permute(0, 2, 3, 1), self.transformer.width).flatten(3)
+        teacher = None
+        if self.has_semantics and target_image is not None:
+            teacher = self.extractor.semantics([level[views:] for level in levels], blocked=False)[0]
+        sources = SourceFeatures(
+            cameras,
+            source_images.permute(0, 2, 3, 1).contiguous(),
+            colors.permute(0, 2, 3, 1).contiguous(),
+            semantics,
+        )
+        return sources, teacher
+
+    def render_rays(
+        self,
+        sources: SourceFeatures,
+        origins: Tensor,
+        directions: Tensor,
+        near: float,
+        far: float,
+        semantics: bool,
+        point_semantics: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> list[RenderedRays]:
+        """Coarse and, if there are fine samples, fine pass over rays, origins and directions [R, 3].
+
+        Semantics are rendered in the last pass only. generator: random depths for training.
+        """
+        rays, device = len(origins), origins.device
+        jitter = _uniforms(rays, self.samples, generator, device)
+        depths = coarse_depths(near, far, rays, self.samples, self.spacing, jitter).to(device)
+        if self.fine_samples == 0:
+            return [self._render(sources, origins, directions, depths, semantics, point_semantics)]
+        coarse = self._render(sources, origins, directions, depths, False, False)
+        uniforms = _uniforms(rays, self.fine_samples, generator, device)
+        depths = fine_depths(depths, coarse.weights, self.fine_samples, self.spacing, uniforms)
+        return [coarse, self._render(sources, origins, directions, depths, semantics, point_semantics)]
+
+    def segment(self, features: Tensor, height: int, width: int) -> Tensor:
+        """A feature image [D, h, w] -> logits [K, height, width]."""
+        return self.head(features[None], height, width)[0].float()
+
+    def _render(
+        self,
+        sources: SourceFeatures,
+        origins: Tensor,
+        directions: Tensor,
+        depths: Tensor,
+        semantics: bool,
+        point_semantics: bool,
+    ) -> RenderedRays:
+        height, width = sources.cameras.height, sources.cameras.width
+        # Geometry needs float32, whatever precision the network runs in.
+        with torch.autocast(origins.device.type, enabled=False):
+            points = origins[:, None] + depths[..., None] * directions[:, None]
+            positions, seen = project(points, sources.cameras)
+            difference = direction_difference(points, origins, sources.cameras.center)
+        view_features = torch.cat(
+            [
+                interpolate(sources.images, positions, height, width),
+                interpolate(sources.colors, positions, height, width),
+            ],
+            dim=-1,
+        )
+        found = self.transformer(view_features, difference, seen, points, directions, semantics)
+        color, weights = found.color.float(), found.ray_weights.float()
+        if not semantics:
+            return RenderedRays(color, depths, weights)
+
+        def sample(view: int) -> Tensor:
+            one = slice(view, view + 1)
+            features = interpolate(sources.semantics[one], positions[:, :, one], height, width)
+            return features[:, :, 0].unflatten(-1, (-1, self.transformer.width))
+
+        field_weights = found.field_weights if point_semantics else None
+        rendered, by_point = render_semantics(sample, found.joint_weights, field_weights)
+        return RenderedRays(color, depths, weights, self.adaptor(rendered).float(), by_point)
+
+
+def _uniforms(
+    rays: int, samples: int, generator: torch.Generator | None, device: torch.device
+) -> Tensor | None:
+    """Uniform numbers [rays, samples] drawn on the generator's device, so that any device sees the same."""
+    if generator is None:
+        return None
+    return torch.rand(rays, samples, generator=generator, device=generator.device).to(device)
+
+
+def fuse(teacher: Tensor, semantic: Tensor, pixels: Tensor) -> Tensor:
+    """S_fused (Fig. 3a): the teacher map [D, h, w] with the rendered features [R, D] at their pixels' cells.
+
+    pixels [R, 2] (column, row); the cell of a pixel is (row // 2, column // 2).
+    """
+    fused = teacher.clone()
+    fused[:, pixels[:, 1] // 2, pixels[:, 0] // 2] = semantic.T.to(fused.dtype)
+    return fused
+
+
+def teacher_at(teacher: Tensor, pixels: Tensor) -> Tensor:
+    """S_novel(r): the teacher map [D, h, w] at the cells of pixels [R, 2] -> [R, D]."""
+    return teacher[:, pixels[:, 1] // 2, pixels[:, 0] // 2].T

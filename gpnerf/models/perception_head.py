@@ -1,0 +1,76 @@
+"""Context-aware perception head (Sec. 4.1, Eq. 3): a feature image -> a label image."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+COMBINATIONS = ("concat", "add")
+NORMS = ("group", "none")
+
+
+class UNetHead(nn.Module):
+    """Decoder of a U-Net over the four parts of the semantic feature image, coarse to fine.
+
+    Level i enlarges the level below by a 2x2 up-convolution, combines it with part i of the features
+    (text: concatenation, the default; Eq. 3: addition) and applies two 3x3 convolutions with ReLU.
+    Part i is first reduced to the resolution of pyramid level i. The paper gives no normalisation;
+    group norm, which the released head has, is the default, "none" takes the paper by the letter.
+    """
+
+    def __init__(self, part_width: int, classes: int, combination: str = "concat", norm: str = "group"):
+        super().__init__()
+        self.combination = combination
+        joined = 2 * part_width if combination == "concat" else part_width
+        self.bottom = _two_convolutions(part_width, part_width, norm)
+        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(part_width, part_width, 2, 2) for _ in range(3))
+        self.levels = nn.ModuleList(_two_convolutions(joined, part_width, norm) for _ in range(3))
+        self.classify = nn.Conv2d(part_width, classes, 1)
+
+    def forward(self, features: Tensor, height: int, width: int) -> Tensor:
+        """features [N, D, h, w] (cell (i, j) at pixel (2i, 2j)) -> logits [N, K, height, width]."""
+        rows, columns = features.shape[-2:]
+        features = _pad_to_multiple(features, 8)
+        parts = features.chunk(4, dim=1)
+        merged = self.bottom(_reduce(parts[3], 8))
+        for level, enlarge, convolve in zip((2, 1, 0), self.enlarge, self.levels, strict=True):
+            part, merged = _reduce(parts[level], 2**level), enlarge(merged)
+            merged = part + merged if self.combination == "add" else torch.cat([part, merged], dim=1)
+            merged = convolve(merged)
+        return to_pixels(self.classify(merged)[..., :rows, :columns], height, width)
+
+
+def _two_convolutions(inputs: int, outputs: int, norm: str) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for channels in (inputs, outputs):
+        convolution = nn.Conv2d(channels, outputs, 3, padding=1)
+        nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+        layers.append(convolution)
+        if norm == "group":
+            layers.append(nn.GroupNorm(math.gcd(outputs, 32), outputs))
+        layers.append(nn.ReLU())
+    return nn.Sequential(*layers)
+
+
+def _reduce(part: Tensor, factor: int) -> Tensor:
+    return part if factor == 1 else F.avg_pool2d(part, factor)
+
+
+def _pad_to_multiple(features: Tensor, multiple: int) -> Tensor:
+    rows, columns = features.shape[-2:]
+    return F.pad(features, (0, -columns % multiple, 0, -rows % multiple), mode="replicate")
+
+
+def to_pixels(cells: Tensor, height: int, width: int) -> Tensor:
+    """Bilinear [N, K, h, w] -> [N, K, height, width] with cell (i, j) at pixel (2i, 2j) exactly.
+
+    Pixels beyond the last cell repeat it.
+    """
+    rows, columns = cells.shape[-2:]
+    size = (2 * rows - 1, 2 * columns - 1)
+    pixels = F.interpolate(cells, size, mode="bilinear", align_corners=True)
+    extra = (0, max(0, width - size[1]), 0, max(0, height - size[0]))
+    return F.pad(pixels, extra, mode="replicate")[..., :height, :width]

@@ -1,0 +1,96 @@
+"""What the source views show of a point: Pi_i and F_i(Pi_i(x)) of Eqs. 4 and 5."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gpnerf.cameras import Camera
+
+SMALLEST_NORM = 1e-6
+
+
+def visible(pixels: Tensor, depths: Tensor, height: int, width: int) -> Tensor:
+    """Which points land inside an image and in front of its camera, borders included.
+
+    pixels [..., 2] as (column, row), depths [...] -> bool [...].
+    """
+    last = pixels.new_tensor([width - 1, height - 1])
+    return ((pixels >= 0) & (pixels <= last)).all(dim=-1) & (depths > 0)
+
+
+def direction_difference(points: Tensor, origins: Tensor, source_centers: Tensor) -> Tensor:
+    """How the view of a point differs between the target and each source camera.
+
+    points [R, S, 3], origins of the rays [R, 3], source_centers [V, 3] -> [R, S, V, 4]: the unit vector of
+    the difference of the two unit directions towards the cameras, and their cosine.
+    """
+    to_target = _unit((origins[:, None] - points)[:, :, None])
+    to_source = _unit(source_centers - points[:, :, None])
+    difference = to_target - to_source
+    length = difference.norm(dim=-1, keepdim=True).clamp(min=SMALLEST_NORM)
+    cosine = (to_target * to_source).sum(dim=-1, keepdim=True)
+    return torch.cat([difference / length, cosine], dim=-1)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    return vectors / (vectors.norm(dim=-1, keepdim=True) + SMALLEST_NORM)
+
+
+def project(points: Tensor, cameras: Camera) -> tuple[Tensor, Tensor]:
+    """Points [R, S, 3] -> pixels [R, S, V, 2] in the V source images, and their visibility [R, S, V]."""
+    pixels, depths = cameras.project(points)
+    pixels, depths = pixels.movedim(0, 2), depths.movedim(0, 2)
+    return pixels, visible(pixels, depths, cameras.height, cameras.width)
+
+
+def interpolate(maps: Tensor, pixels: Tensor, height: int, width: int) -> Tensor:
+    """Bilinear samples of V maps at image pixels: F_i(Pi_i(x)).
+
+    maps [V, h, w, C] (channels last, so that a corner is one contiguous read); pixels [..., V, 2] of images
+    height x width. The corner pixels of image and map coincide whatever the map's resolution, as published;
+    outside there are zeros. Returns [..., V, C].
+    """
+    views, rows, columns, channels = maps.shape
+    columns_at = pixels[..., 0] * ((columns - 1) / (width - 1))
+    rows_at = pixels[..., 1] * ((rows - 1) / (height - 1))
+    indices, weights = _corners(columns_at, rows_at, rows, columns)
+    first_row = torch.arange(views, device=maps.device, dtype=torch.int32)[:, None] * (rows * columns)
+    samples = F.embedding_bag(
+        (indices + first_row).reshape(-1, 4),
+        maps.reshape(-1, channels),
+        per_sample_weights=weights.reshape(-1, 4).to(maps.dtype),
+        mode="sum",
+    )
+    return samples.reshape(*pixels.shape[:-1], channels)
+
+
+def _corners(columns_at: Tensor, rows_at: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor]:
+    """The four cells around map positions [...]: flat indices [..., 4] and bilinear weights, 0 outside."""
+    left, left_weight, right, right_weight = _neighbours(columns_at, columns)
+    top, top_weight, bottom, bottom_weight = _neighbours(rows_at, rows)
+    top, bottom = top * columns, bottom * columns
+    indices = torch.stack([top + left, top + right, bottom + left, bottom + right], dim=-1)
+    weights = torch.stack(
+        [
+            top_weight * left_weight,
+            top_weight * right_weight,
+            bottom_weight * left_weight,
+            bottom_weight * right_weight,
+        ],
+        dim=-1,
+    )
+    return indices, weights
+
+
+def _neighbours(positions: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Cells before and after positions on an axis of `count` cells, and their linear weights, 0 outside."""
+    # One cell beyond either end has no weight; further out would only overflow the index.
+    positions = positions.clamp(-1.0, count)
+    before = positions.floor()
+    share = positions - before
+    before_weight = (1.0 - share) * ((before >= 0) & (before < count))
+    after_weight = share * ((before >= -1) & (before < count - 1))
+    before = before.int()
+    return before.clamp(0, count - 1), before_weight, (before + 1).clamp(0, count - 1), after_weight

@@ -1,0 +1,36 @@
+"""Ray Aggregation Transformer: points of a ray -> the ray (Eqs. 6 and 7)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gpnerf.models.field_transformer import FeedForward
+
+
+class RayAggregationLayer(nn.Module):
+    """One layer of RAT(.), Eq. 6: multi-head self-attention over the points of a ray."""
+
+    def __init__(self, width: int, heads: int, dropout: float, epsilon: float = 1e-6):
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width, eps=epsilon)
+        self.query = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width, bias=False)
+        self.out = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+        self.feed_forward = FeedForward(width, dropout, epsilon)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """features [R, S, C] -> new features [R, S, C] and A_RAT [R, heads, S, S], rows summing to 1."""
+        rays, samples, width = features.shape
+        normed = self.norm(features)
+        joint = F.linear(normed, torch.cat([self.query.weight, self.key.weight, self.value.weight]))
+        query, key, value = joint.reshape(rays, samples, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        scale = (width // self.heads) ** -0.5
+        attention = self.dropout(torch.softmax((query * scale) @ key.transpose(-1, -2), dim=-1))
+        gathered = (attention @ value).transpose(1, 2).reshape(rays, samples, width)
+        features = features + self.dropout(self.out(gathered))
+        return self.feed_forward(features), attention

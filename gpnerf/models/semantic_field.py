@@ -1,0 +1,62 @@
+"""The semantic-embedding field: D-wide features weighted by the attention of the radiance field (Eqs. 5, 7).
+
+Weight channel c of C serves the D / C neighbouring semantic channels c D/C ... (c + 1) D/C - 1. While they are
+weighed, the features are laid out [..., D/C, C], so that a product runs along contiguous channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+
+def group_channels(features: Tensor, width: int) -> Tensor:
+    """[..., D] -> [..., D / width, width]: channels that share a weight come under each other."""
+    return features.unflatten(-1, (width, -1)).transpose(-1, -2)
+
+
+def ungroup_channels(features: Tensor) -> Tensor:
+    """[..., D / C, C] -> [..., D]: the inverse of group_channels."""
+    return features.transpose(-1, -2).flatten(start_dim=-2)
+
+
+def render_semantics(
+    sample: Callable[[int], Tensor], joint_weights: Tensor, field_weights: Tensor | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Eq. 7 before its MLP, and Eq. 5.
+
+    sample(v) -> the features of view v at all points [R, S, D / C, C], see group_channels; joint_weights and
+    field_weights [R, S, V, C]. Returns the rendered features [R, D] and, if field_weights are given, those of
+    every point [R, S, D]. Views are taken one at a time, and again for the gradient, so that
+    [R, S, V, D] never exists.
+    """
+
+    def one_view(view: int) -> tuple[Tensor, Tensor | None]:
+        features = sample(view)
+        rendered = (features * joint_weights[:, :, view, None]).sum(dim=1)
+        points = None if field_weights is None else features * field_weights[:, :, view, None]
+        return rendered, points
+
+    rendered, points = 0.0, 0.0
+    for view in range(joint_weights.shape[2]):
+        if torch.is_grad_enabled():
+            by_ray, by_point = checkpoint(one_view, view, use_reentrant=False)
+        else:
+            by_ray, by_point = one_view(view)
+        rendered = rendered + by_ray
+        points = points if by_point is None else points + by_point
+    return ungroup_channels(rendered), None if field_weights is None else ungroup_channels(points)
+
+
+class Adaptor(nn.Module):
+    """The MLP of Eq. 7, as published: one linear layer and a ReLU, [R, D] -> [R, D]."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+
+    def forward(self, rendered: Tensor) -> Tensor:
+        return torch.relu(self.linear(rendered))

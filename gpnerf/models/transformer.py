@@ -1,0 +1,131 @@
+"""Both transformers in turn: co-aggregation and joint rendering of the two fields (Sec. 4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gpnerf.models.field_transformer import FieldAggregationLayer
+from gpnerf.models.ray_transformer import RayAggregationLayer
+
+
+@dataclass(frozen=True)
+class RayAttention:
+    """What the transformers found for R rays.
+
+    color [R, 3]; ray_weights [R, S], summing to 1 (the paper's A_RAT as used for depth and sampling);
+    field_weights [R, S, V, C], the sum over the layers of A_FAT; joint_weights [R, S, V, C], the sum over
+    the layers of A_FAT times the mean row of A_RAT. The last two are None where no semantics are asked for.
+    """
+
+    color: Tensor
+    ray_weights: Tensor
+    field_weights: Tensor | None = None
+    joint_weights: Tensor | None = None
+
+
+def frequency_encoding(values: Tensor, frequencies: int) -> Tensor:
+    """[x, sin(2^0 x), cos(2^0 x), ..., sin(2^(F-1) x), cos(2^(F-1) x)]: [..., 3] -> [..., 3 + 6 F]."""
+    scales = 2.0 ** torch.arange(frequencies, device=values.device)
+    angles = values[..., None, :] * scales[:, None]
+    waves = torch.stack([angles.sin(), angles.cos()], dim=-2)
+    return torch.cat([values, waves.flatten(start_dim=-3)], dim=-1)
+
+
+class PositionMixer(nn.Module):
+    """An MLP of [feature, encoded point, encoded direction], in front of the even ray layers.
+
+    The first product is split by input, so that the direction's part is formed once per ray.
+    """
+
+    def __init__(self, width: int, encoding: int):
+        super().__init__()
+        self.width, self.encoding = width, encoding
+        self.mix = nn.Linear(width + 2 * encoding, width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, features: Tensor, points: Tensor, directions: Tensor) -> Tensor:
+        """features [R, S, C], points [R, S, E], directions [R, E] -> [R, S, C]."""
+        by_feature, by_point, by_direction = self.mix.weight.split(
+            [self.width, self.encoding, self.encoding], dim=1
+        )
+        hidden = F.linear(features, by_feature) + F.linear(points, by_point)
+        hidden = hidden + F.linear(directions, by_direction, self.mix.bias)[:, None]
+        return self.out(F.relu(hidden))
+
+
+class JointTransformer(nn.Module):
+    """FAT and RAT alternating `layers` times on the radiance field; their weights serve both fields.
+
+    The semantic features never pass through here. With a_l the view weights of layer l and A_l its ray
+    attention, the published rendering is  sum_l mean_s sum_t A_l[s, t] sum_v a_l[t, v] Phi[t, v],  which is
+    sum_{t, v} W[t, v] Phi[t, v]  with the joint weights  W = sum_l (mean_s A_l[s, .]) a_l.  So the D-wide
+    features are touched once for all layers (models/semantic_field.py).
+    """
+
+    def __init__(
+        self,
+        input_width: int,
+        width: int,
+        layers: int,
+        heads: int,
+        frequencies: int,
+        dropout: float,
+        joint_attention: bool = True,
+    ):
+        """joint_attention=False stops semantic gradients at the attention weights (Table 4, ID 1)."""
+        super().__init__()
+        self.width, self.heads, self.frequencies = width, heads, frequencies
+        self.joint_attention = joint_attention
+        self.embed = nn.Sequential(nn.Linear(input_width, width), nn.ReLU(), nn.Linear(width, width))
+        self.field_layers = nn.ModuleList(FieldAggregationLayer(width, dropout) for _ in range(layers))
+        self.ray_layers = nn.ModuleList(RayAggregationLayer(width, heads, dropout) for _ in range(layers))
+        encoding = 3 + 6 * frequencies
+        self.mixers = nn.ModuleDict(
+            {str(layer): PositionMixer(width, encoding) for layer in range(0, layers, 2)}
+        )
+        self.norm = nn.LayerNorm(width)
+        self.color = nn.Linear(width, 3)
+
+    def forward(
+        self,
+        view_features: Tensor,
+        difference: Tensor,
+        seen: Tensor,
+        points: Tensor,
+        directions: Tensor,
+        semantics: bool,
+    ) -> RayAttention:
+        """view_features [R, S, V, 3+F], difference [R, S, V, 4], seen bool [R, S, V], points [R, S, 3],
+        directions [R, 3] of any length. semantics: also return the weights of the semantic field."""
+        views = self.embed(view_features)
+        features = views.amax(dim=-2)
+        unseen = ~seen[..., None]
+        encoded_points = frequency_encoding(points, self.frequencies)
+        encoded_directions = frequency_encoding(F.normalize(directions, dim=-1), self.frequencies)
+        field_weights: Tensor | None = None
+        joint_weights: Tensor | None = None
+        for layer, (field, ray) in enumerate(zip(self.field_layers, self.ray_layers, strict=True)):
+            features, weights = field(features, views, difference, unseen)
+            if str(layer) in self.mixers:
+                features = self.mixers[str(layer)](features, encoded_points, encoded_directions)
+            features, attention = ray(features)
+            if semantics:
+                shared = weights if self.joint_attention else weights.detach()
+                share = self._mean_row(attention)
+                if layer == 0:
+                    field_weights, joint_weights = shared, shared * share
+                else:
+                    field_weights = field_weights + shared
+                    joint_weights = torch.addcmul(joint_weights, shared, share)
+        color = self.color(self.norm(features).mean(dim=1))
+        return RayAttention(color, attention.mean(dim=1)[:, 0], field_weights, joint_weights)
+
+    def _mean_row(self, attention: Tensor) -> Tensor:
+        """mean_s of A_RAT [R, heads, S, S] for every weight channel [R, S, 1, C]; head h owns C / heads of them."""
+        attention = attention if self.joint_attention else attention.detach()
+        mean_row = attention.mean(dim=2).transpose(1, 2)
+        return mean_row.repeat_interleave(self.width // self.heads, dim=-1)[:, :, None]

@@ -1,0 +1,77 @@
+"""Where to look: which pixels to train on, and at which depths along a ray.
+
+Depths are z in metres. `spacing` is "linear" (even in z) or "inverse" (even in 1/z, the published choice).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+SPACINGS = ("inverse", "linear")
+
+# Added to every bin so that an empty ray still yields samples; bins emptier than this count as flat.
+SMALLEST_BIN = 1e-5
+
+
+def random_pixels(height: int, width: int, count: int, generator: torch.Generator) -> Tensor:
+    """`count` different pixels (column, row) [count, 2], uniform over the image; at most all of them."""
+    chosen = torch.randperm(height * width, generator=generator)[:count]
+    return torch.stack([chosen % width, chosen // width], dim=-1)
+
+
+def coarse_depths(
+    near: float, far: float, rays: int, samples: int, spacing: str, jitter: Tensor | None = None
+) -> Tensor:
+    """Depths [rays, samples] from near to far, both included.
+
+    jitter: uniform numbers in [0, 1) [rays, samples]; each depth then moves inside the cell bounded by the
+    mid-points to its neighbours (stratified sampling for training).
+    """
+    steps = torch.linspace(0.0, 1.0, samples)
+    if spacing == "inverse":
+        depths = 1.0 / ((1.0 - steps) / near + steps / far)
+    else:
+        depths = near * (1.0 - steps) + far * steps
+    if jitter is None:
+        return depths.expand(rays, samples)
+    depths = depths.to(jitter.device)
+    middles = 0.5 * (depths[1:] + depths[:-1])
+    lower = torch.cat([depths[:1], middles])
+    upper = torch.cat([middles, depths[-1:]])
+    return lower + (upper - lower) * jitter
+
+
+def inverse_cdf(bins: Tensor, weights: Tensor, uniforms: Tensor) -> Tensor:
+    """Samples [R, N] of the piecewise constant density `weights` [R, M-1] over the bin edges `bins` [R, M].
+
+    uniforms: [R, N] in [0, 1], positions on the cumulative distribution.
+    """
+    weights = weights + SMALLEST_BIN
+    cumulative = torch.cumsum(weights / weights.sum(dim=-1, keepdim=True), dim=-1)
+    cumulative = torch.cat([torch.zeros_like(cumulative[:, :1]), cumulative], dim=-1)
+    above = torch.searchsorted(cumulative[:, :-1].contiguous(), uniforms.contiguous(), right=True)
+    below = (above - 1).clamp(min=0)
+    start, end = cumulative.gather(1, below), cumulative.gather(1, above)
+    share = end - start
+    share = torch.where(share < SMALLEST_BIN, torch.ones_like(share), share)
+    left, right = bins.gather(1, below), bins.gather(1, above)
+    return left + (uniforms - start) / share * (right - left)
+
+
+def fine_depths(
+    depths: Tensor, weights: Tensor, samples: int, spacing: str, uniforms: Tensor | None = None
+) -> Tensor:
+    """Coarse depths [R, S] joined with `samples` more where the coarse weights [R, S] are large, sorted [R, S+N].
+
+    uniforms: [R, N] random positions for training; None gives the deterministic positions of a test.
+    No gradient flows into the weights.
+    """
+    inverse = spacing == "inverse"
+    positions = 1.0 / depths.flip(-1) if inverse else depths
+    weights = weights.detach().flip(-1) if inverse else weights.detach()
+    bins = 0.5 * (positions[:, 1:] + positions[:, :-1])
+    if uniforms is None:
+        uniforms = torch.linspace(0.0, 1.0, samples, device=depths.device).expand(len(depths), samples)
+    drawn = inverse_cdf(bins, weights[:, 1:-1], uniforms)
+    return torch.cat([depths, 1.0 / drawn if inverse else drawn], dim=-1).sort(dim=-1).values

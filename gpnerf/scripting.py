@@ -1,0 +1,64 @@
+"""What train.py, eval.py and render.py share: errors as sentences, run folders, log lines, stop signals."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from tqdm import tqdm
+
+from gpnerf.errors import ConfigError, GPNeRFError
+
+EXIT_USER_FAULT = 2
+EXIT_STOPPED = 130
+
+
+class _ProgressSafeHandler(logging.Handler):
+    """Log lines that do not tear a progress bar apart."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+def run_script(main: Callable[[], int]) -> None:
+    """Runs a script: a fault that the user can mend is one sentence on stderr and exit code 2."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_ProgressSafeHandler()])
+    try:
+        sys.exit(main())
+    except GPNeRFError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        sys.exit(EXIT_USER_FAULT)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_STOPPED)
+
+
+def make_folder(folder: Path) -> Path:
+    """Makes an output folder. Raises ConfigError where it cannot be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"Output folder {folder} cannot be written to ({error.strerror}); choose another with --out."
+        ) from error
+    return folder
+
+
+class StopRequest:
+    """Turns Ctrl-C and SIGTERM into a wish to stop after the step at hand; a second Ctrl-C stops at once."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True

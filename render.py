@@ -1,0 +1,126 @@
+"""Renders a video of a scene along a camera path: colour, depth, labels and semantic features."""
+
+from __future__ import annotations
+
+import json
+import logging
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from gpnerf.cameras import Camera
+from gpnerf.checkpoint import checkpoint_to_use
+from gpnerf.config import parse_options
+from gpnerf.datasets.load import load_scenes
+from gpnerf.datasets.views import test_sources
+from gpnerf.devices import autocast, choose_device
+from gpnerf.errors import ConfigError
+from gpnerf.images import read_image, write_image
+from gpnerf.panels import Look, video_panel
+from gpnerf.rendering import RenderedView, SourceCache, render_view
+from gpnerf.scripting import make_folder, run_script
+from gpnerf.trajectories import interpolate, orbit
+from gpnerf.video import write_video
+
+log = logging.getLogger("render")
+
+
+class VideoRenderer:
+    """One scene, one camera path, and the folder of its frames."""
+
+    def __init__(self, options: Namespace) -> None:
+        self.options = options
+        name = options.render_scene or next(iter(options.test_scenes), None)
+        if name is None:
+            raise ConfigError("Expected a scene to render, found none; name it with --render_scene.")
+        run = Path(options.out) / options.expname
+        self.checkpoint = checkpoint_to_use(run, options.checkpoint)
+        self.scene = load_scenes(options, [name])[0]
+        self.device = choose_device(options.device)
+        self.model = self.checkpoint.build().to(self.device).eval()
+        self.sources = SourceCache(self.model, self._read_source)
+        paths = {"interpolate": interpolate, "orbit": orbit}
+        self.path = paths[options.path](self.scene.poses, options.frames)
+        self.folder = make_folder(run / "render" / f"{self.scene.name}_{options.path}")
+
+    def _read_source(self, index: int) -> tuple[Tensor, Camera]:
+        size = (self.options.height, self.options.width)
+        camera = self.scene.views[index].camera.resized(*size)
+        return self.scene.read_image(index, *size), camera
+
+    def run(self) -> Path:
+        """Renders the frames that are missing, then writes the video; returns its path."""
+        frames = self._finished_frames()
+        look = Look.load(self.folder / "look.pt") if frames else None
+        for number in tqdm(range(self.options.frames), desc=f"rendering {self.scene.name}", unit="frame"):
+            if number in frames:
+                continue
+            view = self._render(number)
+            if look is None:
+                look = Look.fit(view)
+                look.save(self.folder / "look.pt")
+            write_image(self._frame_path(number), video_panel(view, look, self.checkpoint.class_names))
+        video = self.folder / "video.mp4"
+        write_video(video, self._all_frames(), self.options.fps)
+        return video
+
+    def _render(self, number: int) -> RenderedView:
+        size = (self.options.height, self.options.width)
+        intrinsics = self.scene.views[0].camera.resized(*size).intrinsics
+        camera = Camera(intrinsics, self.path[number], *size)
+        chosen = test_sources(
+            camera.camera_to_world,
+            self.scene.poses,
+            self.options.num_source_views,
+            self.options.view_metric,
+            self.scene.name,
+        )
+        with torch.no_grad(), autocast(self.device, self.options.precision):
+            features = self.sources.features(chosen.tolist())
+            return render_view(
+                self.model,
+                features,
+                camera.to(self.device),
+                self.scene.near,
+                self.scene.far,
+                self.options.chunk_size,
+            )
+
+    def _frame_path(self, number: int) -> Path:
+        return self.folder / f"{number:04d}.png"
+
+    def _all_frames(self) -> Iterator[np.ndarray]:
+        for number in range(self.options.frames):
+            yield read_image(self._frame_path(number))
+
+    def _finished_frames(self) -> set[int]:
+        """Frames on disk that this very rendering has made; those of another one are removed."""
+        made_by = {
+            "step": self.checkpoint.step,
+            "checkpoint": self.options.checkpoint,
+            "path": self.path.flatten().tolist(),
+            "size": [self.options.height, self.options.width],
+            "source_views": self.options.num_source_views,
+        }
+        record = self.folder / "rendering.json"
+        if record.is_file() and json.loads(record.read_text()) == made_by:
+            return {n for n in range(self.options.frames) if self._frame_path(n).is_file()}
+        for frame in self.folder.glob("*.png"):
+            frame.unlink()
+        record.write_text(json.dumps(made_by))
+        return set()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    video = VideoRenderer(parse_options(__doc__, arguments)).run()
+    log.info(f"{video} shows colour, depth, labels and features side by side; its frames lie beside it.")
+    return 0
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,88 @@
+"""Fixtures shared by the tests: arrays of the reference implementation, and small scenes on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gpnerf.images import write_image
+
+HEIGHT, WIDTH = 6, 8
+
+
+@pytest.fixture
+def golden() -> Callable[[str], dict[str, np.ndarray]]:
+    """golden(name) -> arrays by name; float16 holds float32 values in short (exactly), and is widened."""
+    folder = Path(os.environ.get("GPNERF_GOLDEN", Path(__file__).parent / "golden"))
+
+    def load(name: str) -> dict[str, np.ndarray]:
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+            loaded = {key: arrays[key] for key in arrays.files}
+        return {key: a.astype(np.float32) if a.dtype == np.float16 else a for key, a in loaded.items()}
+
+    return load
+
+
+@pytest.fixture
+def real_scene() -> Path:
+    """The folder of the recorded office; GPNERF_REAL_DATA names it or its parent."""
+    if not os.environ.get("GPNERF_REAL_DATA"):
+        pytest.skip("GPNERF_REAL_DATA is unset: the recorded office is not part of the repository")
+    folder = Path(os.environ["GPNERF_REAL_DATA"])
+    return folder if (folder / "transforms.json").is_file() else folder / "hololens_office"
+
+
+class SceneWriter:
+    """Writes transforms.json scenes of 8x6 pixels whose cameras stand in a row along x, 0.1 m apart.
+
+    `top` is the JSON to be written; tests change it before `write`.
+    """
+
+    def __init__(self, folder: Path, frames: int, depth: bool, semantic: bool) -> None:
+        self.folder = folder
+        self.top: dict[str, Any] = {"fl_x": 4.0, "cx": 4.0, "cy": 3.0, "w": WIDTH, "h": HEIGHT}
+        self.top["frames"] = [self._frame(number, depth, semantic) for number in range(frames)]
+        if semantic:
+            self.top["semantic_classes"] = ["wall", "floor", "chair"]
+
+    def _frame(self, number: int, depth: bool, semantic: bool) -> dict[str, Any]:
+        pose = np.eye(4)
+        pose[0, 3] = 0.1 * number
+        frame = {"file_path": f"images/{number}.png", "transform_matrix": pose.tolist()}
+        self.save(frame["file_path"], np.full((HEIGHT, WIDTH, 3), 10 * number, np.uint8))
+        if depth:
+            frame["depth_file_path"] = f"depth/{number}.png"
+            self.save(frame["depth_file_path"], np.full((HEIGHT, WIDTH), 2000 + number, np.uint16))
+        if semantic:
+            frame["semantic_path"] = f"semantic/{number}.png"
+            labels = np.full((HEIGHT, WIDTH), number % 3, np.uint8)
+            labels[0] = 255
+            self.save(frame["semantic_path"], labels)
+        return frame
+
+    def save(self, name: str, pixels: np.ndarray) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(path, pixels)
+
+    def write(self) -> Path:
+        (self.folder / "transforms.json").write_text(json.dumps(self.top))
+        return self.folder
+
+
+@pytest.fixture
+def scene_writer(tmp_path: Path) -> Callable[..., SceneWriter]:
+    """scene_writer(frames=3, depth=False, semantic=False, name="tiny") -> SceneWriter."""
+
+    def start(
+        frames: int = 3, depth: bool = False, semantic: bool = False, name: str = "tiny"
+    ) -> SceneWriter:
+        return SceneWriter(tmp_path / name, frames, depth, semantic)
+
+    return start

@@ -1,0 +1,131 @@
+"""Reading the frames of a scene: sizes, units, labels, lens distortion, faults."""
+
+import numpy as np
+import pytest
+import torch
+
+from gpnerf.cameras import Camera
+from gpnerf.datasets.labels import IGNORE, LabelSpace
+from gpnerf.datasets.scene import Scene, View
+from gpnerf.datasets.transforms import load_transforms
+from gpnerf.errors import DataError
+from gpnerf.images import write_image
+
+HEIGHT, WIDTH, FOCAL = 90, 120, 100.0
+CX, CY = 58.0, 46.5
+DISTORTION = (0.12, -0.05, 0.004, -0.006, 0.02)
+
+
+def lens_scene(folder, pixels, kind="image", distortion=DISTORTION, labels=None):
+    """A scene of one view whose `kind` of file holds `pixels`."""
+    files = {"image": folder / "image.png", kind: folder / f"{kind}.png"}
+    write_image(files["image"], np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    write_image(files[kind], pixels)
+    camera = Camera.from_focal(FOCAL, FOCAL, CX, CY, torch.eye(4), HEIGHT, WIDTH)
+    return Scene("lens", (View("0", camera=camera, distortion=distortion, **files),), 0.1, 10.0, labels)
+
+
+def distort(columns, rows):
+    """Where the lens (Brown's model) puts the ideal pixels."""
+    k1, k2, p1, p2, k3 = DISTORTION
+    x, y = (columns - CX) / FOCAL, (rows - CY) / FOCAL
+    r2 = x * x + y * y
+    radial = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
+    distorted_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
+    distorted_y = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
+    return distorted_x * FOCAL + CX, distorted_y * FOCAL + CY
+
+
+def undistort(columns, rows):
+    """The ideal pixels of those of the photograph, by fixed-point iteration."""
+    ideal_columns, ideal_rows = columns, rows
+    for _ in range(60):
+        moved_columns, moved_rows = distort(ideal_columns, ideal_rows)
+        ideal_columns = ideal_columns + columns - moved_columns
+        ideal_rows = ideal_rows + rows - moved_rows
+    return ideal_columns, ideal_rows
+
+
+def waves(columns, rows):
+    """A smooth grid of bright and dark spots, in [0, 1]."""
+    return 0.5 + 0.25 * np.sin(columns / 6.0) + 0.25 * np.cos(rows / 7.0)
+
+
+def test_reading_removes_the_distortion_of_the_lens(tmp_path):
+    columns, rows = np.meshgrid(np.arange(WIDTH, dtype=float), np.arange(HEIGHT, dtype=float))
+    photograph = np.repeat(
+        (waves(*undistort(columns, rows)) * 255).round().astype(np.uint8)[..., None], 3, -1
+    )
+    ideal = waves(columns, rows)
+    read = lens_scene(tmp_path, photograph).read_image(0, HEIGHT, WIDTH)[0].numpy()
+    as_stored = photograph[..., 0] / 255.0
+    inner = np.s_[12:-12, 12:-12]
+    assert np.abs(as_stored - ideal)[inner].max() > 0.1
+    assert np.abs(read - ideal)[inner].max() < 0.015
+
+
+def test_pixels_from_outside_the_photograph_are_unlabelled(tmp_path):
+    """This lens pulls the corners inwards, so that the undistorted corners have no source pixel."""
+    pincushion = (0.5, 0.0, 0.0, 0.0)
+    semantic = np.zeros((HEIGHT, WIDTH), np.uint8)
+    labels = LabelSpace(("wall", "floor"))
+    frame = lens_scene(tmp_path, semantic, "semantic", pincushion, labels).read(0, HEIGHT, WIDTH)
+    assert frame.semantic[0, 0] == IGNORE
+    assert frame.semantic[HEIGHT // 2, WIDTH // 2] == 0
+    assert frame.semantic.dtype == torch.int64
+
+
+def test_depth_keeps_its_values_when_the_lens_is_undistorted(tmp_path):
+    depth = np.where(np.arange(WIDTH) < CX, 1000, 40000).astype(np.uint16)
+    frame = lens_scene(tmp_path, np.tile(depth, (HEIGHT, 1)), "depth").read(0, HEIGHT // 2, WIDTH // 2)
+    assert frame.depth.shape == (HEIGHT // 2, WIDTH // 2)
+    # Mixing across the step would give values in between; 0 is unknown, outside the photograph.
+    torch.testing.assert_close(frame.depth.unique(), torch.tensor([0.0, 1.0, 40.0]))
+    assert (frame.depth == 0.0).float().mean() < 0.1
+
+
+def test_a_frame_has_its_maps_at_the_size_asked_for(scene_writer):
+    scene = load_transforms(scene_writer(depth=True, semantic=True).write())
+    frame = scene.read(1, 3, 4)
+    assert frame.image.shape == (3, 3, 4)
+    torch.testing.assert_close(frame.image, torch.full((3, 3, 4), 10 / 255))
+    torch.testing.assert_close(frame.depth, torch.full((3, 4), 2.001))
+    assert frame.semantic.shape == (3, 4)
+    assert frame.semantic[-1].tolist() == [1] * 4
+    assert (frame.camera.height, frame.camera.width) == (3, 4)
+    assert frame.instance is None
+    assert (frame.scene, frame.name) == ("tiny", "1")
+
+
+def test_the_ignored_id_becomes_ignore(scene_writer):
+    frame = load_transforms(scene_writer(semantic=True).write()).read(2, 6, 8)
+    assert frame.semantic[0].tolist() == [IGNORE] * 8
+    assert frame.semantic[1].tolist() == [2] * 8
+
+
+def test_moving_a_frame_keeps_what_is_absent_absent(scene_writer):
+    frame = load_transforms(scene_writer(depth=True).write()).read(0, 6, 8).to("meta")
+    assert frame.image.device.type == frame.depth.device.type == frame.camera.center.device.type == "meta"
+    assert frame.semantic is None
+
+
+def test_an_id_without_a_class_is_told_with_the_file(scene_writer):
+    writer = scene_writer(semantic=True)
+    writer.save("semantic/1.png", np.full((6, 8), 7, np.uint8))
+    scene = load_transforms(writer.write())
+    with pytest.raises(DataError, match=r"semantic/1.png: label 7 is outside 0..2 .*48 pixels"):
+        scene.read(1, 6, 8)
+
+
+def test_a_map_in_colour_is_refused(scene_writer):
+    writer = scene_writer(depth=True)
+    writer.save("depth/1.png", np.zeros((6, 8, 3), np.uint8))
+    with pytest.raises(DataError, match="depth/1.png: expected one channel, found 3"):
+        load_transforms(writer.write()).read(1, 6, 8)
+
+
+def test_a_photograph_without_colour_is_refused(scene_writer):
+    writer = scene_writer()
+    writer.save("images/1.png", np.zeros((6, 8), np.uint16))
+    with pytest.raises(DataError, match="images/1.png: expected an 8-bit colour image, found uint16"):
+        load_transforms(writer.write()).read_image(1, 6, 8)

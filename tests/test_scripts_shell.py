@@ -1,0 +1,179 @@
+"""The shell scripts in a copied checkout, with a stub in place of python: nothing is really installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+SCRIPTS = [*sorted((REPOSITORY / "scripts").glob("*.sh")), REPOSITORY / ".ci" / "run"]
+
+# Writes down its arguments; "makes" an environment by copying itself; fails where its arguments match $FAIL.
+STUB_PYTHON = """#!/usr/bin/env bash
+{ : 3<&0; } 2>/dev/null || echo "stdin is closed" >>"$CALLS"
+echo "$*" >>"$CALLS"
+if [[ -n "${FAIL:-}" && "$*" == $FAIL* ]]; then exit 1; fi
+case "$*" in
+    "-c import sys"*) echo "$VERSION" ;;
+    "-m venv"*) mkdir -p "${!#}/bin" && cp "$0" "${!#}/bin/python" ;;
+    "train.py"*) echo "train in $PWD with data ${GPNERF_REAL_DATA:-none}" >>"$CALLS" ;;
+    "-m pytest"*) echo "pytest in $PWD with data ${GPNERF_REAL_DATA:-none}" >>"$CALLS" ;;
+esac
+"""
+STUB_DF = """#!/usr/bin/env bash
+echo "Filesystem 1024-blocks Used Available Capacity Mounted on"
+echo "/dev/disk 99999999 1 $((FREE_GB * 1024 * 1024)) 50% /"
+"""
+
+
+class Checkout:
+    """A copy of the scripts under a path with a space, and commands that stand in for python and df."""
+
+    def __init__(self, folder: Path) -> None:
+        self.outside = folder
+        self.root = folder / "a b" / "checkout"
+        self.commands = folder / "commands"
+        self.calls_file = folder / "calls"
+        self.commands.mkdir()
+        for name in ("scripts", ".ci"):
+            shutil.copytree(REPOSITORY / name, self.root / name)
+        for name in ("requirements.txt", "requirements-dev.txt"):
+            (self.root / name).write_text("something\n")
+        self.command("python3", STUB_PYTHON)
+        self.command("df", STUB_DF)
+
+    def command(self, name: str, text: str) -> Path:
+        path = self.commands / name
+        path.write_text(text)
+        path.chmod(0o755)
+        return path
+
+    def run(self, script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs it from another folder with a closed stdin; `calls` then holds this run's calls only."""
+        self.calls_file.write_text("")
+        path = f"{self.commands}{os.pathsep}{os.environ['PATH']}"
+        defaults = {"PATH": path, "CALLS": str(self.calls_file), "VERSION": "3.11", "FREE_GB": "50"}
+        return subprocess.run(
+            ["bash", "-c", 'exec bash "$@" <&-', "bash", str(self.root / script), *arguments],
+            cwd=self.outside,
+            env=defaults | variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def calls(self, start: str) -> list[str]:
+        return [line for line in self.calls_file.read_text().splitlines() if line.startswith(start)]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert result.returncode == 2, result.stderr
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    for word in words:
+        assert word in result.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_script_parses(script: Path) -> None:
+    subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_quickstart_runs_all_stages_and_installs_once(checkout: Checkout) -> None:
+    for install_calls in (1, 0):
+        result = checkout.run("scripts/quickstart.sh", "--steps", "3")
+        assert result.returncode == 0, result.stderr
+        assert checkout.calls("train") == [
+            "train.py --config configs/rooms.txt --steps 3",
+            f"train in {checkout.root.resolve()} with data none",
+        ]
+        assert checkout.calls("eval.py") == ["eval.py --config configs/rooms.txt"]
+        assert checkout.calls("render.py") == ["render.py --config configs/rooms.txt"]
+        assert len(checkout.calls("-m venv")) == install_calls
+        assert len(checkout.calls("-m pip install")) == install_calls
+        assert checkout.calls("stdin is closed") == []
+        assert "out/rooms/eval/table.md" in result.stdout
+
+
+def test_quickstart_stops_at_the_stage_that_fails(checkout: Checkout) -> None:
+    assert checkout.run("scripts/quickstart.sh", FAIL="train.py").returncode == 1
+    assert checkout.calls("eval.py") == []
+
+
+def test_changed_requirements_are_installed_again(checkout: Checkout) -> None:
+    checkout.run("scripts/test.sh")
+    (checkout.root / "requirements.txt").write_text("something else\n")
+    assert checkout.run("scripts/test.sh").returncode == 0
+    assert [call.rsplit("/", 1)[1] for call in checkout.calls("-m pip install")] == ["requirements.txt"]
+
+
+def test_broken_environment_is_made_again(checkout: Checkout) -> None:
+    checkout.run("scripts/test.sh")
+    (checkout.root / ".venv" / "bin" / "python").unlink()
+    assert checkout.run("scripts/test.sh").returncode == 0
+    assert len(checkout.calls("-m venv --clear")) == 1
+
+
+def test_arguments_reach_pytest_in_the_repository(checkout: Checkout) -> None:
+    assert checkout.run("scripts/test.sh", "-k", "name").returncode == 0
+    assert checkout.calls("-m pytest") == ["-m pytest -k name"]
+    assert checkout.calls("pytest in") == [f"pytest in {checkout.root.resolve()} with data none"]
+
+
+def test_continuous_integration_finds_data_beside_the_checkout(checkout: Checkout) -> None:
+    data = checkout.root.parent / "shared" / "data"
+    data.mkdir(parents=True)
+    result = checkout.run(".ci/run")
+    assert result.returncode == 0, result.stderr
+    assert checkout.calls("-m ruff") == ["-m ruff check .", "-m ruff format --check ."]
+    (call,) = checkout.calls("pytest in")
+    assert Path(call.split(" with data ")[1]).samefile(data)
+
+
+def test_command_that_does_not_run_is_passed_over(checkout: Checkout) -> None:
+    checkout.command("python3", "#!/usr/bin/env bash\nexit 127\n")
+    checkout.command("python3.13", STUB_PYTHON)
+    assert checkout.run("scripts/quickstart.sh", VERSION="3.13").returncode == 0
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.8", "3.9", "3.14"])
+def test_unsupported_python_is_refused(checkout: Checkout, version: str) -> None:
+    python = str(checkout.command("other python", STUB_PYTHON))
+    result = checkout.run("scripts/quickstart.sh", PYTHON=python, VERSION=version)
+    assert_refused(result, "3.10-3.13", f"{python} is {version}")
+    assert not (checkout.root / ".venv").exists()
+
+
+def test_python_that_does_not_run_is_refused(checkout: Checkout) -> None:
+    result = checkout.run("scripts/quickstart.sh", PYTHON="/missing/python")
+    assert_refused(result, "3.10-3.13", "/missing/python does not run")
+
+
+def test_python_without_venv_is_refused(checkout: Checkout) -> None:
+    python = str(checkout.commands / "python3")
+    result = checkout.run("scripts/quickstart.sh", PYTHON=python, FAIL="-c import ensurepip")
+    assert_refused(result, f"{python} has no venv module", "python3-venv")
+
+
+def test_failed_install_is_reported_and_tried_again(checkout: Checkout) -> None:
+    result = checkout.run("scripts/quickstart.sh", FAIL="-m pip install")
+    assert_refused(result, "Installing requirements.txt failed")
+    assert checkout.calls("train.py") == []
+    assert checkout.run("scripts/quickstart.sh").returncode == 0
+    assert len(checkout.calls("-m pip install")) == 1
+
+
+def test_full_disk_is_refused_only_where_something_must_be_installed(checkout: Checkout) -> None:
+    assert_refused(checkout.run("scripts/quickstart.sh", FREE_GB="11"), "12 GB", "11 GB")
+    assert checkout.calls("-m") == []
+    assert checkout.run("scripts/quickstart.sh", FREE_GB="12").returncode == 0
+    assert checkout.run("scripts/quickstart.sh", FREE_GB="0").returncode == 0
+    assert_refused(checkout.run("scripts/test.sh", FREE_GB="0"), "1 GB")

@@ -1,0 +1,139 @@
+"""Camera paths: rigid, smooth, exact where promised, and sane for degenerate sets of cameras."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from gpnerf.errors import ConfigError
+from gpnerf.trajectories import interpolate, orbit
+
+
+def pose(position, yaw: float = 0.0) -> torch.Tensor:
+    """A level camera at a position (OpenCV axes, y down), turned about the vertical by yaw radians."""
+    transform = torch.eye(4)
+    transform[0, 0] = transform[2, 2] = math.cos(yaw)
+    transform[0, 2], transform[2, 0] = math.sin(yaw), -math.sin(yaw)
+    transform[:3, 3] = torch.tensor(position, dtype=torch.float32)
+    return transform
+
+
+def ring(count: int, radius: float) -> torch.Tensor:
+    """Cameras on a level circle about the origin that look at its centre."""
+    angles = [2 * math.pi * i / count for i in range(count)]
+    return torch.stack([pose((-radius * math.sin(a), 0.0, -radius * math.cos(a)), yaw=a) for a in angles])
+
+
+def walk() -> torch.Tensor:
+    steps = [(0, 0, 0, 0.0), (1, 0, 0.2, 0.3), (1.5, 0.1, 1, 1.0), (1.4, 0, 2, 0.8), (0, 0, 3, -0.5)]
+    return torch.stack([pose(step[:3], step[3]) for step in steps])
+
+
+def assert_rigid(poses: torch.Tensor) -> None:
+    rotations = poses[:, :3, :3].double()
+    torch.testing.assert_close(
+        rotations @ rotations.mT, torch.eye(3).double().expand_as(rotations), atol=1e-6, rtol=0
+    )
+    torch.testing.assert_close(torch.linalg.det(rotations), torch.ones(len(poses)).double())
+    assert torch.equal(poses[:, 3], torch.tensor([0.0, 0, 0, 1]).expand(len(poses), 4))
+
+
+def angles_between(poses: torch.Tensor) -> torch.Tensor:
+    relative = poses[:-1, :3, :3].double().mT @ poses[1:, :3, :3].double()
+    return ((relative.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(-1, 1).arccos()
+
+
+def test_interpolate_is_rigid_and_keeps_both_ends():
+    path = interpolate(walk(), 31)
+    assert path.shape == (31, 4, 4) and path.dtype == torch.float32
+    assert_rigid(path)
+    torch.testing.assert_close(path[[0, -1]], walk()[[0, -1]], atol=1e-6, rtol=0)
+
+
+def test_interpolate_passes_through_every_key():
+    path = interpolate(walk(), 20001)
+    for key in walk():
+        assert (path - key).abs().flatten(1).max(1).values.min() < 1e-3
+
+
+def test_interpolate_backwards_is_the_same_path():
+    path, back = interpolate(walk(), 24), interpolate(walk().flip(0), 24)
+    torch.testing.assert_close(path, back.flip(0), atol=1e-6, rtol=0)
+
+
+def test_interpolate_along_a_line_is_even_although_the_keys_are_not():
+    keys = torch.stack([pose((0, 0, z)) for z in (0.0, 1.0, 4.0, 5.0)])
+    depths = interpolate(keys, 11)[:, 2, 3]
+    torch.testing.assert_close(depths, torch.linspace(0, 5, 11))
+
+
+def test_interpolate_turns_evenly_through_a_whole_turn():
+    keys = torch.stack([pose((0, 0, 0), yaw) for yaw in (0.0, 1.2, 2.4, 3.6, 4.8, 6.0)])
+    path = interpolate(keys, 61)
+    turns = angles_between(path)
+    torch.testing.assert_close(turns, torch.full_like(turns, 0.1), atol=6e-3, rtol=0)
+
+
+def test_interpolate_does_not_stop_at_keys():
+    path = interpolate(walk(), 400)
+    speed = path[:, :3, 3].diff(dim=0).norm(dim=1)
+    assert speed.min() > 0.3 * speed.max()
+    change = speed.diff().abs().max() / speed.max()
+    assert change < 0.03
+
+
+def test_interpolate_of_one_key_two_keys_and_repeated_keys():
+    assert torch.equal(interpolate(walk()[:1], 3), walk()[:1].expand(3, 4, 4))
+    assert torch.equal(interpolate(walk()[:2], 1)[0], walk()[0])
+    halfway = interpolate(torch.stack([pose((0, 0, 0)), pose((2, 0, 0), 1.0)]), 3)[1]
+    torch.testing.assert_close(halfway, pose((1, 0, 0), 0.5), atol=1e-6, rtol=0)
+    repeated = interpolate(walk()[[0, 0, 1, 1, 1, 2]], 40)
+    assert_rigid(repeated)
+    torch.testing.assert_close(repeated[-1], walk()[2], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("path", [interpolate, orbit])
+def test_nothing_to_show_is_an_error(path):
+    with pytest.raises(ConfigError, match="0 poses"):
+        path(torch.zeros(0, 4, 4), 5)
+    with pytest.raises(ConfigError, match="0 frames"):
+        path(walk(), 0)
+
+
+def test_orbit_of_a_ring_looks_at_its_centre_from_near_one_camera():
+    path = orbit(ring(8, radius=2.0), 12, share=0.1)
+    assert_rigid(path)
+    centers = path[:, :3, 3]
+    middle = centers.mean(0)
+    assert middle.norm() == pytest.approx(2.0, abs=1e-5)
+    torch.testing.assert_close((centers - middle).norm(dim=1), torch.full((12,), 0.2))
+    torch.testing.assert_close(centers[:, 1], torch.zeros(12), atol=1e-6, rtol=0)
+    toward = -centers / centers.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(path[:, :3, 2], toward, atol=1e-6, rtol=0)
+    torch.testing.assert_close(path[:, :3, 1], torch.tensor([0.0, 1, 0]).expand(12, 3), atol=1e-6, rtol=0)
+
+
+def test_orbit_closes():
+    centers = orbit(ring(5, radius=1.0), 10)[:, :3, 3]
+    steps = (centers - centers.roll(1, 0)).norm(dim=1)
+    torch.testing.assert_close(steps, steps[:1].expand(10))
+
+
+@pytest.mark.parametrize(
+    "poses",
+    [
+        torch.stack([pose((x, 0, 0)) for x in (-1.0, 0.0, 1.0)]),
+        torch.stack([pose((0, 0, z)) for z in (-1.0, 0.0, 1.0)]),
+        pose((3, 2, 1), yaw=0.4)[None],
+        ring(6, radius=2.0) @ torch.diag(torch.tensor([-1.0, 1, -1, 1])),
+    ],
+    ids=["parallel", "one line of sight", "single", "outward"],
+)
+def test_orbit_of_cameras_without_a_common_target_looks_ahead(poses):
+    path = orbit(poses, 9)
+    assert_rigid(path)
+    nearest = torch.cdist(path[:, :3, 3].mean(0)[None], poses[:, :3, 3]).argmin()
+    assert (path[:, :3, 2] @ poses[nearest, :3, 2] > 0.9).all()
+    assert (path[:, :3, 1] @ poses[nearest, :3, 1] > 0.9).all()

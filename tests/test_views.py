@@ -1,0 +1,114 @@
+"""Frame rules and source-view choice."""
+
+import pytest
+import torch
+
+from gpnerf.datasets import views
+from gpnerf.datasets.views import FrameRule, rank_views, training_sources
+from gpnerf.errors import ConfigError, DataError
+
+GOLDEN_METRICS = {"dist": "distance", "vector": "angle", "matrix": "rotation"}
+
+
+def row_of_cameras(count: int) -> torch.Tensor:
+    """Cameras 1 m apart along x."""
+    poses = torch.eye(4).repeat(count, 1, 1)
+    poses[:, 0, 3] = torch.arange(count)
+    return poses
+
+
+def nearest_others(poses: torch.Tensor, target: int, count: int, metric: str, center=None) -> list[int]:
+    others = torch.tensor([index for index in range(len(poses)) if index != target])
+    return others[rank_views(poses[target], poses[others], metric, center)][:count].tolist()
+
+
+@pytest.mark.parametrize("name", GOLDEN_METRICS)
+@pytest.mark.parametrize("count", [5, 10, 50])
+def test_ranking_matches_the_reference(golden, name, count):
+    arrays = golden("view_selection")
+    poses = torch.from_numpy(arrays["in/poses"])
+    for target, expected in zip(arrays["in/targets"], arrays[f"out/{name}_n{count}"], strict=True):
+        assert nearest_others(poses, int(target), count, GOLDEN_METRICS[name]) == expected.tolist()
+
+
+@pytest.mark.parametrize("name", GOLDEN_METRICS)
+def test_ranking_for_a_pose_outside_the_set_matches_the_reference(golden, name):
+    arrays = golden("view_selection")
+    poses, target = torch.from_numpy(arrays["in/poses"]), torch.from_numpy(arrays["in/external_target"])
+    nearest = rank_views(target, poses, GOLDEN_METRICS[name])[:10]
+    assert nearest.tolist() == arrays[f"out/{name}_external_n10"].tolist()
+
+
+def test_angles_about_another_centre_match_the_reference(golden):
+    arrays = golden("view_selection")
+    poses, center = torch.from_numpy(arrays["in/poses"]), torch.from_numpy(arrays["in/scene_center"])
+    for target, expected in zip(arrays["in/targets"], arrays["out/vector_center_n10"], strict=True):
+        assert nearest_others(poses, int(target), 10, "angle", center) == expected.tolist()
+
+
+def test_an_unknown_metric_is_refused():
+    with pytest.raises(ConfigError, match="distance, angle, rotation.*'nearest'"):
+        rank_views(torch.eye(4), row_of_cameras(2), "nearest")
+
+
+def test_frame_rule_of_the_scannet_protocol():
+    test, pool = FrameRule(start=2, stop=700, step=20, limit=10).split(1200, "scene0160_00")
+    assert test == [2, 22, 42, 62, 82, 102, 122, 142, 162, 182]
+    assert len(pool) == 1190
+    assert not set(test) & set(pool)
+
+
+@pytest.mark.parametrize("rule", [FrameRule(0), FrameRule(5)])
+def test_a_rule_that_leaves_no_pool_or_no_test_frames_is_refused(rule):
+    with pytest.raises(DataError, match="attic.*choose a rule"):
+        rule.split(5, "attic")
+
+
+def test_a_rule_needs_a_positive_step():
+    with pytest.raises(ConfigError, match="step"):
+        FrameRule(0, step=0)
+
+
+def test_test_sources_are_the_nearest_in_order():
+    poses = row_of_cameras(10)
+    target = torch.eye(4)
+    target[0, 3] = 6.2
+    assert views.test_sources(target, poses, 3, "distance", "row").tolist() == [6, 7, 5]
+
+
+def test_training_sources_are_distinct_and_repeat_with_the_seed():
+    poses, target = row_of_cameras(100), torch.eye(4)
+
+    def draw(seed: int) -> list[int]:
+        generator = torch.Generator().manual_seed(seed)
+        return training_sources(generator, target, poses, 10, "distance", "row").tolist()
+
+    assert draw(3) == draw(3)
+    assert len({tuple(draw(seed)) for seed in range(20)}) > 10
+    for seed in range(20):
+        assert len(set(draw(seed))) == 10
+
+
+def test_training_pools_have_the_published_sizes():
+    """Of cameras in a row, the farthest of 10 drawn among 10 f tells f nearly always: count them."""
+    poses, target = row_of_cameras(100), torch.eye(4)
+    generator = torch.Generator().manual_seed(0)
+    farthest = torch.stack(
+        [training_sources(generator, target, poses, 10, "distance", "row").max() for _ in range(2000)]
+    )
+    assert farthest.max() < 50
+    # f = 1 always draws 0..9; a larger pool does so with a chance below 1e-5.
+    assert (farthest == 9).float().mean().item() == pytest.approx(0.30, abs=0.03)
+    # Camera 40..49 needs f = 5, and then is among the ten with probability 0.917.
+    assert (farthest >= 40).float().mean().item() == pytest.approx(0.05 * 0.917, abs=0.015)
+
+
+def test_a_pool_is_capped_by_the_candidates():
+    generator = torch.Generator().manual_seed(0)
+    chosen = training_sources(generator, torch.eye(4), row_of_cameras(4), 4, "distance", "row")
+    assert sorted(chosen.tolist()) == [0, 1, 2, 3]
+
+
+def test_too_few_candidates_name_the_scene_and_the_option():
+    with pytest.raises(DataError, match=r"attic: expected at least 10 .*found 4; lower --num_source_views"):
+        views.test_sources(torch.eye(4), row_of_cameras(4), 10, "distance", "attic")

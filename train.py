@@ -1,0 +1,178 @@
+"""Trains GP-NeRF: on many scenes, or finetunes on one. The same command resumes a stopped run."""
+
+from __future__ import annotations
+
+import logging
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader, Subset
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from gpnerf import checkpoint as checkpoints
+from gpnerf.config import from_options, parse_options, write_options
+from gpnerf.datasets.examples import Example, TestExamples, TrainingExamples, describe_missing
+from gpnerf.datasets.load import common_labels, frame_rule, load_scenes, test_views, training_scenes
+from gpnerf.datasets.scene import Scene
+from gpnerf.devices import autocast, choose_device
+from gpnerf.errors import ConfigError
+from gpnerf.images import write_image
+from gpnerf.losses import LossWeights
+from gpnerf.metrics.image import psnr
+from gpnerf.models.build import Architecture, build_model
+from gpnerf.panels import compare
+from gpnerf.rendering import render_example
+from gpnerf.scripting import EXIT_STOPPED, StopRequest, make_folder, run_script
+from gpnerf.training import (
+    LearningRates,
+    build_optimizer,
+    compute_losses,
+    set_learning_rates,
+    step_generator,
+)
+
+log = logging.getLogger("train")
+
+
+class Trainer:
+    """A model in training: its optimiser, its data, its folder, and the step it has reached."""
+
+    def __init__(self, options: Namespace) -> None:
+        self.options = options
+        self.device = choose_device(options.device)
+        self.folder = make_folder(Path(options.out) / options.expname)
+        train, test = self._load_scenes()
+        labels = common_labels(train)
+        self.class_names = labels.names if labels else ()
+        self.architecture = from_options(Architecture, options, classes=len(self.class_names))
+        torch.manual_seed(options.seed)
+        self.model = build_model(self.architecture)
+        self.weights = from_options(LossWeights, options, "weight_")
+        self.rates = from_options(LearningRates, options, "lr_")
+        self.step, state = self._start()
+        self.model.to(self.device)
+        self.optimizer = build_optimizer(self.model, self.rates)
+        if state:
+            self.optimizer.load_state_dict(state)
+        rule = frame_rule(options)
+        size = (options.height, options.width, options.num_source_views, options.view_metric)
+        self.examples = TrainingExamples(
+            training_scenes(train, test, rule), *size, seed=options.seed, length=options.steps
+        )
+        self.held_out = TestExamples(test_views(test, rule), *size)
+        write_options(options, self.folder)
+        self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step)
+
+    def _load_scenes(self) -> tuple[list[Scene], list[Scene]]:
+        if not self.options.train_scenes:
+            raise ConfigError("Expected scenes to train on, found none; name them with --train_scenes.")
+        train = load_scenes(self.options, self.options.train_scenes)
+        test = load_scenes(self.options, self.options.test_scenes)
+        for sentence in describe_missing(train):
+            log.info(sentence)
+        return train, test
+
+    def _start(self) -> tuple[int, dict]:
+        """Weights of this run's newest checkpoint, of --load_weights, or fresh ones: (step, optimiser state)."""
+        newest = checkpoints.latest_checkpoint(self.folder)
+        if newest:
+            checkpoints.check_architecture(str(self.folder), newest.architecture, self.architecture)
+            self.model.load_state_dict(newest.model)
+            log.info(f"Resuming {self.folder} at step {newest.step}.")
+            return newest.step, newest.optimizer
+        if self.options.load_weights:
+            path = Path(self.options.load_weights)
+            fresh = checkpoints.load_weights(self.model, self.architecture, path)
+            log.info(
+                f"Starting from {path}; {len(fresh)} tensors are fresh{': ' if fresh else '.'}{', '.join(fresh)}"
+            )
+        return 0, {}
+
+    def train(self) -> int:
+        """All remaining steps; returns the exit code of the script."""
+        stop = StopRequest()
+        remaining = Subset(self.examples, range(self.step, self.options.steps))
+        loader = DataLoader(remaining, batch_size=None, num_workers=self.options.workers)
+        bar = tqdm(total=self.options.steps, initial=self.step, desc=self.options.expname, unit="step")
+        with bar:
+            for example in loader:
+                values = self._one_step(example.to(self.device, non_blocking=True))
+                self.step += 1
+                bar.update()
+                self._report(bar, values)
+                if stop.wanted:
+                    break
+                if self.step % self.options.checkpoint_every == 0:
+                    self.save()
+                if self.step % self.options.picture_every == 0:
+                    self.picture()
+        path = self.save()
+        self.board.close()
+        if self.step < self.options.steps:
+            log.info(f"Stopped after step {self.step}; the same command goes on from {path}.")
+            return EXIT_STOPPED
+        log.info(f"Finished {self.step} steps: {path}.")
+        return 0
+
+    def _one_step(self, example: Example) -> dict[str, torch.Tensor]:
+        """One update of the weights; returns the total loss, the PSNR of the rays and each loss."""
+        set_learning_rates(self.optimizer, self.rates, self.step)
+        generator = step_generator(self.options.seed, self.step)
+        with autocast(self.device, self.options.precision):
+            losses, train_psnr = compute_losses(
+                self.model, example, self.options.num_rays, self.weights, generator
+            )
+        total = self.weights.total(losses)
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        self.optimizer.step()
+        return {"loss": total, "psnr": train_psnr, **losses}
+
+    def _report(self, bar: tqdm, values: dict[str, torch.Tensor]) -> None:
+        """The progress bar and, every log_every steps, TensorBoard."""
+        if self.step % self.options.log_every and self.step != self.options.steps:
+            return
+        rays = (bar.format_dict["rate"] or 0.0) * self.options.num_rays
+        texts = []
+        for name, value in values.items():
+            self.board.add_scalar(f"training/{name}", value.item(), self.step)
+            texts.append(f"{name} {value.item():.3g}")
+        bar.set_postfix_str(", ".join([*texts, f"{rays:.0f} rays/s"]))
+        for group in self.optimizer.param_groups:
+            self.board.add_scalar(f"learning_rate/{group['name']}", group["lr"], self.step)
+        self.board.add_scalar("speed/rays_per_second", rays, self.step)
+
+    def picture(self) -> None:
+        """A held-out view beside the truth, to TensorBoard and to a file."""
+        if not len(self.held_out):
+            return
+        example = self.held_out[0]
+        self.model.eval()
+        view = render_example(self.model, example, self.options.chunk_size, self.options.precision)
+        self.model.train()
+        panel = compare(view, example.target, self.class_names)
+        self.board.add_image("held_out", panel, self.step, dataformats="HWC")
+        self.board.add_scalar("held_out/psnr", psnr(view.color, example.target.image), self.step)
+        write_image(make_folder(self.folder / "pictures") / f"step_{self.step:07d}.png", panel)
+
+    def save(self) -> Path:
+        state = checkpoints.Checkpoint(
+            step=self.step,
+            architecture=self.architecture,
+            class_names=tuple(self.class_names),
+            model=self.model.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            options=vars(self.options),
+        )
+        return checkpoints.save_checkpoint(self.folder, state)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return Trainer(parse_options(__doc__, arguments)).train()
+
+
+if __name__ == "__main__":
+    run_script(main)
