@@ -25,7 +25,7 @@ from gpnerf.metrics.image import psnr
 from gpnerf.models.build import Architecture, build_model
 from gpnerf.panels import compare
 from gpnerf.rendering import render_example
-from gpnerf.scripting import EXIT_STOPPED, StopRequest, make_folder, run_script
+from gpnerf.scripting import EXIT_STOPPED, StopRequest, leave_signals_to_parent, make_folder, run_script
 from gpnerf.training import (
     LearningRates,
     build_optimizer,
@@ -76,7 +76,7 @@ class Trainer:
         return train, test
 
     def _start(self) -> tuple[int, dict]:
-        """Weights of this run's newest checkpoint, of --load_weights, or fresh ones: (step, optimiser state)."""
+        """Weights of the run's newest checkpoint, of --load_weights, or fresh: (step, optimiser state)."""
         newest = checkpoints.latest_checkpoint(self.folder)
         if newest:
             checkpoints.check_architecture(str(self.folder), newest.architecture, self.architecture)
@@ -86,16 +86,19 @@ class Trainer:
         if self.options.load_weights:
             path = Path(self.options.load_weights)
             fresh = checkpoints.load_weights(self.model, self.architecture, path)
-            log.info(
-                f"Starting from {path}; {len(fresh)} tensors are fresh{': ' if fresh else '.'}{', '.join(fresh)}"
-            )
+            log.info(f"Starting from the weights of {path}; fresh tensors: {', '.join(fresh) or 'none'}.")
         return 0, {}
 
     def train(self) -> int:
         """All remaining steps; returns the exit code of the script."""
         stop = StopRequest()
         remaining = Subset(self.examples, range(self.step, self.options.steps))
-        loader = DataLoader(remaining, batch_size=None, num_workers=self.options.workers)
+        loader = DataLoader(
+            remaining,
+            batch_size=None,
+            num_workers=self.options.workers,
+            worker_init_fn=leave_signals_to_parent,
+        )
         bar = tqdm(total=self.options.steps, initial=self.step, desc=self.options.expname, unit="step")
         with bar:
             for example in loader:

@@ -20,7 +20,7 @@ KEPT = 3
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """step: how many steps are done; class_names: of the head's outputs; options: of the run, for the record."""
+    """step: how many steps are done; class_names: of the head's outputs; options: for the record."""
 
     step: int
     architecture: Architecture

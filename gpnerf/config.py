@@ -92,7 +92,7 @@ def _run(parser: Parser) -> None:
         "--precision",
         choices=("auto", "float32", "bfloat16"),
         default="auto",
-        help="of the network; geometry and losses stay in float32. auto: bfloat16 on CUDA devices that have it",
+        help="of the network (geometry and losses: float32). auto: bfloat16 on CUDA devices that have it",
     )
 
 
@@ -219,7 +219,7 @@ def _describe_unknown(parser: Parser, unknown: str, config: str | None) -> str:
 
 
 def from_options(kind: type[T], options: Namespace, prefix: str = "", **given: Any) -> T:
-    """A dataclass filled from the options named like its fields, or like `prefix` + field; `given` ones apart."""
+    """A dataclass filled from the options called `prefix` + field, or else like the field; or as `given`."""
     values = vars(options)
     found = {
         field.name: values[prefix + field.name] if prefix + field.name in values else values[field.name]

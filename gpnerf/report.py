@@ -90,10 +90,11 @@ def _cell(column: str, value: float | None) -> str:
 
 
 NOTES = """
-PSNR of unclipped colours in dB; SSIM with an 11x11 Gaussian window, zero-padded (as published; views.csv has
-scikit-image's too); LPIPS with VGG and inputs scaled to [-1, 1]. mIoU and average accuracy over the classes present
-in a view's truth. Views are averaged per scene, scenes in the last line. The nearest view is the closest source
-photograph copied; the majority class is the most frequent one of the scene's test views, predicted everywhere.
+PSNR in dB of unclipped colours; SSIM with an 11x11 Gaussian window, zero-padded (as published; views.csv
+has scikit-image's too); LPIPS with VGG and inputs scaled to [-1, 1]. mIoU and average accuracy over the
+classes present in a view's truth. Views are averaged per scene, scenes in the last line. Baselines on the
+same views: the nearest source photograph copied, and the most frequent class of the scene's test views
+predicted everywhere.
 """
 
 

@@ -62,7 +62,7 @@ def inverse_cdf(bins: Tensor, weights: Tensor, uniforms: Tensor) -> Tensor:
 def fine_depths(
     depths: Tensor, weights: Tensor, samples: int, spacing: str, uniforms: Tensor | None = None
 ) -> Tensor:
-    """Coarse depths [R, S] joined with `samples` more where the coarse weights [R, S] are large, sorted [R, S+N].
+    """Coarse depths [R, S] and `samples` more where the coarse weights [R, S] are large, sorted [R, S+N].
 
     uniforms: [R, N] random positions for training; None gives the deterministic positions of a test.
     No gradient flows into the weights.

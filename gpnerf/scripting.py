@@ -62,3 +62,9 @@ class StopRequest:
         if self.wanted:
             raise KeyboardInterrupt
         self.wanted = True
+
+
+def leave_signals_to_parent(worker: int) -> None:
+    """For loader processes: Ctrl-C reaches them too, but only the training may decide when to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -16,7 +16,7 @@ from gpnerf.sampling import random_pixels
 
 @dataclass(frozen=True)
 class LearningRates:
-    """Per group, Sec. 5.1; multiplied by decay_rate every decay_steps (continuously), after a linear warm-up."""
+    """Per group, Sec. 5.1; times decay_rate every decay_steps (continuously), after a linear warm-up."""
 
     extractor: float = 5e-3
     transformer: float = 1e-5
@@ -32,7 +32,7 @@ class LearningRates:
 
 
 def build_optimizer(model: GPNeRF, rates: LearningRates) -> torch.optim.Adam:
-    """Adam with the paper's three groups; the pyramid belongs to the extractor, the adaptor to the transformer."""
+    """Adam with the paper's groups; the pyramid counts as extractor, the adaptor as transformer."""
     transformer = list(model.transformer.parameters())
     if model.has_semantics:
         transformer += list(model.adaptor.parameters())
@@ -44,7 +44,7 @@ def build_optimizer(model: GPNeRF, rates: LearningRates) -> torch.optim.Adam:
         groups.append({"name": "head", "params": list(model.head.parameters()), "lr": rates.head})
     for group in groups:
         group["initial_lr"] = group["lr"]
-    return torch.optim.Adam(groups)
+    return torch.optim.Adam(groups, fused=True)
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, rates: LearningRates, step: int) -> None:

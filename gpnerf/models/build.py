@@ -40,19 +40,17 @@ class Architecture:
     detach_decoder: bool = False
 
     def __post_init__(self) -> None:
-        semantic_width = PYRAMID_LEVELS * self.level_width
-        for total, part in (
-            (
-                (self.transformer_width, "--transformer_width"),
-                (ATTENTION_BOTTLENECK, "the attention's bottleneck"),
-            ),
-            ((self.transformer_width, "--transformer_width"), (self.heads, "--heads")),
-            ((semantic_width, "4 times --level_width"), (self.transformer_width, "--transformer_width")),
-        ):
-            if total[0] % part[0]:
-                raise ConfigError(
-                    f"Expected {total[1]} to be a multiple of {part[1]}, found {total[0]} and {part[0]}; change one."
-                )
+        width, semantic_width = self.transformer_width, PYRAMID_LEVELS * self.level_width
+        _check_multiple("--transformer_width", width, "the bottleneck of its attention", ATTENTION_BOTTLENECK)
+        _check_multiple("--transformer_width", width, "--heads", self.heads)
+        _check_multiple("4 times --level_width", semantic_width, "--transformer_width", width)
+
+
+def _check_multiple(whole: str, size: int, part: str, divisor: int) -> None:
+    if size % divisor:
+        raise ConfigError(
+            f"Expected {whole} to be a multiple of {part}, found {size} and {divisor}; change one."
+        )
 
 
 def build_model(sizes: Architecture) -> GPNeRF:

@@ -125,7 +125,7 @@ class JointTransformer(nn.Module):
         return RayAttention(color, attention.mean(dim=1)[:, 0], field_weights, joint_weights)
 
     def _mean_row(self, attention: Tensor) -> Tensor:
-        """mean_s of A_RAT [R, heads, S, S] for every weight channel [R, S, 1, C]; head h owns C / heads of them."""
+        """mean_s of A_RAT [R, heads, S, S] for each channel, [R, S, 1, C]; head h owns C / heads of them."""
         attention = attention if self.joint_attention else attention.detach()
         mean_row = attention.mean(dim=2).transpose(1, 2)
         return mean_row.repeat_interleave(self.width // self.heads, dim=-1)[:, :, None]
