@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from gpnerf.checkpoint import Checkpoint, checkpoint_to_use
 from gpnerf.config import parse_options
 from gpnerf.datasets.examples import Example, TestExamples
 from gpnerf.datasets.load import common_labels, frame_rule, load_scenes, test_views
-from gpnerf.datasets.scene import Scene
+from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.devices import choose_device
 from gpnerf.errors import ConfigError, DataError
 from gpnerf.images import write_image
@@ -66,9 +67,11 @@ class Evaluation:
         majority = self._majority_classes() if self.labelled else {}
         rows = []
         for example in tqdm(self._examples(), total=len(self.examples), desc="evaluating", unit="view"):
-            target = example.target
-            view = render_example(self.model, example, self.options.chunk_size, self.options.precision)
-            scores = self._score(view, example, majority.get(target.scene))
+            view = render_example(
+                self.model, example, self.options.chunk_size, self.options.precision, self.options.stride
+            )
+            target = self._at_stride(example.target)
+            scores = self._score(view, target, example.source_images[0], majority.get(target.scene))
             rows.append(ViewRow(target.scene, target.name, scores))
             folder = make_folder(self.folder / target.scene)
             write_image(folder / f"{target.name}.png", compare(view, target, self.checkpoint.class_names))
@@ -76,6 +79,7 @@ class Evaluation:
             "checkpoint_step": self.checkpoint.step,
             "height": self.options.height,
             "width": self.options.width,
+            "stride": self.options.stride,
             "source_views": self.options.num_source_views,
         }
         return write_report(self.folder, rows, header)
@@ -84,19 +88,27 @@ class Evaluation:
         for index in range(len(self.examples)):
             yield self.examples[index]
 
+    def _at_stride(self, target: Frame) -> Frame:
+        """The truth at the rendered pixels; labels keep their size, as the rendered ones do."""
+        kept = (..., slice(None, None, self.options.stride), slice(None, None, self.options.stride))
+        depth = None if target.depth is None else target.depth[kept]
+        return replace(target, image=target.image[kept], depth=depth)
+
     def _majority_classes(self) -> dict[str, int]:
         """The most frequent class of the test views of each scene."""
         counts: dict[str, Tensor] = {}
         for example in self._examples():
-            matrix = self._confusion(example.target.semantic, example)
+            truth = example.target.semantic
+            matrix = self._confusion(truth, truth)
             counts[example.target.scene] = counts.get(example.target.scene, 0) + matrix.sum(dim=1)
         return {scene: int(count.argmax()) for scene, count in counts.items()}
 
-    def _confusion(self, labels: Tensor, example: Example) -> Tensor:
-        return confusion_matrix(labels, example.target.semantic, len(self.checkpoint.class_names))
+    def _confusion(self, labels: Tensor, truth: Tensor) -> Tensor:
+        return confusion_matrix(labels, truth, len(self.checkpoint.class_names))
 
-    def _score(self, view: RenderedView, example: Example, majority: int | None) -> Scores:
-        truth = example.target.image
+    def _score(self, view: RenderedView, target: Frame, nearest: Tensor, majority: int | None) -> Scores:
+        """nearest [3, H, W]: the closest source photograph; majority: None where there are no labels."""
+        stride = self.options.stride
         semantic = {
             "miou": None,
             "total_accuracy": None,
@@ -104,15 +116,16 @@ class Evaluation:
             "miou_majority_class": None,
         }
         if majority is not None:
-            semantic = image_scores(self._confusion(view.labels, example))._asdict()
+            semantic = image_scores(self._confusion(view.labels, target.semantic))._asdict()
             everywhere = torch.full_like(view.labels, majority)
-            semantic["miou_majority_class"] = image_scores(self._confusion(everywhere, example)).miou
+            baseline = image_scores(self._confusion(everywhere, target.semantic))
+            semantic["miou_majority_class"] = baseline.miou
         return Scores(
-            psnr=psnr(view.color, truth),
-            ssim=ssim(view.color, truth),
-            ssim_scikit=ssim_scikit(view.color, truth),
-            lpips=self.lpips(view.color, truth) if self.lpips else None,
-            psnr_nearest_view=psnr(example.source_images[0], truth),
+            psnr=psnr(view.color, target.image),
+            ssim=ssim(view.color, target.image),
+            ssim_scikit=ssim_scikit(view.color, target.image),
+            lpips=self.lpips(view.color, target.image) if self.lpips else None,
+            psnr_nearest_view=psnr(nearest[:, ::stride, ::stride], target.image),
             **semantic,
         )
 

@@ -65,7 +65,7 @@ class VideoRenderer:
                 look = Look.fit(view)
                 look.save(self.folder / "look.pt")
             write_image(self._frame_path(number), video_panel(view, look, self.checkpoint.class_names))
-        video = self.folder / "video.mp4"
+        video = self.folder.with_suffix(".mp4")
         write_video(video, self._all_frames(), self.options.fps)
         return video
 
@@ -89,6 +89,7 @@ class VideoRenderer:
                 self.scene.near,
                 self.scene.far,
                 self.options.chunk_size,
+                self.options.stride,
             )
 
     def _frame_path(self, number: int) -> Path:
@@ -105,6 +106,7 @@ class VideoRenderer:
             "checkpoint": self.options.checkpoint,
             "path": self.path.flatten().tolist(),
             "size": [self.options.height, self.options.width],
+            "stride": self.options.stride,
             "source_views": self.options.num_source_views,
         }
         record = self.folder / "rendering.json"
@@ -118,7 +120,7 @@ class VideoRenderer:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     video = VideoRenderer(parse_options(__doc__, arguments)).run()
-    log.info(f"{video} shows colour, depth, labels and features side by side; its frames lie beside it.")
+    log.info(f"{video} shows colour, depth, labels and features side by side; its frames lie in the folder of that name.")
     return 0
 
 

@@ -62,8 +62,13 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint. Raises CheckpointError if the file is missing, damaged or of another kind."""
-    if not Path(path).is_file():
+    """Reads a checkpoint; of a folder, the newest in it.
+
+    Raises CheckpointError if the file is missing, damaged or of another kind.
+    """
+    if path.is_dir():
+        path = next(reversed(list_checkpoints(path)), path / "step_*.pt")
+    if not path.is_file():
         raise CheckpointError(f"Checkpoint {path} does not exist; train first, or name another file.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -79,8 +84,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ValueError,
     ) as error:
         raise CheckpointError(
-            f"{path} is not a readable checkpoint of this program ({type(error).__name__}); it may be truncated "
-            "or from another project: delete it, or name another file."
+            f"{path} is not a readable checkpoint of this program ({type(error).__name__}); it may be "
+            "truncated or from another project: delete it, or name another file."
         ) from error
 
 

@@ -176,7 +176,11 @@ def _train(parser: Parser) -> None:
     add("--decay_rate", type=float, default=rates.decay_rate, help="factor of the rates per decay_steps")
     add("--decay_steps", type=positive, default=rates.decay_steps, help="steps")
     add("--warmup_steps", type=count, default=rates.warmup_steps, help="steps of linear warm-up")
-    add("--load_weights", default=None, help="checkpoint whose weights to start from (finetuning)")
+    add(
+        "--load_weights",
+        default=None,
+        help="checkpoint, or folder of a run, whose weights to start from (finetuning)",
+    )
     add("--workers", type=count, default=2, help="processes that read images; 0: none")
     add("--log_every", type=positive, default=50, help="steps between TensorBoard scalars")
     add("--picture_every", type=positive, default=5_000, help="steps between pictures of a held-out view")
@@ -187,6 +191,7 @@ def _eval(parser: Parser) -> None:
     add = parser.add_argument_group("evaluation and rendering (eval.py, render.py)").add_argument
     add("--checkpoint", default=None, help="file to use (default: the run's latest)")
     add("--chunk_size", type=positive, default=4096, help="rays at a time; bounds the memory")
+    add("--stride", type=positive, default=1, help="render every so many rows and columns (quicker preview)")
     add("--lpips", type=yes_or_no, default=True, help="measure LPIPS if its weights are on this machine")
 
 

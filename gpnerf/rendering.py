@@ -27,31 +27,38 @@ class RenderedView:
 
 @torch.no_grad()
 def render_view(
-    model: GPNeRF, sources: SourceFeatures, camera: Camera, near: float, far: float, chunk_size: int
+    model: GPNeRF,
+    sources: SourceFeatures,
+    camera: Camera,
+    near: float,
+    far: float,
+    chunk_size: int,
+    stride: int = 1,
 ) -> RenderedView:
-    """Renders every pixel's colour and depth; semantics only at the pixels (2i, 2j) that the head reads."""
+    """Colour and depth of every `stride`-th pixel; semantics of the pixels (2i, 2j), which the head reads.
+
+    With a stride, color and depth shrink to [::stride, ::stride] of the image; labels keep its size.
+    """
     height, width = camera.height, camera.width
     color, depth = torch.zeros(height, width, 3), torch.zeros(height, width)
-    rows, columns = (height + 1) // 2, (width + 1) // 2
-    features = None
     pixels = pixel_grid(height, width)
-    read_by_head = ((pixels % 2) == 0).all(dim=-1) & model.has_semantics
-    for chosen, semantics in ((pixels[~read_by_head], False), (pixels[read_by_head], True)):
-        rendered_features = []
-        for chunk in chosen.split(chunk_size):
+    colored = (pixels % stride == 0).all(dim=-1)
+    read_by_head = (pixels % 2 == 0).all(dim=-1) & model.has_semantics
+    features = []
+    for chosen, semantics in ((pixels[colored & ~read_by_head], False), (pixels[read_by_head], True)):
+        for chunk in chosen.split(chunk_size) if len(chosen) else ():
             origins, directions = camera.rays(chunk.to(model.device))
             rays = model.render_rays(sources, origins, directions, near, far, semantics)[-1]
             color[chunk[:, 1], chunk[:, 0]] = rays.color.cpu()
             depth[chunk[:, 1], chunk[:, 0]] = rays.depth.cpu()
             if semantics:
-                rendered_features.append(rays.semantic)
-        if rendered_features:
-            features = torch.cat(rendered_features).T.reshape(-1, rows, columns)
-    color = color.permute(2, 0, 1)
-    if features is None:
+                features.append(rays.semantic)
+    color, depth = color[::stride, ::stride].permute(2, 0, 1), depth[::stride, ::stride]
+    if not features:
         return RenderedView(color, depth)
-    labels = model.segment(features, height, width).argmax(dim=0)
-    return RenderedView(color, depth, features.float().cpu(), labels.cpu())
+    feature_map = torch.cat(features).T.reshape(-1, (height + 1) // 2, (width + 1) // 2)
+    labels = model.segment(feature_map, height, width).argmax(dim=0)
+    return RenderedView(color, depth, feature_map.float().cpu(), labels.cpu())
 
 
 class SourceCache:
@@ -85,9 +92,13 @@ class SourceCache:
 
 
 @torch.no_grad()
-def render_example(model: GPNeRF, example: Example, chunk_size: int, precision: str) -> RenderedView:
+def render_example(
+    model: GPNeRF, example: Example, chunk_size: int, precision: str, stride: int = 1
+) -> RenderedView:
     """The target view of an example from its sources; the target's image is not looked at."""
     example = example.to(model.device)
     with autocast(model.device, precision):
         sources, _ = model.encode(example.source_images, example.source_cameras)
-        return render_view(model, sources, example.target.camera, example.near, example.far, chunk_size)
+        return render_view(
+            model, sources, example.target.camera, example.near, example.far, chunk_size, stride
+        )

@@ -1,7 +1,7 @@
 """The semantic-embedding field: D-wide features weighted by the radiance field's attention (Eqs. 5, 7).
 
-Weight channel c of C serves the D / C neighbouring semantic channels c D/C ... (c + 1) D/C - 1. While they are
-weighed, the features are laid out [..., D/C, C], so that a product runs along contiguous channels.
+Weight channel c of C serves the D / C neighbouring semantic channels c D/C ... (c + 1) D/C - 1. While they
+are weighed, the features are laid out [..., D/C, C], so that a product runs along contiguous channels.
 """
 
 from __future__ import annotations
