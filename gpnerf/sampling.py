@@ -23,16 +23,15 @@ def random_pixels(height: int, width: int, count: int, generator: torch.Generato
 def coarse_depths(
     near: float, far: float, rays: int, samples: int, spacing: str, jitter: Tensor | None = None
 ) -> Tensor:
-    """Depths [rays, samples] from near to far, both included.
+    """Depths [rays, samples] from near to far, both included (up to rounding).
 
     jitter: uniform numbers in [0, 1) [rays, samples]; each depth then moves inside the cell bounded by the
     mid-points to its neighbours (stratified sampling for training).
     """
-    steps = torch.linspace(0.0, 1.0, samples)
-    if spacing == "inverse":
-        depths = 1.0 / ((1.0 - steps) / near + steps / far)
-    else:
-        depths = near * (1.0 - steps) + far * steps
+    start, end = (1.0 / near, 1.0 / far) if spacing == "inverse" else (near, far)
+    # The published order of operations: the positional encoding magnifies a difference in rounding 512 times.
+    positions = start + (end - start) / max(1, samples - 1) * torch.arange(samples)
+    depths = 1.0 / positions if spacing == "inverse" else positions
     if jitter is None:
         return depths.expand(rays, samples)
     depths = depths.to(jitter.device)

@@ -1,0 +1,152 @@
+"""A step of training: learning rates by hand, repeatable randomness, which losses there are, learning."""
+
+import math
+
+import pytest
+import torch
+from helpers import tiny_example, tiny_model
+
+from gpnerf.losses import LossWeights
+from gpnerf.training import (
+    LearningRates,
+    at_pixels,
+    build_optimizer,
+    compute_losses,
+    set_learning_rates,
+    step_generator,
+)
+
+
+def losses_of(model, example, weights=None, rays=16, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return compute_losses(model, example, rays, weights or LossWeights(), generator)
+
+
+def test_the_factor_of_the_rates_by_hand():
+    rates = LearningRates(decay_rate=0.25, decay_steps=100)
+    assert [rates.factor(step) for step in (0, 50, 100, 200)] == pytest.approx([1.0, 0.5, 0.25, 0.0625])
+    warm = LearningRates(decay_rate=1.0, warmup_steps=3)
+    assert [warm.factor(step) for step in range(5)] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
+    assert LearningRates().factor(100_000) == pytest.approx(0.6)
+
+
+def test_groups_learn_at_the_published_rates_times_the_factor():
+    optimizer, rates = build_optimizer(tiny_model(), LearningRates()), LearningRates()
+    published = {"extractor": 5e-3, "transformer": 1e-5, "head": 5e-5}
+    assert {group["name"]: group["lr"] for group in optimizer.param_groups} == published
+    for step in (50_000, 200_000, 0):
+        set_learning_rates(optimizer, rates, step)
+        for group in optimizer.param_groups:
+            assert group["lr"] == pytest.approx(published[group["name"]] * 0.6 ** (step / 100_000))
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_every_parameter_is_in_exactly_one_group(classes):
+    model = tiny_model(classes=classes)
+    groups = {group["name"]: group["params"] for group in build_optimizer(model, LearningRates()).param_groups}
+    grouped = [id(parameter) for parameters in groups.values() for parameter in parameters]
+    assert sorted(grouped) == sorted(id(parameter) for parameter in model.parameters())
+    assert set(groups) == ({"extractor", "transformer", "head"} if classes else {"extractor", "transformer"})
+
+
+def test_the_pyramid_learns_as_extractor_and_the_adaptor_as_transformer():
+    model = tiny_model()
+    groups = {
+        group["name"]: {id(parameter) for parameter in group["params"]}
+        for group in build_optimizer(model, LearningRates()).param_groups
+    }
+    assert {id(parameter) for parameter in model.extractor.pyramid.parameters()} <= groups["extractor"]
+    assert {id(parameter) for parameter in model.adaptor.parameters()} <= groups["transformer"]
+    assert {id(parameter) for parameter in model.head.parameters()} == groups["head"]
+
+
+def test_a_steps_randomness_depends_on_seed_and_step_alone():
+    def numbers(seed, step):
+        generator = step_generator(seed, step)
+        return torch.cat([torch.rand(4, generator=generator), torch.rand(4)]).tolist()
+
+    first = numbers(3, 7)
+    torch.rand(5)
+    assert numbers(3, 7) == first
+    others = [numbers(3, 8), numbers(4, 7), numbers(7, 3)]
+    for other in others:
+        assert not set(first) & set(other)
+
+
+def test_values_at_pixels_by_hand():
+    image = torch.arange(12.0).reshape(2, 2, 3)
+    pixels = torch.tensor([[2, 0], [0, 1]])
+    assert at_pixels(image, pixels).tolist() == [[2.0, 8.0], [3.0, 9.0]]
+    assert at_pixels(image[0], pixels).tolist() == [2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("classes", "depth", "semantic", "names"),
+    [
+        (3, True, True, {"photometric", "semantic", "distill", "depth_guided"}),
+        (3, False, True, {"photometric", "semantic", "distill"}),
+        (3, True, False, {"photometric", "distill", "depth_guided"}),
+        (3, False, False, {"photometric", "distill"}),
+        (0, True, True, {"photometric"}),
+    ],
+)
+def test_the_losses_are_those_that_model_and_maps_allow(classes, depth, semantic, names):
+    example = tiny_example(depth=depth, semantic=semantic)
+    losses, _ = losses_of(tiny_model(classes=classes), example)
+    assert set(losses) == names
+    assert all(loss.isfinite() and loss > 0 for loss in losses.values())
+
+
+@pytest.mark.parametrize("name", ["semantic", "distill", "depth_guided"])
+def test_a_weight_of_zero_switches_its_loss_off_and_changes_no_other(name):
+    model, example = tiny_model(), tiny_example()
+    everything, _ = losses_of(model, example)
+    fewer, _ = losses_of(model, example, LossWeights(**{name: 0.0}))
+    assert set(everything) - set(fewer) == {name}
+    for kept, loss in fewer.items():
+        torch.testing.assert_close(loss, everything[kept])
+
+
+def test_the_psnr_is_that_of_the_final_colors():
+    losses, psnr = losses_of(tiny_model(classes=0, fine_samples=0), tiny_example())
+    assert psnr.item() == pytest.approx(-10.0 * math.log10(losses["photometric"].item() / 3.0), abs=1e-4)
+    assert not psnr.requires_grad
+
+
+def test_both_passes_are_compared_with_the_photograph():
+    model, example = tiny_model(classes=0), tiny_example()
+    losses, psnr = losses_of(model, example)
+    final = 3.0 * 10.0 ** (-psnr.item() / 10.0)
+    coarse = losses["photometric"].item() - final
+    assert 0.1 * final < coarse < 10.0 * final
+
+
+def test_the_same_generator_gives_the_same_losses():
+    model, example = tiny_model(), tiny_example()
+    first, again, other = (losses_of(model, example, seed=seed)[0]["photometric"] for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_thirty_steps_on_a_small_scene_lower_every_loss():
+    model, example = tiny_model(), tiny_example()
+    weights = LossWeights(photometric=1.0, semantic=1.0, distill=0.25, depth_guided=0.1)
+    rates = LearningRates(extractor=2e-3, transformer=2e-3, head=2e-3)
+    optimizer = build_optimizer(model, rates)
+    history = []
+    for step in range(30):
+        set_learning_rates(optimizer, rates, step)
+        losses, psnr = compute_losses(model, example, 64, weights, step_generator(0, step))
+        optimizer.zero_grad()
+        weights.total(losses).backward()
+        optimizer.step()
+        history.append({**{name: loss.item() for name, loss in losses.items()}, "psnr": psnr.item()})
+
+    def mean(name, steps):
+        return sum(one[name] for one in steps) / len(steps)
+
+    before, after = history[:5], history[-5:]
+    for name in ("photometric", "semantic"):
+        assert mean(name, after) < 0.7 * mean(name, before)
+    for name in ("distill", "depth_guided"):
+        assert mean(name, after) < mean(name, before)
+    assert mean("psnr", after) > mean("psnr", before) + 1.0

@@ -1,0 +1,214 @@
+"""Both transformers: the reference's numbers, a literal transcription, masks, symmetry, gradients."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers import ADAPTOR_NAMES, TRANSFORMER_NAMES, assert_golden, gradient_size, tensors, weights
+from torch import nn
+
+from gpnerf.models.field_transformer import FieldAggregationLayer
+from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics, ungroup_channels
+from gpnerf.models.transformer import JointTransformer, frequency_encoding
+
+RAYS, SAMPLES, VIEWS, WIDTH = 3, 5, 4, 16
+
+
+def golden_transformer(arrays, layers):
+    transformer = JointTransformer(35, 64, layers, 4, 10, dropout=0.1).eval()
+    transformer.load_state_dict(weights(arrays, TRANSFORMER_NAMES, start="(?!semantic_adaptor)"))
+    return transformer
+
+
+def golden_inputs(arrays):
+    features, difference = arrays["in/rgb_feat"], arrays["in/ray_diff"]
+    return features, difference, arrays["in/mask"][..., 0] > 0, arrays["in/pts"], arrays["in/ray_d"]
+
+
+def small_transformer(**changes):
+    torch.manual_seed(0)
+    sizes = {"input_width": 8, "width": WIDTH, "layers": 3, "heads": 4, "frequencies": 2, "dropout": 0.0}
+    return JointTransformer(**{**sizes, **changes})
+
+
+def small_inputs():
+    """Point (0, 0) is seen by no view, (0, 1) by view 2 alone, the others by all."""
+    generator = torch.Generator().manual_seed(1)
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator)
+
+    seen = torch.ones(RAYS, SAMPLES, VIEWS, dtype=torch.bool)
+    seen[0, 0] = False
+    seen[0, 1] = torch.tensor([False, False, True, False])
+    return (
+        normal(RAYS, SAMPLES, VIEWS, 8),
+        normal(RAYS, SAMPLES, VIEWS, 4),
+        seen,
+        normal(RAYS, SAMPLES, 3),
+        normal(RAYS, 3),
+    )
+
+
+def literal_field_layer(layer, query, views, difference, unseen):
+    """The formula of the layer, view by view, with every product in the order it is written."""
+    normed = layer.norm(query)
+    logits, values = [], []
+    for view in range(views.shape[-2]):
+        key = layer.key(views[..., view, :])
+        value = layer.value(key)
+        position = layer.position(difference[..., view, :])
+        logit = layer.weigh(key - layer.query(normed) + position)
+        logits.append(torch.where(unseen[..., view, :], torch.full_like(logit, -1e9), logit))
+        values.append(value + position)
+    attention = torch.softmax(torch.stack(logits, dim=-2), dim=-2)
+    query = query + layer.out(sum(attention[..., view, :] * value for view, value in enumerate(values)))
+    feed = layer.feed_forward
+    return query + feed.reduce(F.relu(feed.expand(feed.norm(query)))), attention
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"), [("gnt_transformer", 2), ("gnt_transformer_d8", 8), ("gpnerf_transformer", 2)]
+)
+@torch.no_grad()
+def test_colors_and_ray_weights_match_the_reference(golden, name, layers):
+    arrays = tensors(golden(name))
+    found = golden_transformer(arrays, layers)(*golden_inputs(arrays), semantics=False)
+    assert_golden(found.color, arrays["out/rgb"])
+    assert_golden(found.ray_weights, arrays["out/weights"])
+    assert found.field_weights is None and found.joint_weights is None
+
+
+@torch.no_grad()
+def test_single_layers_match_the_reference(golden):
+    arrays = tensors(golden("gnt_transformer"))
+    transformer = golden_transformer(arrays, 2)
+    features, difference, seen, points, directions = golden_inputs(arrays)
+    views = transformer.embed(features)
+    query, _ = transformer.field_layers[0](views.amax(dim=-2), views, difference, ~seen[..., None])
+    assert_golden(query, arrays["mid/q_view0"])
+    encoded = frequency_encoding(points, 10), frequency_encoding(F.normalize(directions, dim=-1), 10)
+    query = transformer.mixers["0"](query, *encoded)
+    assert_golden(query, arrays["mid/q_fc0"])
+    query, attention = transformer.ray_layers[0](query)
+    assert_golden(query, arrays["mid/q_ray0"])
+    assert_golden(attention.mean(dim=1)[:, 0], arrays["mid/weights0"])
+
+
+@torch.no_grad()
+def test_semantics_match_the_reference(golden):
+    arrays = tensors(golden("gpnerf_transformer"))
+    found = golden_transformer(arrays, 2)(*golden_inputs(arrays), semantics=True)
+    sampled = group_channels(arrays["in/deep_sem_feat"], 64)
+    rendered, points = render_semantics(
+        lambda view: sampled[:, :, view], found.joint_weights, found.field_weights
+    )
+    assert_golden(rendered, arrays["mid/sem_before_adaptor"])
+    assert_golden(points, arrays["out/sem_feat_3d"])
+    adaptor = Adaptor(512)
+    adaptor.load_state_dict(weights(arrays, ADAPTOR_NAMES, start="semantic_adaptor"))
+    assert_golden(adaptor(rendered), arrays["out/sem_feat"])
+
+
+def test_layer_norm_epsilons_are_the_published_ones():
+    transformer = small_transformer()
+    norms = {name: one.eps for name, one in transformer.named_modules() if isinstance(one, nn.LayerNorm)}
+    assert norms.pop("norm") == 1e-5
+    assert len(norms) == 4 * 3
+    assert set(norms.values()) == {1e-6}
+
+
+def test_the_merged_field_layer_equals_its_formula_view_by_view():
+    torch.manual_seed(2)
+    layer = FieldAggregationLayer(WIDTH, dropout=0.0).double()
+    _, difference, seen, _, _ = small_inputs()
+    query, views = torch.randn(RAYS, SAMPLES, WIDTH), torch.randn(RAYS, SAMPLES, VIEWS, WIDTH)
+    inputs = query.double(), views.double(), difference.double(), ~seen[..., None]
+    found, expected = layer(*inputs), literal_field_layer(layer, *inputs)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-10)
+
+
+def test_frequency_encoding_by_hand():
+    encoded = frequency_encoding(torch.tensor([0.5, 1.0, -2.0]), 2)
+    x = torch.tensor([0.5, 1.0, -2.0])
+    torch.testing.assert_close(encoded, torch.cat([x, x.sin(), x.cos(), (2 * x).sin(), (2 * x).cos()]))
+
+
+def test_the_order_of_the_source_views_changes_nothing():
+    transformer, order = small_transformer(), torch.tensor([2, 0, 3, 1])
+    features, difference, seen, points, directions = small_inputs()
+    found = transformer(features, difference, seen, points, directions, True)
+    inputs = features[:, :, order], difference[:, :, order], seen[:, :, order]
+    turned = transformer(*inputs, points, directions, True)
+    torch.testing.assert_close(turned.color, found.color, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(turned.ray_weights, found.ray_weights, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(turned.joint_weights, found.joint_weights[:, :, order], atol=1e-5, rtol=1e-5)
+
+
+def test_the_length_of_a_ray_direction_changes_nothing():
+    transformer = small_transformer()
+    *others, directions = small_inputs()
+    found = transformer(*others, directions, False).color
+    torch.testing.assert_close(transformer(*others, 7.0 * directions, False).color, found)
+
+
+def test_all_weights_sum_to_one_per_layer_also_under_masks():
+    found = small_transformer()(*small_inputs(), True)
+    layers = 3.0
+    torch.testing.assert_close(found.ray_weights.sum(dim=1), torch.ones(RAYS))
+    torch.testing.assert_close(
+        found.field_weights.sum(dim=2), torch.full((RAYS, SAMPLES, WIDTH), layers)
+    )
+    torch.testing.assert_close(found.joint_weights.sum(dim=(1, 2)), torch.full((RAYS, WIDTH), layers))
+
+
+def test_views_that_do_not_see_a_point_weigh_nothing_and_a_point_seen_by_none_weighs_all_alike():
+    weights_of = small_transformer()(*small_inputs(), True).field_weights / 3.0
+    torch.testing.assert_close(weights_of[0, 0], torch.full((VIEWS, WIDTH), 1.0 / VIEWS))
+    expected = torch.zeros(VIEWS, WIDTH)
+    expected[2] = 1.0
+    torch.testing.assert_close(weights_of[0, 1], expected)
+
+
+def test_rendering_by_merged_weights_equals_rendering_layer_by_layer():
+    transformer = small_transformer(layers=2)
+    features, difference, seen, points, directions = small_inputs()
+    semantics = torch.randn(RAYS, SAMPLES, VIEWS, 2 * WIDTH)
+    found = transformer(features, difference, seen, points, directions, True)
+    grouped = group_channels(semantics, WIDTH)
+    rendered, by_point = render_semantics(
+        lambda view: grouped[:, :, view], found.joint_weights, found.field_weights
+    )
+    expected, expected_points = 0.0, 0.0
+    views = transformer.embed(features)
+    query = views.amax(dim=-2)
+    encoded = frequency_encoding(points, 2), frequency_encoding(F.normalize(directions, dim=-1), 2)
+    for layer in range(2):
+        query, view_weights = transformer.field_layers[layer](query, views, difference, ~seen[..., None])
+        query = transformer.mixers["0"](query, *encoded) if layer == 0 else query
+        query, attention = transformer.ray_layers[layer](query)
+        aggregated = (view_weights.repeat_interleave(2, dim=-1) * semantics).sum(dim=2)
+        heads = aggregated.unflatten(-1, (4, -1)).transpose(1, 2)
+        along_ray = (attention @ heads).transpose(1, 2).flatten(start_dim=-2)
+        expected, expected_points = expected + along_ray.mean(dim=1), expected_points + aggregated
+    torch.testing.assert_close(rendered, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(by_point, expected_points, atol=1e-5, rtol=1e-4)
+
+
+def test_grouping_channels_puts_those_that_share_a_weight_under_each_other():
+    features = torch.arange(8.0)
+    assert group_channels(features, 4).tolist() == [[0.0, 2.0, 4.0, 6.0], [1.0, 3.0, 5.0, 7.0]]
+    assert torch.equal(ungroup_channels(group_channels(features, 4)), features)
+
+
+def test_joint_attention_lets_semantic_gradients_into_the_transformer_and_its_absence_stops_them():
+    joint, frozen = small_transformer(), small_transformer(joint_attention=False)
+    direction = torch.randn(RAYS, SAMPLES, VIEWS, WIDTH, generator=torch.Generator().manual_seed(4))
+    found, stopped = joint(*small_inputs(), True), frozen(*small_inputs(), True)
+    assert torch.equal(found.joint_weights, stopped.joint_weights)
+    semantic = (found.joint_weights * direction).sum()
+    for part in (joint.embed, joint.field_layers[0].key, joint.ray_layers[2].query):
+        assert gradient_size(semantic, part) > 1e-4
+    assert gradient_size((stopped.joint_weights * direction).sum(), frozen) == 0.0
+    assert gradient_size((stopped.field_weights * direction).sum(), frozen) == 0.0
+    assert gradient_size(stopped.color.sum(), frozen) > 1e-4
