@@ -17,7 +17,7 @@ from gpnerf.config import parse_options
 from gpnerf.datasets.examples import Example, TestExamples
 from gpnerf.datasets.load import common_labels, frame_rule, load_scenes, test_views
 from gpnerf.datasets.scene import Frame, Scene
-from gpnerf.devices import choose_device
+from gpnerf.devices import choose_device, keep_freed_memory
 from gpnerf.errors import ConfigError, DataError
 from gpnerf.images import write_image
 from gpnerf.metrics.image import load_lpips, psnr, ssim, ssim_scikit
@@ -41,6 +41,7 @@ class Evaluation:
         self.checkpoint = checkpoint_to_use(run, options.checkpoint)
         self.folder = make_folder(run / "eval")
         device = choose_device(options.device)
+        keep_freed_memory()
         self.model = self.checkpoint.build().to(device).eval()
         scenes = load_scenes(options, options.test_scenes)
         self.labelled = self._check_labels(scenes, self.checkpoint)
@@ -99,8 +100,9 @@ class Evaluation:
         counts: dict[str, Tensor] = {}
         for example in self._examples():
             truth = example.target.semantic
-            matrix = self._confusion(truth, truth)
-            counts[example.target.scene] = counts.get(example.target.scene, 0) + matrix.sum(dim=1)
+            if truth is not None:
+                matrix = self._confusion(truth, truth)
+                counts[example.target.scene] = counts.get(example.target.scene, 0) + matrix.sum(dim=1)
         return {scene: int(count.argmax()) for scene, count in counts.items()}
 
     def _confusion(self, labels: Tensor, truth: Tensor) -> Tensor:
@@ -115,7 +117,7 @@ class Evaluation:
             "average_accuracy": None,
             "miou_majority_class": None,
         }
-        if majority is not None:
+        if majority is not None and target.semantic is not None:
             semantic = image_scores(self._confusion(view.labels, target.semantic))._asdict()
             everywhere = torch.full_like(view.labels, majority)
             baseline = image_scores(self._confusion(everywhere, target.semantic))

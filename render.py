@@ -17,8 +17,8 @@ from gpnerf.cameras import Camera
 from gpnerf.checkpoint import checkpoint_to_use
 from gpnerf.config import parse_options
 from gpnerf.datasets.load import load_scenes
-from gpnerf.datasets.views import test_sources
-from gpnerf.devices import autocast, choose_device
+from gpnerf.datasets.views import check_candidates, test_sources
+from gpnerf.devices import autocast, choose_device, keep_freed_memory
 from gpnerf.errors import ConfigError
 from gpnerf.images import read_image, write_image
 from gpnerf.panels import Look, video_panel
@@ -41,7 +41,9 @@ class VideoRenderer:
         run = Path(options.out) / options.expname
         self.checkpoint = checkpoint_to_use(run, options.checkpoint)
         self.scene = load_scenes(options, [name])[0]
+        check_candidates(len(self.scene.views), options.num_source_views, self.scene.name)
         self.device = choose_device(options.device)
+        keep_freed_memory()
         self.model = self.checkpoint.build().to(self.device).eval()
         self.sources = SourceCache(self.model, self._read_source)
         paths = {"interpolate": interpolate, "orbit": orbit}
@@ -103,24 +105,29 @@ class VideoRenderer:
         """Frames on disk that this very rendering has made; those of another one are removed."""
         made_by = {
             "step": self.checkpoint.step,
-            "checkpoint": self.options.checkpoint,
+            "weights": self.checkpoint.fingerprint(),
+            "depths": [self.scene.near, self.scene.far],
             "path": self.path.flatten().tolist(),
             "size": [self.options.height, self.options.width],
             "stride": self.options.stride,
-            "source_views": self.options.num_source_views,
+            "source_views": [self.options.num_source_views, self.options.view_metric],
         }
         record = self.folder / "rendering.json"
-        if record.is_file() and json.loads(record.read_text()) == made_by:
+        text = json.dumps(made_by)
+        if record.is_file() and record.read_text() == text and (self.folder / "look.pt").is_file():
             return {n for n in range(self.options.frames) if self._frame_path(n).is_file()}
         for frame in self.folder.glob("*.png"):
             frame.unlink()
-        record.write_text(json.dumps(made_by))
+        record.write_text(text)
         return set()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     video = VideoRenderer(parse_options(__doc__, arguments)).run()
-    log.info(f"{video} shows colour, depth, labels and features side by side; its frames lie in the folder of that name.")
+    log.info(
+        f"{video} shows colour, depth, labels and features side by side; its frames lie in the folder of "
+        "that name."
+    )
     return 0
 
 

@@ -8,17 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from gpnerf import checkpoint as checkpoints
 from gpnerf.config import from_options, parse_options, write_options
-from gpnerf.datasets.examples import Example, TestExamples, TrainingExamples, describe_missing
+from gpnerf.datasets.examples import (
+    Example,
+    FaultsAsItems,
+    TestExamples,
+    TrainingExamples,
+    describe_missing,
+)
 from gpnerf.datasets.load import common_labels, frame_rule, load_scenes, test_views, training_scenes
 from gpnerf.datasets.scene import Scene
 from gpnerf.devices import autocast, choose_device
-from gpnerf.errors import ConfigError
+from gpnerf.errors import ConfigError, GPNeRFError
 from gpnerf.images import write_image
 from gpnerf.losses import LossWeights
 from gpnerf.metrics.image import psnr
@@ -64,7 +70,7 @@ class Trainer:
         )
         self.held_out = TestExamples(test_views(test, rule), *size)
         write_options(options, self.folder)
-        self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step)
+        self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step + 1)
 
     def _load_scenes(self) -> tuple[list[Scene], list[Scene]]:
         if not self.options.train_scenes:
@@ -92,9 +98,8 @@ class Trainer:
     def train(self) -> int:
         """All remaining steps; returns the exit code of the script."""
         stop = StopRequest()
-        remaining = Subset(self.examples, range(self.step, self.options.steps))
         loader = DataLoader(
-            remaining,
+            FaultsAsItems(self.examples, self.step),
             batch_size=None,
             num_workers=self.options.workers,
             worker_init_fn=leave_signals_to_parent,
@@ -102,6 +107,8 @@ class Trainer:
         bar = tqdm(total=self.options.steps, initial=self.step, desc=self.options.expname, unit="step")
         with bar:
             for example in loader:
+                if isinstance(example, GPNeRFError):
+                    raise example
                 values = self._one_step(example.to(self.device, non_blocking=True))
                 self.step += 1
                 bar.update()

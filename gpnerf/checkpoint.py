@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import asdict, dataclass
@@ -33,6 +34,13 @@ class Checkpoint:
         model = build_model(self.architecture)
         model.load_state_dict(self.model)
         return model
+
+    def fingerprint(self) -> str:
+        """Differs for other weights."""
+        digest = hashlib.sha256()
+        for name in sorted(self.model):
+            digest.update(self.model[name].contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:

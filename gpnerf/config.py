@@ -7,9 +7,10 @@ the checkpoints of a run, and that file can be passed to --config again.
 from __future__ import annotations
 
 import difflib
+import math
 import os
-from argparse import ArgumentDefaultsHelpFormatter, Namespace
-from collections.abc import Sequence
+from argparse import ArgumentDefaultsHelpFormatter, ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -20,11 +21,13 @@ from gpnerf.datasets.views import METRICS
 from gpnerf.errors import ConfigError
 from gpnerf.losses import LossWeights
 from gpnerf.models.build import Architecture
+from gpnerf.models.extractor import SMALLEST_IMAGE
 from gpnerf.models.perception_head import COMBINATIONS, NORMS
 from gpnerf.sampling import SPACINGS
 from gpnerf.training import LearningRates
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 
 class Parser(configargparse.ArgumentParser):
@@ -36,13 +39,16 @@ class Parser(configargparse.ArgumentParser):
 
 def yes_or_no(text: str) -> bool:
     if text.lower() not in ("yes", "no", "true", "false"):
-        raise ValueError(text)
+        raise ArgumentTypeError(f"expected yes or no, found {text!r}")
     return text.lower() in ("yes", "true")
 
 
 def integers(text: str) -> tuple[int, ...]:
     """A comma-separated list of integers."""
-    return tuple(int(part) for part in text.split(","))
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ArgumentTypeError(f"expected whole numbers such as 3,4,6, found {text!r}") from None
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -58,17 +64,25 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    return _number(int, text, 1, "a whole number of at least 1")
 
 
 def count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError(text)
-    return number
+    return _number(int, text, 0, "a whole number of at least 0")
+
+
+def amount(text: str) -> float:
+    return _number(float, text, 0, "a finite number of at least 0")
+
+
+def _number(kind: Callable[[str], N], text: str, least: int, expected: str) -> N:
+    try:
+        number = kind(text)
+    except ValueError:
+        number = math.nan
+    if least <= number < math.inf:
+        return number
+    raise ArgumentTypeError(f"expected {expected}, found {text!r}")
 
 
 def build_parser(description: str) -> Parser:
@@ -86,7 +100,7 @@ def _run(parser: Parser) -> None:
     add = parser.add_argument_group("run (all scripts)").add_argument
     add("--expname", default="gpnerf", help="name of the run")
     add("--out", default="out", help="folder of all runs; this one writes to OUT/EXPNAME")
-    add("--seed", type=int, default=0, help="of initial weights, examples, pixels and depths")
+    add("--seed", type=count, default=0, help="of initial weights, examples, pixels and depths")
     add("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, ...")
     add(
         "--precision",
@@ -104,9 +118,9 @@ def _data(parser: Parser) -> None:
     add("--test_scenes", type=names, default=(), help="likewise; also the scenes that are rendered")
     add("--height", type=positive, default=240, help="images are resized to this height, pixels")
     add("--width", type=positive, default=320, help="images are resized to this width, pixels")
-    add("--near", type=float, default=None, help="nearest depth in metres (default: the data set's)")
-    add("--far", type=float, default=None, help="farthest depth in metres (default: the data set's)")
-    add("--views_per_room", type=positive, default=24, help="rooms: how many photographs of each")
+    add("--near", type=amount, default=None, help="nearest depth in metres (default: the data set's)")
+    add("--far", type=amount, default=None, help="farthest depth in metres (default: the data set's)")
+    add("--views_per_room", type=positive, default=36, help="rooms: how many photographs of each")
     add("--num_source_views", type=positive, default=10, help="V, reference views per target (Sec. 5.1)")
     add("--view_metric", choices=METRICS, default="distance", help="how near two cameras are")
     add("--test_start", type=count, default=0, help="test frames of a test scene: from this one ...")
@@ -125,7 +139,7 @@ def _model(parser: Parser) -> None:
     add("--layers", type=positive, default=sizes.layers, help="of each transformer")
     add("--heads", type=positive, default=sizes.heads, help="of the Ray Aggregation Transformer")
     add("--frequencies", type=positive, default=sizes.frequencies, help="of the positional encoding")
-    add("--dropout", type=float, default=sizes.dropout, help="in the transformers")
+    add("--dropout", type=amount, default=sizes.dropout, help="in the transformers")
     add("--samples", type=positive, default=sizes.samples, help="per ray in the coarse pass")
     add(
         "--fine_samples",
@@ -159,10 +173,10 @@ def _model(parser: Parser) -> None:
 def _losses(parser: Parser) -> None:
     add = parser.add_argument_group("losses (train.py), Eq. 8; 0 switches one off").add_argument
     weights = LossWeights()
-    add("--weight_photometric", type=float, default=weights.photometric, help="alpha_1")
-    add("--weight_semantic", type=float, default=weights.semantic, help="alpha_2")
-    add("--weight_distill", type=float, default=weights.distill, help="alpha_3")
-    add("--weight_depth_guided", type=float, default=weights.depth_guided, help="alpha_4")
+    add("--weight_photometric", type=amount, default=weights.photometric, help="alpha_1")
+    add("--weight_semantic", type=amount, default=weights.semantic, help="alpha_2")
+    add("--weight_distill", type=amount, default=weights.distill, help="alpha_3")
+    add("--weight_depth_guided", type=amount, default=weights.depth_guided, help="alpha_4")
 
 
 def _train(parser: Parser) -> None:
@@ -170,10 +184,10 @@ def _train(parser: Parser) -> None:
     rates = LearningRates()
     add("--steps", type=positive, default=200_000, help="length of the training")
     add("--num_rays", type=positive, default=512, help="rays per step")
-    add("--lr_extractor", type=float, default=rates.extractor, help="learning rate, pyramid included")
-    add("--lr_transformer", type=float, default=rates.transformer, help="learning rate")
-    add("--lr_head", type=float, default=rates.head, help="learning rate of the perception head")
-    add("--decay_rate", type=float, default=rates.decay_rate, help="factor of the rates per decay_steps")
+    add("--lr_extractor", type=amount, default=rates.extractor, help="learning rate, pyramid included")
+    add("--lr_transformer", type=amount, default=rates.transformer, help="learning rate")
+    add("--lr_head", type=amount, default=rates.head, help="learning rate of the perception head")
+    add("--decay_rate", type=amount, default=rates.decay_rate, help="factor of the rates per decay_steps")
     add("--decay_steps", type=positive, default=rates.decay_steps, help="steps")
     add("--warmup_steps", type=count, default=rates.warmup_steps, help="steps of linear warm-up")
     add(
@@ -210,7 +224,16 @@ def parse_options(description: str, arguments: Sequence[str] | None = None) -> N
     if unknown:
         raise ConfigError(_describe_unknown(parser, unknown[0], options.config))
     if options.near is not None and options.far is not None and not 0 < options.near < options.far:
-        raise ConfigError(f"Expected 0 < near < far, found --near {options.near} --far {options.far}.")
+        raise ConfigError(
+            f"Expected 0 < near < far, found --near {options.near:g} --far {options.far:g}; correct one."
+        )
+    if min(options.height, options.width) < SMALLEST_IMAGE:
+        raise ConfigError(
+            f"Expected --height and --width of at least {SMALLEST_IMAGE} pixels, which the network needs, "
+            f"found {options.height} and {options.width}; raise them."
+        )
+    if options.dropout >= 1:
+        raise ConfigError(f"Expected --dropout below 1, found {options.dropout:g}; lower it.")
     return options
 
 

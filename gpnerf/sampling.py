@@ -50,7 +50,7 @@ def inverse_cdf(bins: Tensor, weights: Tensor, uniforms: Tensor) -> Tensor:
     cumulative = torch.cumsum(weights / weights.sum(dim=-1, keepdim=True), dim=-1)
     cumulative = torch.cat([torch.zeros_like(cumulative[:, :1]), cumulative], dim=-1)
     above = torch.searchsorted(cumulative[:, :-1].contiguous(), uniforms.contiguous(), right=True)
-    below = (above - 1).clamp(min=0)
+    below = above - 1
     start, end = cumulative.gather(1, below), cumulative.gather(1, above)
     share = end - start
     share = torch.where(share < SMALLEST_BIN, torch.ones_like(share), share)

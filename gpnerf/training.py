@@ -117,7 +117,7 @@ def _semantic_losses(
         losses["distill"] = distill_loss(rendered.semantic, goal)
     if true_depth is not None:
         losses["depth_guided"] = depth_guided_loss(
-            rendered.point_semantics.float(), goal, rendered.depths, true_depth
+            rendered.point_semantics, goal, rendered.depths, true_depth
         )
     return losses
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from script_runs import EXPNAME, VIEWS_PER_ROOM, run, write_config
 
+from gpnerf.datasets import rooms
 from gpnerf.images import write_image
 
 HEIGHT, WIDTH = 6, 8
@@ -86,3 +88,26 @@ def scene_writer(tmp_path: Path) -> Callable[..., SceneWriter]:
         return SceneWriter(tmp_path / name, frames, depth, semantic)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def rooms_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A config file that trains a tiny model on one room and tests it on two others."""
+    folder = tmp_path_factory.mktemp("scripts")
+    for seed in (0, 1000, 1001):
+        rooms.load(folder / "rooms", seed, 24, 32, VIEWS_PER_ROOM)
+    return write_config(
+        folder / "rooms.txt",
+        dataset="rooms",
+        data_root=folder / "rooms",
+        train_scenes="0",
+        test_scenes="1000-1001",
+        views_per_room=VIEWS_PER_ROOM,
+    )
+
+
+@pytest.fixture(scope="session")
+def rooms_run(rooms_config: Path) -> Path:
+    """The folder of a finished training with `rooms_config`; tests add to it, but change nothing."""
+    assert "Finished 6 steps" in run("train.py", "--config", rooms_config)
+    return rooms_config.parent / "out" / EXPNAME

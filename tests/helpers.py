@@ -116,14 +116,18 @@ def photograph(x: float, height: int, width: int) -> Tensor:
     """What camera_at(x) sees of a wavy picture on the wall z = 2: [3, H, W]."""
     origins, directions = camera_at(x, height, width).rays(pixel_grid(height, width))
     wall = (origins + 2.0 * directions).reshape(height, width, 3)
-    waves = [torch.sin(3.0 * wall[..., 0]), torch.cos(4.0 * wall[..., 1]), torch.sin(5.0 * wall[..., :2].sum(-1))]
+    waves = [
+        torch.sin(3.0 * wall[..., 0]),
+        torch.cos(4.0 * wall[..., 1]),
+        torch.sin(5.0 * wall[..., :2].sum(-1)),
+    ]
     return 0.5 + 0.4 * torch.stack(waves)
 
 
 def tiny_example(
     height: int = 24, width: int = 32, views: int = 3, depth: bool = True, semantic: bool = True
 ) -> Example:
-    """A target at x = 0 and sources beside it, before a wall; its left third is class 0, the next 1, then 2."""
+    """A target at x = 0 and sources beside it, before a wall; left to right classes 0, 1, 2."""
     places = [0.2 * (view + 1) * (-1) ** view for view in range(views)]
     labels = (torch.arange(width) * 3 // width).expand(height, width).clone()
     target = Frame(

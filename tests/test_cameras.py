@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from helpers import golden_camera
 
 from gpnerf.cameras import LARGEST_PIXEL, Camera, pixel_grid
 
@@ -17,13 +18,6 @@ def tilted_camera() -> Camera:
     pose = rotation_about_y(0.7)
     pose[:3, 3] = torch.tensor([1.0, -2.0, 0.5])
     return Camera.from_focal(300.0, 280.0, 158.7, 121.2, pose, 240, 320)
-
-
-def parse(vector: np.ndarray) -> Camera:
-    """A camera of the golden files: [height, width, intrinsics 4x4, camera-to-world 4x4]."""
-    vector = torch.from_numpy(vector)
-    height, width = int(vector[0]), int(vector[1])
-    return Camera(vector[2:18].reshape(4, 4)[:3, :3], vector[18:].reshape(4, 4), height, width)
 
 
 def test_rays_of_a_camera_by_hand():
@@ -79,7 +73,7 @@ def test_pixel_grid_goes_row_by_row():
 
 def test_projection_matches_the_reference(golden):
     arrays = golden("projector")
-    cameras = Camera.stack([parse(vector) for vector in arrays["in/src_cameras"][0]])
+    cameras = golden_camera(torch.from_numpy(arrays["in/src_cameras"][0]))
     pixels, depth = cameras.project(torch.from_numpy(arrays["in/pts"]))
     expected = torch.from_numpy(arrays["out/pixel_locations"])
     in_front = torch.from_numpy(arrays["out/in_front"])
@@ -90,7 +84,7 @@ def test_projection_matches_the_reference(golden):
 
 def test_rays_match_the_reference(golden):
     arrays = golden("sampling")
-    camera = parse(arrays["in/camera"][0])
+    camera = golden_camera(torch.from_numpy(arrays["in/camera"][0]))
     for stride in (1, 2):
         origins, directions = camera.rays(pixel_grid(camera.height, camera.width, stride))
         expected_origins = torch.from_numpy(arrays[f"out/rays_o_stride{stride}"])

@@ -2,7 +2,15 @@
 
 import pytest
 import torch
-from helpers import DECODER_NAMES, ENCODER_NAMES, PYRAMID_NAMES, assert_golden, gradient_size, tensors, weights
+from helpers import (
+    DECODER_NAMES,
+    ENCODER_NAMES,
+    PYRAMID_NAMES,
+    assert_golden,
+    gradient_size,
+    tensors,
+    weights,
+)
 
 from gpnerf.models.extractor import Extractor
 
@@ -96,6 +104,8 @@ def test_detaching_the_decoder_keeps_the_color_loss_out_of_the_deepest_stage_onl
 
 
 def test_published_sizes_have_the_published_number_of_parameters(published):
-    counts = {name: sum(one.numel() for one in part.parameters()) for name, part in published.named_children()}
+    counts = {
+        name: sum(one.numel() for one in part.parameters()) for name, part in published.named_children()
+    }
     assert counts["encoder"] + counts["decoder"] == 8_877_056
     assert counts["pyramid"] == 656_384

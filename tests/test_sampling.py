@@ -13,8 +13,8 @@ def test_pixels_are_in_range_and_never_repeat():
     pixels = random_pixels(5, 7, 20, torch.Generator().manual_seed(0))
     assert pixels.shape == (20, 2)
     assert len(set(map(tuple, pixels.tolist()))) == 20
-    assert 0 <= pixels[:, 0].min() and pixels[:, 0].max() < 7
-    assert 0 <= pixels[:, 1].min() and pixels[:, 1].max() < 5
+    assert pixels[:, 0].min() >= 0 and pixels[:, 0].max() < 7
+    assert pixels[:, 1].min() >= 0 and pixels[:, 1].max() < 5
 
 
 def test_asking_for_too_many_pixels_gives_each_once():

@@ -43,7 +43,9 @@ def test_groups_learn_at_the_published_rates_times_the_factor():
 @pytest.mark.parametrize("classes", [0, 3])
 def test_every_parameter_is_in_exactly_one_group(classes):
     model = tiny_model(classes=classes)
-    groups = {group["name"]: group["params"] for group in build_optimizer(model, LearningRates()).param_groups}
+    groups = {
+        group["name"]: group["params"] for group in build_optimizer(model, LearningRates()).param_groups
+    }
     grouped = [id(parameter) for parameters in groups.values() for parameter in parameters]
     assert sorted(grouped) == sorted(id(parameter) for parameter in model.parameters())
     assert set(groups) == ({"extractor", "transformer", "head"} if classes else {"extractor", "transformer"})

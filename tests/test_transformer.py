@@ -156,9 +156,7 @@ def test_all_weights_sum_to_one_per_layer_also_under_masks():
     found = small_transformer()(*small_inputs(), True)
     layers = 3.0
     torch.testing.assert_close(found.ray_weights.sum(dim=1), torch.ones(RAYS))
-    torch.testing.assert_close(
-        found.field_weights.sum(dim=2), torch.full((RAYS, SAMPLES, WIDTH), layers)
-    )
+    torch.testing.assert_close(found.field_weights.sum(dim=2), torch.full((RAYS, SAMPLES, WIDTH), layers))
     torch.testing.assert_close(found.joint_weights.sum(dim=(1, 2)), torch.full((RAYS, WIDTH), layers))
 
 

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from gpnerf.cameras import Camera
 from gpnerf.datasets.scene import Frame, Scene, View
 from gpnerf.datasets.views import check_candidates, test_sources, training_sources
+from gpnerf.errors import GPNeRFError
 
 CACHE_BYTES = 1 << 30
 
@@ -140,6 +141,8 @@ class TrainingExamples(Dataset):
         return self.length
 
     def __getitem__(self, step: int) -> Example:
+        if not 0 <= step < self.length:
+            raise IndexError(f"step {step} of {self.length}")
         generator = torch.Generator().manual_seed(_mix(self.seed, step))
         scene, targets, sources = self.scenes[_draw(generator, len(self.scenes))]
         target = targets[_draw(generator, len(targets))]
@@ -153,6 +156,25 @@ class TrainingExamples(Dataset):
             scene.name,
         )
         return _example(self.reader, scene, target, [candidates[rank] for rank in chosen.tolist()])
+
+
+class FaultsAsItems(Dataset):
+    """Examples from number `first` on, a faulty one replaced by its error.
+
+    Raised in a worker, the error's sentence would reach the user inside the worker's traceback.
+    """
+
+    def __init__(self, examples: TrainingExamples, first: int) -> None:
+        self.examples, self.first = examples, first
+
+    def __len__(self) -> int:
+        return max(0, len(self.examples) - self.first)
+
+    def __getitem__(self, index: int) -> Example | GPNeRFError:
+        try:
+            return self.examples[self.first + index]
+        except GPNeRFError as error:
+            return error
 
 
 class TestExamples(Dataset):
@@ -216,13 +238,16 @@ def describe_missing(scenes: Sequence[Scene]) -> list[str]:
         depth = sum(view.depth is not None for view in scene.views)
         semantic = sum(view.semantic is not None for view in scene.views) if scene.labels else 0
         if not scene.has_depth:
-            found = _extent(depth, len(scene.views), "depth maps")
-            sentences.append(f"{scene.name} has {found}: the depth-guided loss is switched off.")
+            found, off = _extent(depth, len(scene.views), "depth maps")
+            sentences.append(f"{scene.name} has {found}: the depth-guided loss is {off}.")
         if not scene.has_semantic:
-            found = _extent(semantic, len(scene.views), "semantic labels")
-            sentences.append(f"{scene.name} has {found}: the semantic losses and metrics are switched off.")
+            found, off = _extent(semantic, len(scene.views), "semantic labels")
+            sentences.append(f"{scene.name} has {found}: the semantic losses and metrics are {off}.")
     return sentences
 
 
-def _extent(found: int, views: int, maps: str) -> str:
-    return f"{maps} in {found} of {views} frames only" if found else f"no {maps}"
+def _extent(found: int, views: int, maps: str) -> tuple[str, str]:
+    """What there is of some maps, and where what needs them is switched off."""
+    if found:
+        return f"{maps} in {found} of {views} frames only", "switched off in the others"
+    return f"no {maps}", "switched off"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from gpnerf.datasets import rooms
 from gpnerf.datasets.examples import TestView, TrainingScene
@@ -15,13 +16,23 @@ from gpnerf.datasets.transforms import load_transforms
 from gpnerf.datasets.views import FrameRule
 from gpnerf.errors import ConfigError, DataError
 
+# Frames per scene that are decoded at the start, so that a fault in all files shows before the training.
+PROBED = 5
+
 
 def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
-    """The named scenes of options.dataset; rooms are made first where they are missing."""
+    """The named scenes of options.dataset; rooms are made first where they are missing.
+
+    Raises DataError for what is wrong with them; of the pixels, only those of a few frames are looked at.
+    """
     if options.dataset == "rooms":
         return _load_rooms(options, names)
     root = Path(options.data_root)
-    return [load_transforms(root / name, options.near, options.far) for name in names]
+    scenes = [load_transforms(root / name, options.near, options.far) for name in names]
+    for scene in scenes:
+        for index in np.linspace(0, len(scene.views) - 1, min(PROBED, len(scene.views))).round():
+            scene.read(int(index), options.height, options.width)
+    return scenes
 
 
 def _load_rooms(options: Namespace, names: Sequence[str]) -> list[Scene]:
@@ -32,9 +43,14 @@ def _load_rooms(options: Namespace, names: Sequence[str]) -> list[Scene]:
         )
     seeds = [int(name) for name in names]
     size = (options.height, options.width, options.views_per_room)
-    rooms.prepare(Path(options.data_root), seeds, *size)
-    scenes = [rooms.load(Path(options.data_root), seed, *size) for seed in seeds]
-    return [replace(scene, near=options.near or scene.near, far=options.far or scene.far) for scene in scenes]
+    root = Path(options.data_root)
+    try:
+        rooms.prepare(root, seeds, *size)
+    except OSError as error:
+        raise ConfigError(
+            f"Rooms cannot be written to {root} ({error.strerror}); choose another folder with --data_root."
+        ) from error
+    return [rooms.load(root, seed, *size, near=options.near, far=options.far) for seed in seeds]
 
 
 def frame_rule(options: Namespace) -> FrameRule:
@@ -63,8 +79,8 @@ def test_views(test: Sequence[Scene], rule: FrameRule) -> list[TestView]:
 
 
 def common_labels(scenes: Sequence[Scene]) -> LabelSpace | None:
-    """The label space of all scenes that have one. Raises DataError where two scenes disagree."""
-    labelled = [scene for scene in scenes if scene.labels is not None]
+    """The label space of all scenes with labelled frames. Raises DataError where two scenes disagree."""
+    labelled = [scene for scene in scenes if scene.labels and any(view.semantic for view in scene.views)]
     for scene in labelled[1:]:
         if scene.labels.names != labelled[0].labels.names:
             raise DataError(

@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from gpnerf.images import write_image
 __all__ = ["CLASS_NAMES", "camera", "load", "names", "prepare"]
 
 # Raise it whenever the same seed gives other pictures or other files.
-VERSION = 3
+VERSION = 4
 FIELD_OF_VIEW = 80.0  # degrees, horizontal
 # Key of a frame in transforms.json -> folder of its files.
 FOLDERS = {
@@ -56,12 +57,23 @@ def names(seeds: Iterable[int]) -> tuple[str, ...]:
     return tuple(f"room_{seed:04d}" for seed in seeds)
 
 
-def load(root: Path, seed: int, height: int, width: int, num_views: int) -> Scene:
-    """The room of a seed with `num_views` views in walking order; made first where it is not cached."""
+def load(
+    root: Path,
+    seed: int,
+    height: int,
+    width: int,
+    num_views: int,
+    near: float | None = None,
+    far: float | None = None,
+) -> Scene:
+    """The room of a seed with `num_views` views in walking order; made first where it is not cached.
+
+    near, far: z-depth range in metres, if not the room's own.
+    """
     job = _job(root, seed, height, width, num_views)
     if not _complete(job):
         _make(job)
-    return load_transforms(job.folder)
+    return load_transforms(job.folder, near, far)
 
 
 def prepare(
@@ -104,7 +116,8 @@ def _complete(job: Job) -> bool:
 
 
 def _start_worker() -> None:
-    """One thread per worker; more would compete for the same cores."""
+    """One thread per worker, as more would compete for the same cores; Ctrl-C is left to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 

@@ -95,7 +95,7 @@ def _read_records(folder: Path) -> tuple[Record, list[Record]]:
 def _depth_range(top: Record, near: float | None, far: float | None) -> tuple[float, float]:
     near = top.positive("near", DEFAULT_NEAR) if near is None else near
     far = top.positive("far", DEFAULT_FAR) if far is None else far
-    if not 0.0 < near < far:
+    if not 0.0 < near < far < math.inf:
         raise DataError(
             f"{top.place}: expected 0 < near < far in metres, found near {near:g} and far {far:g}; "
             "correct 'near' and 'far' in the file or in the options."

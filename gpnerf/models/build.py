@@ -14,6 +14,8 @@ from gpnerf.models.transformer import JointTransformer
 
 COLORS = 3
 PYRAMID_LEVELS = 4
+# The fine pass interpolates between the inner coarse samples.
+SMALLEST_COARSE = 3
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,17 @@ class Architecture:
 
     def __post_init__(self) -> None:
         width, semantic_width = self.transformer_width, PYRAMID_LEVELS * self.level_width
+        if len(self.encoder_blocks) != 3 or min(self.encoder_blocks) < 1:
+            found = ",".join(map(str, self.encoder_blocks))
+            raise ConfigError(
+                f"Expected --encoder_blocks to be three whole numbers of at least 1, such as 3,4,6, "
+                f"found {found}; correct the list."
+            )
+        if self.samples < SMALLEST_COARSE and self.fine_samples:
+            raise ConfigError(
+                f"Expected --samples of at least {SMALLEST_COARSE}, as the fine pass needs, "
+                f"found {self.samples}; raise it, or set --fine_samples 0."
+            )
         _check_multiple("--transformer_width", width, "the bottleneck of its attention", ATTENTION_BOTTLENECK)
         _check_multiple("--transformer_width", width, "--heads", self.heads)
         _check_multiple("4 times --level_width", semantic_width, "--transformer_width", width)

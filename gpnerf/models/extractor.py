@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 from torchvision.ops import FeaturePyramidNetwork
 
+# Height and width in pixels; in smaller images the level at stride 16 has no room for a reflecting border.
+SMALLEST_IMAGE = 17
+
 _Norm = partial(nn.InstanceNorm2d, affine=True, track_running_stats=False)
 
 
@@ -144,7 +147,7 @@ class Extractor(nn.Module):
     def semantics(self, levels: Sequence[Tensor], blocked: bool) -> Tensor:
         """Encoder levels -> semantic features [N, D, H/2, W/2].
 
-        blocked: the gradient block of Sec. 4.3; nothing that uses the result trains the extractor.
+        blocked: the gradient block of Sec. 4.3; the result does not train the extractor.
         """
         if not blocked:
             return self.pyramid(levels)

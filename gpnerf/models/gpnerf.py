@@ -155,7 +155,9 @@ class GPNeRF(nn.Module):
             ],
             dim=-1,
         )
-        found = self.transformer(view_features, difference, seen, points, directions, semantics)
+        found = self.transformer(
+            view_features, difference, seen, points, directions, semantics, point_semantics
+        )
         color, weights = found.color.float(), found.ray_weights.float()
         if not semantics:
             return RenderedRays(color, depths, weights)
@@ -165,8 +167,8 @@ class GPNeRF(nn.Module):
             features = interpolate(sources.semantics[one], positions[:, :, one], height, width)
             return features[:, :, 0].unflatten(-1, (-1, self.transformer.width))
 
-        field_weights = found.field_weights if point_semantics else None
-        rendered, by_point = render_semantics(sample, found.joint_weights, field_weights)
+        rendered, by_point = render_semantics(sample, found.joint_weights, found.field_weights)
+        by_point = None if by_point is None else by_point.float()
         return RenderedRays(color, depths, weights, self.adaptor(rendered).float(), by_point)
 
 

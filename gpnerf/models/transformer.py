@@ -98,16 +98,17 @@ class JointTransformer(nn.Module):
         points: Tensor,
         directions: Tensor,
         semantics: bool,
+        point_semantics: bool = False,
     ) -> RayAttention:
         """view_features [R, S, V, 3+F], difference [R, S, V, 4], seen bool [R, S, V], points [R, S, 3],
-        directions [R, 3] of any length. semantics: also return the weights of the semantic field."""
+        directions [R, 3] of any length. semantics: also return the weights that render the semantic field;
+        point_semantics: and those that aggregate it at every point."""
         views = self.embed(view_features)
         features = views.amax(dim=-2)
         unseen = ~seen[..., None]
         encoded_points = frequency_encoding(points, self.frequencies)
         encoded_directions = frequency_encoding(F.normalize(directions, dim=-1), self.frequencies)
-        field_weights: Tensor | None = None
-        joint_weights: Tensor | None = None
+        field_weights = joint_weights = None
         for layer, (field, ray) in enumerate(zip(self.field_layers, self.ray_layers, strict=True)):
             features, weights = field(features, views, difference, unseen)
             if str(layer) in self.mixers:
@@ -115,12 +116,9 @@ class JointTransformer(nn.Module):
             features, attention = ray(features)
             if semantics:
                 shared = weights if self.joint_attention else weights.detach()
-                share = self._mean_row(attention)
-                if layer == 0:
-                    field_weights, joint_weights = shared, shared * share
-                else:
-                    field_weights = field_weights + shared
-                    joint_weights = torch.addcmul(joint_weights, shared, share)
+                joint_weights = _add_product(joint_weights, shared, self._mean_row(attention))
+                if point_semantics:
+                    field_weights = shared if field_weights is None else field_weights + shared
         color = self.color(self.norm(features).mean(dim=1))
         return RayAttention(color, attention.mean(dim=1)[:, 0], field_weights, joint_weights)
 
@@ -129,3 +127,8 @@ class JointTransformer(nn.Module):
         attention = attention if self.joint_attention else attention.detach()
         mean_row = attention.mean(dim=2).transpose(1, 2)
         return mean_row.repeat_interleave(self.width // self.heads, dim=-1)[:, :, None]
+
+
+def _add_product(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
+    """total + left * right without a temporary; None counts as zero."""
+    return left * right if total is None else torch.addcmul(total, left, right)

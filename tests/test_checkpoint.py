@@ -1,0 +1,216 @@
+"""Checkpoints: nothing is lost, foreign and damaged files are refused, weights can start another run."""
+
+import copy
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import TINY, tiny_example, tiny_model
+
+from gpnerf import checkpoint as checkpoints
+from gpnerf.checkpoint import (
+    Checkpoint,
+    check_architecture,
+    checkpoint_path,
+    checkpoint_to_use,
+    latest_checkpoint,
+    list_checkpoints,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+)
+from gpnerf.errors import CheckpointError, ConfigError
+from gpnerf.losses import LossWeights
+from gpnerf.models.build import Architecture
+from gpnerf.training import LearningRates, build_optimizer, compute_losses, step_generator
+
+NAMES = ("wall", "floor", "chair")
+
+
+def architecture(**changes):
+    return Architecture(**{**TINY, **changes})
+
+
+def checkpoint_of(model, step=7, optimizer=None, **changes):
+    state = optimizer.state_dict() if optimizer else {}
+    return Checkpoint(step, architecture(**changes), NAMES, model.state_dict(), state, {"expname": "tiny"})
+
+
+def train(model, optimizer, first, steps):
+    for step in range(first, first + steps):
+        losses, _ = compute_losses(model, tiny_example(), 16, LossWeights(), step_generator(0, step))
+        optimizer.zero_grad()
+        LossWeights().total(losses).backward()
+        optimizer.step()
+
+
+@pytest.fixture
+def saved(tmp_path):
+    return save_checkpoint(tmp_path / "run", checkpoint_of(tiny_model()))
+
+
+def test_a_checkpoint_comes_back_bit_for_bit(tmp_path):
+    model = tiny_model(seed=5)
+    optimizer = build_optimizer(model, LearningRates())
+    train(model, optimizer, 0, 1)
+    loaded = load_checkpoint(save_checkpoint(tmp_path, checkpoint_of(model, 1, optimizer)))
+    assert (loaded.step, loaded.class_names, loaded.options) == (1, NAMES, {"expname": "tiny"})
+    assert loaded.architecture == architecture()
+    rebuilt = loaded.build()
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(rebuilt.state_dict()[name], tensor)
+    state = optimizer.state_dict()["state"]
+    assert set(loaded.optimizer["state"]) == set(state)
+    for number, moments in state.items():
+        for name, tensor in moments.items():
+            assert torch.equal(loaded.optimizer["state"][number][name], tensor)
+
+
+def test_a_resumed_training_repeats_the_uninterrupted_one(tmp_path):
+    model = tiny_model(dropout=0.1)
+    optimizer = build_optimizer(model, LearningRates())
+    train(model, optimizer, 0, 2)
+    loaded = load_checkpoint(save_checkpoint(tmp_path, checkpoint_of(model, 2, optimizer, dropout=0.1)))
+    resumed = loaded.build()
+    continued = build_optimizer(resumed, LearningRates())
+    continued.load_state_dict(loaded.optimizer)
+    train(model, optimizer, 2, 2)
+    train(resumed, continued, 2, 2)
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], tensor, atol=0, rtol=0, msg=name)
+
+
+def test_only_the_newest_three_are_kept_and_nothing_partial(tmp_path):
+    model = tiny_model()
+    for step in (5, 10, 100, 20_000_000, 15):
+        save_checkpoint(tmp_path, checkpoint_of(model, step))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert len(names) == 3
+    assert names == sorted(path.name for path in list_checkpoints(tmp_path))
+    assert latest_checkpoint(tmp_path).step == 20_000_000
+
+
+def test_an_interrupted_write_leaves_the_earlier_checkpoint_whole(saved, monkeypatch):
+    def fail(source, destination):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(checkpoints.os, "replace", fail)
+    with pytest.raises(OSError, match="no space left"):
+        save_checkpoint(saved.parent, checkpoint_of(tiny_model(), 8))
+    assert list_checkpoints(saved.parent) == [saved]
+    assert latest_checkpoint(saved.parent).step == 7
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9, 0.9999])
+def test_a_truncated_file_is_refused(saved, share):
+    content = saved.read_bytes()
+    saved.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(CheckpointError, match="truncated"):
+        load_checkpoint(saved)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a photograph", b"\x80\x02.", b"\x80\x02(X", b"PK\x03\x04", b"\x80\x02K\x01.", b"0", b"\x89PNG\r\n"],
+)
+def test_a_file_of_another_kind_is_refused(tmp_path, content):
+    path = tmp_path / "foreign.pt"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"foreign\.pt is not a readable checkpoint"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [1, 2],
+        {"model": {}},
+        {"architecture": {"classes": 3}},
+        {"architecture": {"channels": 3}},
+        {"architecture": {"transformer_width": 7}},
+    ],
+)
+def test_a_file_of_another_project_is_refused(tmp_path, content):
+    path = tmp_path / "foreign.pt"
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match="another project"):
+        load_checkpoint(path)
+
+
+class Intruder:
+    """Pickles as a call that creates a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_code_in_a_file_is_refused_and_not_run(tmp_path):
+    mark, path = tmp_path / "mark", tmp_path / "code.pt"
+    torch.save({"model": Intruder(mark)}, path)
+    pickle.loads(pickle.dumps(Intruder(mark)))
+    assert mark.exists(), "the intruder works where it is let in"
+    mark.unlink()
+    with pytest.raises(CheckpointError):
+        load_checkpoint(path)
+    assert not mark.exists()
+
+
+def test_missing_checkpoints_are_named(tmp_path, saved):
+    with pytest.raises(CheckpointError, match="step_0000003"):
+        load_checkpoint(checkpoint_path(tmp_path, 3))
+    with pytest.raises(CheckpointError, match=r"step_\*\.pt"):
+        load_checkpoint(tmp_path)
+    with pytest.raises(CheckpointError, match="train first|run train.py"):
+        checkpoint_to_use(tmp_path, None)
+    assert latest_checkpoint(tmp_path) is None
+    assert checkpoint_to_use(saved.parent, None).step == 7
+    assert checkpoint_to_use(tmp_path, str(saved)).step == 7
+    assert load_checkpoint(saved.parent).step == 7
+
+
+def test_check_architecture_names_the_options_that_differ():
+    with pytest.raises(CheckpointError, match="layers is 2, not 3; heads is 4, not 2") as caught:
+        check_architecture("x.pt", architecture(), architecture(layers=3, heads=2))
+    assert "x.pt" in str(caught.value) and "level_width" not in str(caught.value)
+    check_architecture("x.pt", architecture(), architecture())
+
+
+def test_sizes_that_do_not_divide_are_named():
+    with pytest.raises(ConfigError, match="--transformer_width.*12 and 8"):
+        architecture(transformer_width=12)
+    with pytest.raises(ConfigError, match="--heads.*16 and 3"):
+        architecture(heads=3)
+    with pytest.raises(ConfigError, match="--level_width.*36 and 16"):
+        architecture(level_width=9)
+
+
+def test_weights_of_a_run_with_the_same_classes_are_taken_completely(saved):
+    model = tiny_model(seed=9, samples=3)
+    assert load_weights(model, architecture(samples=3), saved) == []
+    expected = load_checkpoint(saved).model
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, expected[name])
+
+
+def test_with_other_classes_only_the_last_layer_stays_fresh(saved):
+    model = tiny_model(seed=9, classes=5)
+    before, expected = copy.deepcopy(model.state_dict()), load_checkpoint(saved).model
+    fresh = load_weights(model, architecture(classes=5), saved)
+    assert fresh == ["head.classify.bias", "head.classify.weight"]
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name] if name in fresh else expected[name])
+
+
+def test_a_run_without_classes_leaves_adaptor_and_head_fresh(tmp_path):
+    path = save_checkpoint(tmp_path, checkpoint_of(tiny_model(classes=0), classes=0))
+    fresh = load_weights(tiny_model(seed=9), architecture(), path)
+    assert {name.split(".")[0] for name in fresh} == {"adaptor", "head"}
+
+
+def test_weights_of_another_size_are_refused(saved):
+    with pytest.raises(CheckpointError, match="layers is 2, not 3"):
+        load_weights(tiny_model(layers=3), architecture(layers=3), saved)

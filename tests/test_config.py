@@ -1,0 +1,158 @@
+"""Options: the published defaults, files and command line, and sentences about what is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from gpnerf.config import from_options, names, parse_options, write_options, yes_or_no
+from gpnerf.errors import ConfigError
+from gpnerf.losses import LossWeights
+from gpnerf.models.build import Architecture
+from gpnerf.training import LearningRates
+
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.txt"))
+
+
+def parse(*arguments):
+    return parse_options("test", arguments)
+
+
+def parse_file(tmp_path, text, *arguments):
+    path = tmp_path / "options.txt"
+    path.write_text(text)
+    return parse("--config", str(path), *arguments)
+
+
+def test_defaults_are_the_published_values():
+    options = parse()
+    expected = {
+        "num_rays": 512,
+        "num_source_views": 10,
+        "samples": 48,
+        "fine_samples": 16,
+        "steps": 200_000,
+        "lr_extractor": 5e-3,
+        "lr_transformer": 1e-5,
+        "lr_head": 5e-5,
+        "transformer_width": 64,
+        "level_width": 128,
+        "layers": 8,
+        "heads": 4,
+        "spacing": "inverse",
+        "joint_attention": True,
+        "gradient_block": True,
+    }
+    assert {name: getattr(options, name) for name in expected} == expected
+
+
+def test_options_fill_the_dataclasses_with_their_own_defaults():
+    options = parse()
+    assert from_options(LearningRates, options, "lr_") == LearningRates()
+    assert from_options(LossWeights, options, "weight_") == LossWeights()
+    assert from_options(Architecture, options, classes=7) == Architecture(classes=7)
+
+
+def test_options_reach_the_field_of_their_name():
+    options = parse(
+        "--lr_head", "0.5", "--decay_steps", "9", "--weight_distill", "3", "--encoder_blocks", "1,2,3"
+    )
+    assert from_options(LearningRates, options, "lr_") == LearningRates(head=0.5, decay_steps=9)
+    assert from_options(LossWeights, options, "weight_") == LossWeights(distill=3.0)
+    assert from_options(Architecture, options, classes=0).encoder_blocks == (1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0-3,7", ("0", "1", "2", "3", "7")),
+        ("5-5", ("5",)),
+        ("room_0, office_1", ("room_0", "office_1")),
+        ("scene-a,b-2", ("scene-a", "b-2")),
+        ("a,,b,", ("a", "b")),
+        ("", ()),
+    ],
+)
+def test_lists_of_names(text, expected):
+    assert names(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("yes", True), ("No", False), ("true", True), ("FALSE", False)]
+)
+def test_yes_and_no(tmp_path, text, expected):
+    assert yes_or_no(text) is expected
+    assert parse("--joint_attention", text).joint_attention is expected
+    assert parse_file(tmp_path, f"gradient_block = {text}\n").gradient_block is expected
+
+
+def test_a_file_wins_over_defaults_and_the_command_line_over_the_file(tmp_path):
+    text = "# a comment\nsteps = 30\nnum_rays = 64\ntrain_scenes = 0-2\n"
+    options = parse_file(tmp_path, text, "--num_rays", "8")
+    assert (options.steps, options.num_rays, options.train_scenes) == (30, 8, ("0", "1", "2"))
+    assert options.num_source_views == 10
+
+
+def test_an_unknown_option_on_the_command_line_is_named_with_a_suggestion():
+    with pytest.raises(ConfigError, match="Unknown option --num_ray; did you mean --num_rays"):
+        parse("--num_ray", "5")
+    with pytest.raises(ConfigError, match="Unknown option --qqqqqqqq; see --help"):
+        parse("--qqqqqqqq=5")
+
+
+def test_an_unknown_option_in_a_file_is_named_with_a_suggestion(tmp_path):
+    with pytest.raises(ConfigError, match=r"--nun_rays .*options\.txt.*did you mean --num_rays"):
+        parse_file(tmp_path, "nun_rays = 5\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("steps", "many"),
+        ("steps", "0"),
+        ("num_rays", "1.5"),
+        ("workers", "-1"),
+        ("lr_head", "fast"),
+        ("near", "-1"),
+        ("joint_attention", "maybe"),
+        ("spacing", "cubic"),
+        ("encoder_blocks", "3,x"),
+    ],
+)
+def test_a_wrong_value_names_its_option_on_the_command_line_and_in_a_file(tmp_path, option, value):
+    with pytest.raises(ConfigError, match=f"--{option}.*{value}"):
+        parse(f"--{option}={value}")
+    with pytest.raises(ConfigError, match=f"--{option}.*{value}"):
+        parse_file(tmp_path, f"{option} = {value}\n")
+
+
+def test_a_missing_file_of_options_is_a_config_error(tmp_path):
+    with pytest.raises(ConfigError, match="absent"):
+        parse("--config", str(tmp_path / "absent.txt"))
+
+
+@pytest.mark.parametrize(("near", "far"), [("3", "2"), ("0", "2"), ("2", "2")])
+def test_near_must_lie_before_far(near, far):
+    with pytest.raises(ConfigError, match=f"near {near}.*far {far}"):
+        parse(f"--near={near}", f"--far={far}")
+    assert parse("--near=0.5", "--far=2").far == 2.0
+
+
+def test_written_options_can_be_read_again(tmp_path):
+    options = parse(
+        "--train_scenes=0-3,7", "--lpips=no", "--lr_head=1e-07", "--near=0.25", "--encoder_blocks=1,1,2"
+    )
+    write_options(options, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.txt"]
+    again = parse("--config", str(tmp_path / "config.txt"))
+    differing = {name for name, value in vars(options).items() if getattr(again, name) != value}
+    assert differing == {"config"}
+    # Written over itself, as when a run is resumed.
+    write_options(again, tmp_path)
+    assert parse("--config", str(tmp_path / "config.txt")) == again
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_the_config_files_of_the_repository_are_valid(path):
+    options = parse("--config", str(path))
+    from_options(Architecture, options, classes=2)
+    assert CONFIGS and options.dataset in ("rooms", "transforms")
