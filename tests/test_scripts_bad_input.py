@@ -88,12 +88,8 @@ def test_missing_and_empty_scene_folders_are_told_apart(config):
     sentence = refusal("train.py", "--config", config)
     assert f"{config.parent / SCENE}: expected a folder with a transforms.json, found no such" in sentence
     (config.parent / SCENE).mkdir()
-    assert "transforms.json, found none in it" in refusal("eval.py", "--config", save_and_keep(config))
-
-
-def save_and_keep(config: Path) -> Path:
     save_untrained(config)
-    return config
+    assert "transforms.json, found none in it" in refusal("eval.py", "--config", config)
 
 
 OPTIONS = {
