@@ -22,7 +22,7 @@ from gpnerf.errors import ConfigError
 from gpnerf.losses import LossWeights
 from gpnerf.models.build import Architecture
 from gpnerf.models.extractor import SMALLEST_IMAGE
-from gpnerf.models.perception_head import COMBINATIONS, NORMS
+from gpnerf.models.perception_head import COMBINATIONS, HEADS, NORMS
 from gpnerf.sampling import SPACINGS
 from gpnerf.training import LearningRates
 
@@ -148,6 +148,9 @@ def _model(parser: Parser) -> None:
         help="added in the fine pass; 0: no such pass",
     )
     add("--spacing", choices=SPACINGS, default=sizes.spacing, help="coarse samples even in 1/z or in z")
+    add(
+        "--head", choices=HEADS, default=sizes.head, help="the paper's, one without context, the released one"
+    )
     add("--head_combination", choices=COMBINATIONS, default=sizes.head_combination, help="text or Eq. 3")
     add("--head_norm", choices=NORMS, default=sizes.head_norm, help="normalisation in the perception head")
     add(

@@ -57,8 +57,9 @@ def render_view(
     if not features:
         return RenderedView(color, depth)
     feature_map = torch.cat(features).T.reshape(-1, (height + 1) // 2, (width + 1) // 2)
-    labels = model.segment(feature_map, height, width).argmax(dim=0)
-    return RenderedView(color, depth, feature_map.float().cpu(), labels.cpu())
+    return RenderedView(
+        color, depth, feature_map.float().cpu(), model.labels(feature_map, height, width).cpu()
+    )
 
 
 class SourceCache:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from torch import nn
+
 from gpnerf.errors import ConfigError
 from gpnerf.models.extractor import Extractor
 from gpnerf.models.field_transformer import ATTENTION_BOTTLENECK
 from gpnerf.models.gpnerf import GPNeRF
-from gpnerf.models.perception_head import UNetHead
+from gpnerf.models.perception_head import LinearHead, UNetHead
+from gpnerf.models.published_head import GROUPS, SemanticFPNHead
 from gpnerf.models.semantic_field import Adaptor
 from gpnerf.models.transformer import JointTransformer
 
@@ -35,6 +38,7 @@ class Architecture:
     samples: int = 48
     fine_samples: int = 16
     spacing: str = "inverse"
+    head: str = "unet"
     head_combination: str = "concat"
     head_norm: str = "group"
     joint_attention: bool = True
@@ -57,6 +61,8 @@ class Architecture:
         _check_multiple("--transformer_width", width, "the bottleneck of its attention", ATTENTION_BOTTLENECK)
         _check_multiple("--transformer_width", width, "--heads", self.heads)
         _check_multiple("4 times --level_width", semantic_width, "--transformer_width", width)
+        if self.head == "published":
+            _check_multiple("--level_width", self.level_width, "the published head's groups", GROUPS)
 
 
 def _check_multiple(whole: str, size: int, part: str, divisor: int) -> None:
@@ -64,6 +70,15 @@ def _check_multiple(whole: str, size: int, part: str, divisor: int) -> None:
         raise ConfigError(
             f"Expected {whole} to be a multiple of {part}, found {size} and {divisor}; change one."
         )
+
+
+def build_head(sizes: Architecture) -> nn.Module:
+    """The perception head: the paper's U-Net decoder, no context at all, or the released code's."""
+    if sizes.head == "linear":
+        return LinearHead(PYRAMID_LEVELS * sizes.level_width, sizes.classes)
+    if sizes.head == "published":
+        return SemanticFPNHead(sizes.level_width, sizes.classes)
+    return UNetHead(sizes.level_width, sizes.classes, sizes.head_combination, sizes.head_norm)
 
 
 def build_model(sizes: Architecture) -> GPNeRF:
@@ -88,12 +103,13 @@ def build_model(sizes: Architecture) -> GPNeRF:
     adaptor, head = None, None
     if sizes.classes:
         adaptor = Adaptor(PYRAMID_LEVELS * sizes.level_width)
-        head = UNetHead(sizes.level_width, sizes.classes, sizes.head_combination, sizes.head_norm)
+        head = build_head(sizes)
     return GPNeRF(
         extractor,
         transformer,
         adaptor,
         head,
+        classes=sizes.classes,
         samples=sizes.samples,
         fine_samples=sizes.fine_samples,
         spacing=sizes.spacing,

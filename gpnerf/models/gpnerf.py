@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gpnerf.cameras import Camera
+from gpnerf.datasets.labels import IGNORE
 from gpnerf.models.extractor import Extractor
 from gpnerf.models.projection import direction_difference, interpolate, project
 from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics
@@ -56,16 +57,17 @@ class GPNeRF(nn.Module):
         transformer: JointTransformer,
         adaptor: Adaptor | None,
         head: nn.Module | None,
+        classes: int,
         samples: int,
         fine_samples: int,
         spacing: str,
         gradient_block: bool = True,
     ):
-        """samples, fine_samples: per ray in the first pass, and added where its weights are large;
-        gradient_block: see Sec. 4.3."""
+        """classes: K; samples, fine_samples: per ray in the first pass, and added where its weights are
+        large; gradient_block: see Sec. 4.3."""
         super().__init__()
         self.extractor, self.transformer = extractor, transformer
-        self.adaptor, self.head = adaptor, head
+        self.adaptor, self.head, self.classes = adaptor, head, classes
         self.samples, self.fine_samples, self.spacing = samples, fine_samples, spacing
         self.gradient_block = gradient_block
 
@@ -132,6 +134,14 @@ class GPNeRF(nn.Module):
     def segment(self, features: Tensor, height: int, width: int) -> Tensor:
         """A feature image [D, h, w] -> logits [K, height, width]."""
         return self.head(features[None], height, width)[0].float()
+
+    def labels(self, features: Tensor, height: int, width: int) -> Tensor:
+        """A feature image [D, h, w] -> the most likely classes [height, width].
+
+        IGNORE where the published head chooses its output for "unlabelled", the one after the last class.
+        """
+        labels = self.segment(features, height, width).argmax(dim=0)
+        return torch.where(labels < self.classes, labels, IGNORE)
 
     def _render(
         self,

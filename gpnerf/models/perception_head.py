@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+HEADS = ("unet", "linear", "published")
 COMBINATIONS = ("concat", "add")
 NORMS = ("group", "none")
 
@@ -33,7 +34,7 @@ class UNetHead(nn.Module):
     def forward(self, features: Tensor, height: int, width: int) -> Tensor:
         """features [N, D, h, w] (cell (i, j) at pixel (2i, 2j)) -> logits [N, K, height, width]."""
         rows, columns = features.shape[-2:]
-        features = _pad_to_multiple(features, 8)
+        features = pad_to_multiple(features, 8)
         parts = features.chunk(4, dim=1)
         merged = self.bottom(_reduce(parts[3], 8))
         for level, enlarge, convolve in zip((2, 1, 0), self.enlarge, self.levels, strict=True):
@@ -41,6 +42,18 @@ class UNetHead(nn.Module):
             merged = part + merged if self.combination == "add" else torch.cat([part, merged], dim=1)
             merged = convolve(merged)
         return to_pixels(self.classify(merged)[..., :rows, :columns], height, width)
+
+
+class LinearHead(nn.Module):
+    """Every cell classified by itself: the label rendering without context that the paper argues against."""
+
+    def __init__(self, width: int, classes: int):
+        super().__init__()
+        self.classify = nn.Conv2d(width, classes, 1)
+
+    def forward(self, features: Tensor, height: int, width: int) -> Tensor:
+        """features [N, D, h, w] -> logits [N, K, height, width]."""
+        return to_pixels(self.classify(features), height, width)
 
 
 def _two_convolutions(inputs: int, outputs: int, norm: str) -> nn.Sequential:
@@ -59,7 +72,7 @@ def _reduce(part: Tensor, factor: int) -> Tensor:
     return part if factor == 1 else F.avg_pool2d(part, factor)
 
 
-def _pad_to_multiple(features: Tensor, multiple: int) -> Tensor:
+def pad_to_multiple(features: Tensor, multiple: int) -> Tensor:
     rows, columns = features.shape[-2:]
     return F.pad(features, (0, -columns % multiple, 0, -rows % multiple), mode="replicate")
 

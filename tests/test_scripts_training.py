@@ -1,0 +1,133 @@
+"""Training that is stopped, resumed or finetuned, and faults that show only while it runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from conftest import HEIGHT, WIDTH
+from script_runs import EXPNAME, command, environment, only_sentence, refusal, run, write_config
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from gpnerf.checkpoint import checkpoint_path, load_checkpoint
+from gpnerf.datasets import load
+from gpnerf.datasets.examples import TrainingExamples
+from gpnerf.datasets.transforms import load_transforms
+from gpnerf.datasets.views import FrameRule
+
+
+def test_resumed_run_ends_with_the_same_weights_bit_for_bit(rooms_run):
+    """The second half is run from the config.txt that the first one wrote."""
+    other = rooms_run.with_name("other")
+    other.mkdir()
+    shutil.copy(checkpoint_path(rooms_run, 3), other)
+    stderr = run("train.py", "--config", rooms_run / "config.txt", "--expname", "other")
+    assert f"Resuming {other} at step 3." in stderr
+    straight, resumed = (load_checkpoint(checkpoint_path(folder, 6)) for folder in (rooms_run, other))
+    assert straight.model.keys() == resumed.model.keys()
+    for name, tensor in straight.model.items():
+        assert torch.equal(resumed.model[name], tensor), name
+    for number, state in straight.optimizer["state"].items():
+        for key, tensor in state.items():
+            assert torch.equal(resumed.optimizer["state"][number][key], tensor), (number, key)
+    written = (rooms_run / "config.txt").read_text()
+    assert (other / "config.txt").read_text() == written.replace(f"= {EXPNAME}\n", "= other\n")
+
+
+def test_stopped_training_goes_on_at_the_next_step(rooms_config):
+    """Ctrl-C reaches the loader's processes as well; a scheduler's SIGTERM only the script."""
+    folder = rooms_config.parent / "out" / "stopped"
+    arguments = ["--config", rooms_config, "--expname", "stopped", "--steps", 10**6]
+    arguments += ["--checkpoint_every", 1, "--log_every", 1]
+    text, step = stop_training(arguments, folder, lambda group: os.killpg(group, signal.SIGINT), after=0)
+    assert "Resuming" not in text
+    text, later = stop_training(arguments, folder, lambda pid: os.kill(pid, signal.SIGTERM), after=step)
+    assert f"Resuming {folder} at step {step}." in text
+    events = EventAccumulator(str(folder / "tensorboard")).Reload()
+    assert [scalar.step for scalar in events.Scalars("training/loss")] == list(range(1, later + 1))
+
+
+def stop_training(arguments: list, folder: Path, send: Callable[[int], None], after: int) -> tuple[str, int]:
+    """Starts train.py, sends it a signal once it is past step `after`: (stderr, step at which it stopped)."""
+    output = folder.parents[1] / "stderr.txt"
+    with open(output, "w") as stderr:
+        process = subprocess.Popen(
+            command("train.py", *arguments), env=environment(), stderr=stderr, start_new_session=True
+        )
+        try:
+            wait_for(lambda: any(int(path.stem[5:]) > after for path in folder.glob("step_*.pt")))
+            send(process.pid)
+            assert process.wait(timeout=60) == 130, output.read_text()
+            # The loader's processes are gone, too.
+            wait_for(lambda: not group_exists(process.pid))
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    text = output.read_text()
+    assert "Traceback" not in text
+    stopped = re.search(r"Stopped after step (\d+); the same command goes on from (.*)\.\n", text)
+    step = int(stopped[1])
+    assert Path(stopped[2]) == checkpoint_path(folder, step)
+    assert load_checkpoint(checkpoint_path(folder, step)).step == step
+    return text, step
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "nothing happened in a minute"
+        time.sleep(0.02)
+
+
+def group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_test_frames_of_a_finetuned_scene_are_never_seen(scene_writer):
+    scene = load_transforms(scene_writer(frames=9).write())
+    other = load_transforms(scene_writer(frames=9, name="other").write())
+    rule = FrameRule(1, None, 3)
+    tuned, unseen = load.training_scenes([scene, other], [scene], rule)
+    views = load.test_views([scene], rule)
+    assert [view.target for view in views] == [1, 4, 7]
+    assert list(tuned.targets) == list(tuned.sources) == [0, 2, 3, 5, 6, 8]
+    assert all(list(view.sources) == list(tuned.sources) for view in views)
+    assert list(unseen.targets) == list(unseen.sources) == list(range(9))
+    examples = TrainingExamples([tuned], 6, 8, 3, "distance", seed=0, length=60)
+    drawn = [examples[step] for step in range(len(examples))]
+    seen = {name for example in drawn for name in (example.target.name, *example.source_names)}
+    assert seen == {"0", "2", "3", "5", "6", "8"}
+
+
+def test_fault_found_by_a_loading_process_is_still_one_sentence(scene_writer):
+    """Frame 3 of 6 is not among those that are looked at before the training."""
+    writer = scene_writer(frames=6, semantic=True)
+    writer.save("semantic/3.png", np.full((HEIGHT, WIDTH), 40, np.uint8))
+    folder = writer.write()
+    config = write_config(
+        folder.parent / "tiny.txt",
+        data_root=folder.parent,
+        train_scenes="tiny",
+        steps=200,
+        checkpoint_every=200,
+    )
+    sentence = only_sentence(run("train.py", "--config", config, code=2))
+    assert str(folder / "semantic" / "3.png") in sentence and "label 40 is outside 0..2" in sentence
+
+
+def test_depth_range_of_rooms_is_checked_where_one_end_is_given(rooms_config):
+    sentence = refusal("train.py", "--config", rooms_config, "--near", "300")
+    assert "expected 0 < near < far in metres, found near 300" in sentence
