@@ -159,3 +159,8 @@ def gradient_size(loss: Tensor, module: torch.nn.Module) -> float:
         return 0.0
     gradients = torch.autograd.grad(loss, list(module.parameters()), retain_graph=True, allow_unused=True)
     return max((one.abs().max().item() for one in gradients if one is not None), default=0.0)
+
+
+def close(found: Tensor, expected: Tensor) -> None:
+    """Equal within the tolerance of the golden arrays."""
+    torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-4)

@@ -97,7 +97,7 @@ def test_single_layers_match_the_reference(golden):
 @torch.no_grad()
 def test_semantics_match_the_reference(golden):
     arrays = tensors(golden("gpnerf_transformer"))
-    found = golden_transformer(arrays, 2)(*golden_inputs(arrays), semantics=True)
+    found = golden_transformer(arrays, 2)(*golden_inputs(arrays), semantics=True, point_semantics=True)
     sampled = group_channels(arrays["in/deep_sem_feat"], 64)
     rendered, points = render_semantics(
         lambda view: sampled[:, :, view], found.joint_weights, found.field_weights
@@ -137,9 +137,9 @@ def test_frequency_encoding_by_hand():
 def test_the_order_of_the_source_views_changes_nothing():
     transformer, order = small_transformer(), torch.tensor([2, 0, 3, 1])
     features, difference, seen, points, directions = small_inputs()
-    found = transformer(features, difference, seen, points, directions, True)
+    found = transformer(features, difference, seen, points, directions, True, True)
     inputs = features[:, :, order], difference[:, :, order], seen[:, :, order]
-    turned = transformer(*inputs, points, directions, True)
+    turned = transformer(*inputs, points, directions, True, True)
     torch.testing.assert_close(turned.color, found.color, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(turned.ray_weights, found.ray_weights, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(turned.joint_weights, found.joint_weights[:, :, order], atol=1e-5, rtol=1e-5)
@@ -153,7 +153,7 @@ def test_the_length_of_a_ray_direction_changes_nothing():
 
 
 def test_all_weights_sum_to_one_per_layer_also_under_masks():
-    found = small_transformer()(*small_inputs(), True)
+    found = small_transformer()(*small_inputs(), True, True)
     layers = 3.0
     torch.testing.assert_close(found.ray_weights.sum(dim=1), torch.ones(RAYS))
     torch.testing.assert_close(found.field_weights.sum(dim=2), torch.full((RAYS, SAMPLES, WIDTH), layers))
@@ -161,7 +161,7 @@ def test_all_weights_sum_to_one_per_layer_also_under_masks():
 
 
 def test_views_that_do_not_see_a_point_weigh_nothing_and_a_point_seen_by_none_weighs_all_alike():
-    weights_of = small_transformer()(*small_inputs(), True).field_weights / 3.0
+    weights_of = small_transformer()(*small_inputs(), True, True).field_weights / 3.0
     torch.testing.assert_close(weights_of[0, 0], torch.full((VIEWS, WIDTH), 1.0 / VIEWS))
     expected = torch.zeros(VIEWS, WIDTH)
     expected[2] = 1.0
@@ -172,7 +172,7 @@ def test_rendering_by_merged_weights_equals_rendering_layer_by_layer():
     transformer = small_transformer(layers=2)
     features, difference, seen, points, directions = small_inputs()
     semantics = torch.randn(RAYS, SAMPLES, VIEWS, 2 * WIDTH)
-    found = transformer(features, difference, seen, points, directions, True)
+    found = transformer(features, difference, seen, points, directions, True, True)
     grouped = group_channels(semantics, WIDTH)
     rendered, by_point = render_semantics(
         lambda view: grouped[:, :, view], found.joint_weights, found.field_weights
@@ -202,7 +202,7 @@ def test_grouping_channels_puts_those_that_share_a_weight_under_each_other():
 def test_joint_attention_lets_semantic_gradients_into_the_transformer_and_its_absence_stops_them():
     joint, frozen = small_transformer(), small_transformer(joint_attention=False)
     direction = torch.randn(RAYS, SAMPLES, VIEWS, WIDTH, generator=torch.Generator().manual_seed(4))
-    found, stopped = joint(*small_inputs(), True), frozen(*small_inputs(), True)
+    found, stopped = joint(*small_inputs(), True, True), frozen(*small_inputs(), True, True)
     assert torch.equal(found.joint_weights, stopped.joint_weights)
     semantic = (found.joint_weights * direction).sum()
     for part in (joint.embed, joint.field_layers[0].key, joint.ray_layers[2].query):

@@ -1,0 +1,70 @@
+"""Turns a published GNT or GP-NeRF .pth into a checkpoint for --load_weights and --checkpoint.
+
+A GNT file has no semantic parts: they stay fresh, and are listed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from gpnerf.checkpoint import Checkpoint, save_checkpoint  # noqa: E402
+from gpnerf.errors import CheckpointError  # noqa: E402
+from gpnerf.models.build import Architecture, build_model  # noqa: E402
+from gpnerf.published import implied_architecture, read_published  # noqa: E402
+from gpnerf.scripting import make_folder, run_script  # noqa: E402
+
+log = logging.getLogger("import_weights")
+
+# The 20 classes of ScanNet's benchmark in the published order.
+SCANNET_CLASSES = (
+    "wall,floor,cabinet,bed,chair,sofa,table,door,window,bookshelf,picture,counter,desk,curtain,"
+    "refrigerator,shower curtain,toilet,sink,bathtub,other furniture"
+)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("source", type=Path, help="published .pth file")
+    parser.add_argument("run", type=Path, help="folder of the run to make, e.g. out/published")
+    parser.add_argument("--class_names", default=SCANNET_CLASSES, help="a,b,c, if the file has a head")
+    parser.add_argument("--seed", type=int, default=0, help="of what stays fresh")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    tensors = read_published(options.source)
+    architecture = implied_architecture(options.source, tensors)
+    names = tuple(options.class_names.split(",")) if architecture.classes else ()
+    if len(names) != architecture.classes:
+        raise CheckpointError(
+            f"{options.source} has {architecture.classes} classes, --class_names names {len(names)}; "
+            "name each of them once."
+        )
+    torch.manual_seed(options.seed)
+    model = build_model(architecture)
+    fresh, unused = model.load_state_dict(tensors, strict=False)
+    if unused:
+        raise CheckpointError(f"{options.source} has tensors that fit no part: {', '.join(unused)}.")
+    checkpoint = Checkpoint(0, architecture, names, model.state_dict(), {}, {"imported": str(options.source)})
+    path = save_checkpoint(make_folder(options.run), checkpoint)
+    log.info(f"{path} holds {len(tensors)} tensors of {options.source}; fresh: {', '.join(fresh) or 'none'}.")
+    defaults = asdict(Architecture(classes=architecture.classes))
+    changed = [f"--{name} {size}" for name, size in asdict(architecture).items() if size != defaults[name]]
+    log.info(f"Options for train.py: --load_weights {options.run} {' '.join(changed)}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,137 @@
+"""Published checkpoints: every tensor finds its place; an imported model gives the reference's outputs."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gpnerf.checkpoint import load_checkpoint
+from gpnerf.errors import CheckpointError
+from gpnerf.models.build import Architecture, build_model
+from gpnerf.published import implied_architecture, read_published
+from tests.helpers import close
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PARTS = {
+    "net_coarse": "gpnerf_transformer",
+    "feature_net": "feature_net",
+    "feature_fpn": "fpn",
+    "sem_seg_head": "head",
+}
+
+
+def random_published(path: Path, kind: str) -> Path:
+    """A file with all tensors of a published checkpoint, random, and the rest that such files hold."""
+    content: dict = {"optimizer": {"state": {}, "param_groups": []}, "scheduler": {"last_epoch": 3}}
+    generator = torch.Generator().manual_seed(0)
+    with open(REPOSITORY / "tests" / "golden" / f"state_dict_{kind}.tsv") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            shape = [int(side) for side in row["shape"].split("x")]
+            tensor = torch.randn(shape, generator=generator)
+            content.setdefault(row["checkpoint_key"], {})[row["name"]] = tensor
+    torch.save(content, path)
+    return path
+
+
+@pytest.fixture
+def golden_checkpoint(golden, tmp_path: Path) -> Path:
+    """A published checkpoint (two layers) of the golden weights, as saved from DistributedDataParallel."""
+    content = {
+        part: {f"module.{k[2:]}": torch.from_numpy(v) for k, v in golden(name).items() if k.startswith("w/")}
+        for part, name in PARTS.items()
+    }
+    torch.save(content, tmp_path / "golden.pth")
+    return tmp_path / "golden.pth"
+
+
+def run_import(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(REPOSITORY / "scripts" / "import_weights.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ)
+
+
+def test_gpnerf_file_fills_the_published_sizes_completely(tmp_path: Path):
+    path = random_published(tmp_path / "model.pth", "gpnerf")
+    tensors = read_published(path)
+    architecture = implied_architecture(path, tensors)
+    assert architecture == Architecture(classes=20, head="published")
+    model = build_model(architecture)
+    model.load_state_dict(tensors, strict=True)
+    assert sum(p.numel() for p in model.parameters()) == 11_715_480
+
+
+def test_gnt_file_leaves_only_semantic_parts_fresh(tmp_path: Path):
+    path = random_published(tmp_path / "model.pth", "gnt")
+    tensors = read_published(path)
+    architecture = implied_architecture(path, tensors)
+    assert architecture == Architecture()
+    fresh, unused = build_model(Architecture(classes=20)).load_state_dict(tensors, strict=False)
+    assert not unused
+    assert {name.split(".")[0] for name in fresh} == {"extractor", "adaptor", "head"}
+    assert all(name.startswith(("extractor.pyramid.", "adaptor.", "head.")) for name in fresh)
+
+
+def test_imported_golden_weights_give_the_golden_outputs(golden, golden_checkpoint: Path, tmp_path: Path):
+    done = run_import(str(golden_checkpoint), str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    assert "fresh: none" in done.stderr and "--layers 2" in done.stderr
+    checkpoint = load_checkpoint(tmp_path / "run")
+    assert checkpoint.class_names[0] == "wall" and len(checkpoint.class_names) == 20
+    model = checkpoint.build().eval()
+
+    def arrays(name: str) -> dict[str, torch.Tensor]:
+        return {key: torch.from_numpy(np.asarray(array)) for key, array in golden(name).items()}
+
+    with torch.no_grad():
+        images = arrays("feature_net")
+        levels = model.extractor.encoder(images["in/image"])
+        close(model.extractor.colors(levels), images["out/rgb_feat"])
+        pyramid = arrays("fpn")
+        close(model.extractor.pyramid([pyramid[f"in/x{i}"] for i in range(4)]), pyramid["out/concat"])
+        head = arrays("head")
+        close(model.segment(head["in/feat"][0], 32, 48), head["out/logits"][0])
+        rays = arrays("gpnerf_transformer")
+        found = model.transformer(
+            rays["in/rgb_feat"],
+            rays["in/ray_diff"],
+            rays["in/mask"][..., 0] > 0,
+            rays["in/pts"],
+            rays["in/ray_d"],
+            semantics=True,
+        )
+        close(found.color, rays["out/rgb"])
+        close(found.ray_weights, rays["out/weights"])
+        close(model.adaptor(rays["mid/sem_before_adaptor"]), rays["out/sem_feat"])
+
+
+class RunsCode:
+    def __reduce__(self):
+        return os.mkdir, ("never_made",)
+
+
+@pytest.mark.parametrize("fault", ["missing", "truncated", "foreign", "hostile", "other keys", "odd tensor"])
+def test_bad_file_gets_a_sentence(fault: str, tmp_path: Path):
+    path = tmp_path / "model.pth"
+    if fault in ("truncated", "odd tensor"):
+        random_published(path, "gnt")
+    if fault == "truncated":
+        path.write_bytes(path.read_bytes()[:100_000])
+    elif fault == "foreign":
+        path.write_bytes(b"not weights at all")
+    elif fault == "hostile":
+        torch.save({"net_coarse": RunsCode()}, path)
+    elif fault == "other keys":
+        torch.save({"state_dict": {}}, path)
+    elif fault == "odd tensor":
+        content = torch.load(path)
+        content["net_coarse"]["surprise.weight"] = torch.zeros(3)
+        torch.save(content, path)
+    with pytest.raises(CheckpointError, match="model.pth"):
+        read_published(path)
+    assert not Path("never_made").exists()
