@@ -120,7 +120,7 @@ def _data(parser: Parser) -> None:
     add("--width", type=positive, default=320, help="images are resized to this width, pixels")
     add("--near", type=amount, default=None, help="nearest depth in metres (default: the data set's)")
     add("--far", type=amount, default=None, help="farthest depth in metres (default: the data set's)")
-    add("--views_per_room", type=positive, default=36, help="rooms: how many photographs of each")
+    add("--views_per_room", type=positive, default=24, help="rooms: how many photographs of each")
     add("--num_source_views", type=positive, default=10, help="V, reference views per target (Sec. 5.1)")
     add("--view_metric", choices=METRICS, default="distance", help="how near two cameras are")
     add("--test_start", type=count, default=0, help="test frames of a test scene: from this one ...")

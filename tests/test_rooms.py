@@ -195,13 +195,13 @@ def test_the_camera_keeps_clear_of_everything(seed: int):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_consecutive_views_move_and_turn_moderately(seed: int):
-    poses = make_room(seed).loop.poses(36)
+    poses = make_room(seed).loop.poses(30)
     np.testing.assert_array_equal(poses[:6], make_room(seed).loop.poses(6))
     moved = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=-1)
     turned = np.degrees(np.arccos((poses[1:, :3, 2] * poses[:-1, :3, 2]).sum(-1)))
-    assert 0.17 < moved.min() < moved.max() < 0.3
+    assert 0.25 < moved.min() < moved.max() < 0.45
     assert moved.mean() == pytest.approx(STEP, abs=0.02)
-    assert 5.0 < turned.min() < turned.max() < 16.0
+    assert 8.0 < turned.min() < turned.max() < 20.0
     assert 1.35 < poses[:, 2, 3].min() < poses[:, 2, 3].max() < 1.75
     assert (poses[:, 2, 2] < 0.0).all()
 

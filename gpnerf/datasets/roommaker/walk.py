@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 # Metres between consecutive views.
-STEP = 0.2
+STEP = 0.29
 
 
 @dataclass(frozen=True, eq=False)
