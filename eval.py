@@ -23,7 +23,7 @@ from gpnerf.images import write_image
 from gpnerf.metrics.image import load_lpips, psnr, ssim, ssim_scikit
 from gpnerf.metrics.semantic import confusion_matrix, image_scores
 from gpnerf.panels import compare
-from gpnerf.rendering import RenderedView, render_example
+from gpnerf.rendering import RenderedView, render_example, segment_target
 from gpnerf.report import Scores, ViewRow, write_report
 from gpnerf.scripting import make_folder, run_script
 
@@ -71,6 +71,9 @@ class Evaluation:
             view = render_example(
                 self.model, example, self.options.chunk_size, self.options.precision, self.options.stride
             )
+            if self.options.segment == "target" and self.model.has_semantics:
+                labels = segment_target(self.model, example, self.options.precision)
+                view = replace(view, labels=labels)
             target = self._at_stride(example.target)
             scores = self._score(view, target, example.source_images[0], majority.get(target.scene))
             rows.append(ViewRow(target.scene, target.name, scores))
@@ -81,6 +84,7 @@ class Evaluation:
             "height": self.options.height,
             "width": self.options.width,
             "stride": self.options.stride,
+            "segment": self.options.segment,
             "source_views": self.options.num_source_views,
         }
         return write_report(self.folder, rows, header)

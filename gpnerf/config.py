@@ -91,6 +91,9 @@ def build_parser(description: str) -> Parser:
         description=description, formatter_class=ArgumentDefaultsHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--config", is_config_file=True, help="file of options, e.g. configs/rooms.txt")
+    parser.add_argument(
+        "--variant", is_config_file=True, help="file of options that win over those of --config"
+    )
     for add_group in (_run, _data, _model, _losses, _train, _eval, _render):
         add_group(parser)
     return parser
@@ -209,6 +212,12 @@ def _eval(parser: Parser) -> None:
     add("--checkpoint", default=None, help="file to use (default: the run's latest)")
     add("--chunk_size", type=positive, default=4096, help="rays at a time; bounds the memory")
     add("--stride", type=positive, default=1, help="render every so many rows and columns (quicker preview)")
+    add(
+        "--segment",
+        choices=("rendered", "target"),
+        default="rendered",
+        help="eval.py: what the head sees; target: features of the true image (red curve of Fig. 8)",
+    )
     add("--lpips", type=yes_or_no, default=True, help="measure LPIPS if its weights are on this machine")
 
 
@@ -264,7 +273,7 @@ def write_options(options: Namespace, folder: Path) -> None:
     """Writes the resolved options to folder/config.txt in the format that --config reads."""
     lines = []
     for name, value in sorted(vars(options).items()):
-        if name == "config" or value is None or value == ():
+        if name in ("config", "variant") or value is None or value == ():
             continue
         if isinstance(value, bool):
             value = "yes" if value else "no"

@@ -103,3 +103,13 @@ def render_example(
         return render_view(
             model, sources, example.target.camera, example.near, example.far, chunk_size, stride
         )
+
+
+@torch.no_grad()
+def segment_target(model: GPNeRF, example: Example, precision: str) -> Tensor:
+    """Labels [H, W] that the head gives the features of the *true* target image (red curve of Fig. 8)."""
+    example = example.to(model.device)
+    target = example.target
+    with autocast(model.device, precision):
+        _, teacher = model.encode(example.source_images, example.source_cameras, target.image)
+        return model.labels(teacher, target.camera.height, target.camera.width).cpu()
