@@ -34,6 +34,7 @@ from gpnerf.rendering import render_example
 from gpnerf.scripting import EXIT_STOPPED, StopRequest, leave_signals_to_parent, make_folder, run_script
 from gpnerf.training import (
     LearningRates,
+    backward,
     build_optimizer,
     compute_losses,
     set_learning_rates,
@@ -135,9 +136,8 @@ class Trainer:
             losses, train_psnr = compute_losses(
                 self.model, example, self.options.num_rays, self.weights, generator
             )
-        total = self.weights.total(losses)
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        total = backward(self.model, losses, self.weights)
         self.optimizer.step()
         return {"loss": total, "psnr": train_psnr, **losses}
 

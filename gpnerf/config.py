@@ -22,6 +22,7 @@ from gpnerf.errors import ConfigError
 from gpnerf.losses import LossWeights
 from gpnerf.models.build import Architecture
 from gpnerf.models.extractor import SMALLEST_IMAGE
+from gpnerf.models.gpnerf import GRADIENT_BLOCKS
 from gpnerf.models.perception_head import COMBINATIONS, HEADS, NORMS
 from gpnerf.sampling import SPACINGS
 from gpnerf.training import LearningRates
@@ -164,9 +165,9 @@ def _model(parser: Parser) -> None:
     )
     add(
         "--gradient_block",
-        type=yes_or_no,
+        choices=GRADIENT_BLOCKS,
         default=sizes.gradient_block,
-        help="no: distillation trains the extractor too (Table 4 ID 3)",
+        help="distillation does not train the extractor; or only not by semantic features; or does (ID 3)",
     )
     add(
         "--detach_decoder",

@@ -15,35 +15,29 @@ from gpnerf.visualize import FeaturePCA, colors, depth_map, depth_range, error_m
 
 
 def compare(view: RenderedView, truth: Frame, class_names: tuple[str, ...]) -> np.ndarray:
-    """Truth above prediction: colour, depth, labels and, below, the colour error and feature PCA.
+    """Truth above rendering: colour, depth, labels; then the colour error above the features' PCA.
 
     Returns uint8 RGB [H', W', 3]. Maps that the data or the model lack are left out.
     """
     near, far = depth_range(view.depth if truth.depth is None else truth.depth)
-    upper, upper_names = [colors(truth.image)], ["photograph"]
-    lower, lower_names = [colors(view.color)], ["rendered"]
-    if truth.depth is not None:
-        upper.append(depth_map(truth.depth, near, far))
-        upper_names.append("depth sensor")
-    else:
-        upper.append(error_map(view.color, truth.image))
-        upper_names.append("colour error")
-    lower.append(depth_map(view.depth, near, far))
-    lower_names.append("rendered depth")
-    if view.labels is None:
-        return grid([upper, lower], [upper_names, lower_names])
     table = palette(len(class_names))
-    if truth.semantic is not None:
-        upper.append(label_map(truth.semantic, table))
-        upper_names.append("labels")
-        lower.append(label_map(view.labels, table))
-        lower_names.append("rendered labels")
-    upper.append(error_map(view.color, truth.image))
-    upper_names.append("colour error")
-    lower.append(FeaturePCA.fit(view.features)(view.features))
-    lower_names.append("rendered features (PCA)")
-    picture = grid([upper, lower], [upper_names, lower_names])
-    present = np.unique(view.labels if truth.semantic is None else truth.semantic)
+    upper = {"photograph": colors(truth.image)}
+    lower = {"rendered": colors(view.color)}
+    if truth.depth is not None:
+        upper["true depth"] = depth_map(truth.depth, near, far)
+        lower["rendered depth"] = depth_map(view.depth, near, far)
+    labels = [] if view.labels is None or truth.semantic is None else [truth.semantic, view.labels]
+    if labels:
+        upper["labels"] = label_map(truth.semantic, table)
+        lower["rendered labels"] = label_map(view.labels, table)
+    upper["colour error"] = error_map(view.color, truth.image)
+    lower.setdefault("rendered depth", depth_map(view.depth, near, far))
+    if view.features is not None:
+        lower["rendered features (PCA)"] = FeaturePCA.fit(view.features)(view.features)
+    picture = grid([list(upper.values()), list(lower.values())], [list(upper), list(lower)])
+    if not labels:
+        return picture
+    present = np.unique(torch.stack(labels))
     present = present[present >= 0]
     return np.vstack([picture, legend([class_names[k] for k in present], table[present], picture.shape[1])])
 

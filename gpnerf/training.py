@@ -13,6 +13,8 @@ from gpnerf.losses import LossWeights, depth_guided_loss, distill_loss, photomet
 from gpnerf.models.gpnerf import GPNeRF, RenderedRays, fuse, teacher_at
 from gpnerf.sampling import random_pixels
 
+DISTILLATION = ("distill", "depth_guided")
+
 
 @dataclass(frozen=True)
 class LearningRates:
@@ -112,7 +114,7 @@ def _semantic_losses(
         losses["semantic"] = semantic_loss(logits, target.semantic)
     # The gradient block: distillation moves the student towards the teacher, never the teacher.
     goal = teacher_at(teacher, pixels).float()
-    goal = goal.detach() if model.gradient_block else goal
+    goal = goal if model.gradient_block == "none" else goal.detach()
     if weights.distill > 0:
         losses["distill"] = distill_loss(rendered.semantic, goal)
     if true_depth is not None:
@@ -120,6 +122,24 @@ def _semantic_losses(
             rendered.point_semantics, goal, rendered.depths, true_depth
         )
     return losses
+
+
+def backward(model: GPNeRF, losses: dict[str, Tensor], weights: LossWeights) -> Tensor:
+    """Adds the gradients of the weighted losses to those of the parameters; returns their total, Eq. 8.
+
+    Under the full gradient block, the distillation losses get a pass of their own that ends at the
+    transformers: in a common pass, their part in the gradient of the colour features could not be told apart.
+    """
+    total = weights.total(losses)
+    distilled = {name: losses[name] for name in DISTILLATION if name in losses and losses[name].requires_grad}
+    if model.gradient_block != "full" or not distilled:
+        total.backward()
+        return total.detach()
+    others = {name: loss for name, loss in losses.items() if name not in distilled}
+    weights.total(others).backward(retain_graph=True)
+    students = [*model.transformer.parameters(), *model.adaptor.parameters()]
+    weights.total(distilled).backward(inputs=students)
+    return total.detach()
 
 
 def at_pixels(image: Tensor, pixels: Tensor) -> Tensor:

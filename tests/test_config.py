@@ -40,7 +40,7 @@ def test_defaults_are_the_published_values():
         "heads": 4,
         "spacing": "inverse",
         "joint_attention": True,
-        "gradient_block": True,
+        "gradient_block": "full",
     }
     assert {name: getattr(options, name) for name in expected} == expected
 
@@ -82,7 +82,7 @@ def test_lists_of_names(text, expected):
 def test_yes_and_no(tmp_path, text, expected):
     assert yes_or_no(text) is expected
     assert parse("--joint_attention", text).joint_attention is expected
-    assert parse_file(tmp_path, f"gradient_block = {text}\n").gradient_block is expected
+    assert parse_file(tmp_path, f"detach_decoder = {text}\n").detach_decoder is expected
 
 
 def test_a_file_wins_over_defaults_and_the_command_line_over_the_file(tmp_path):

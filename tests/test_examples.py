@@ -27,7 +27,7 @@ def names(example):
 def test_an_example_has_its_sources_images_and_cameras_in_one_order(scene):
     example = training(scene, range(12), range(12))[0]
     assert example.source_images.shape == (3, 3, 6, 8)
-    assert (example.near, example.far) == (0.1, 10.0)
+    assert (example.near, example.far) == (scene.near, scene.far)
     for view, name in enumerate(example.source_names):
         torch.testing.assert_close(example.source_images[view], torch.full((3, 6, 8), 10 * int(name) / 255))
         assert example.source_cameras.center[view, 0].item() == pytest.approx(0.1 * int(name))

@@ -61,16 +61,16 @@ def test_with_the_block_distillation_trains_the_transformer_and_never_the_pyrami
 
 
 def test_without_the_block_distillation_trains_the_extractor_too():
-    model = tiny_model(gradient_block=False)
+    model = tiny_model(gradient_block="none")
     losses = losses_of(model)
     for name in ("distill", "depth_guided"):
         assert gradient_size(losses[name], model.extractor.pyramid) > 1e-6
-    frozen = tiny_model(gradient_block=False, joint_attention=False)
+    frozen = tiny_model(gradient_block="none", joint_attention=False)
     assert gradient_size(distillation(losses_of(frozen)), frozen.extractor.encoder) > 1e-6
 
 
 def test_the_block_changes_no_value():
-    blocked, free = losses_of(tiny_model()), losses_of(tiny_model(gradient_block=False))
+    blocked, free = losses_of(tiny_model()), losses_of(tiny_model(gradient_block="none"))
     for name, loss in blocked.items():
         torch.testing.assert_close(loss, free[name])
 

@@ -25,11 +25,11 @@ def variant_of(name: str, tmp_path: Path):
 @pytest.mark.parametrize(
     "name, joint, distill, block, depth_guided",
     [
-        ("table4_id1", False, 0.0, True, 0.0),
-        ("table4_id2", True, 0.0, True, 0.0),
-        ("table4_id3", True, 0.7, False, 0.0),
-        ("table4_id4", True, 0.7, True, 0.0),
-        ("table4_id5", True, 0.7, True, 0.3),
+        ("table4_id1", False, 0.0, "full", 0.0),
+        ("table4_id2", True, 0.0, "full", 0.0),
+        ("table4_id3", True, 0.7, "none", 0.0),
+        ("table4_id4", True, 0.7, "full", 0.0),
+        ("table4_id5", True, 0.7, "full", 0.3),
     ],
 )
 def test_variants_are_the_rows_of_table_4(name, joint, distill, block, depth_guided, tmp_path: Path):

@@ -10,6 +10,7 @@ from gpnerf.losses import LossWeights
 from gpnerf.training import (
     LearningRates,
     at_pixels,
+    backward,
     build_optimizer,
     compute_losses,
     set_learning_rates,
@@ -152,3 +153,45 @@ def test_thirty_steps_on_a_small_scene_lower_every_loss():
     for name in ("distill", "depth_guided"):
         assert mean(name, after) < mean(name, before)
     assert mean("psnr", after) > mean("psnr", before) + 1.0
+
+
+def gradients_after(model, weights):
+    """The gradients of every parameter after one backward pass over one example."""
+    losses, _ = losses_of(model, tiny_example(), weights)
+    backward(model, losses, weights)
+    return {
+        name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.clone()
+        for name, parameter in model.named_parameters()
+    }
+
+
+def parts_of(gradients, *prefixes):
+    return {name: gradient for name, gradient in gradients.items() if name.startswith(prefixes)}
+
+
+def test_full_block_keeps_distillation_out_of_the_extractor_and_lets_it_train_the_transformers():
+    all_losses, others = LossWeights(), LossWeights(distill=0.0, depth_guided=0.0)
+    with_distillation = gradients_after(tiny_model(gradient_block="full"), all_losses)
+    without = gradients_after(tiny_model(gradient_block="full"), others)
+    for name, gradient in parts_of(with_distillation, "extractor.", "head.").items():
+        torch.testing.assert_close(gradient, without[name], msg=name)
+    free = gradients_after(tiny_model(gradient_block="none"), all_losses)
+    assert any(
+        (gradient - without[name]).abs().max() > 1e-6
+        for name, gradient in parts_of(free, "extractor.pyramid.").items()
+    )
+    changed = parts_of(with_distillation, "transformer.field_layers.", "adaptor.")
+    assert any((gradient - without[name]).abs().max() > 1e-6 for name, gradient in changed.items())
+
+
+def test_the_two_passes_of_the_full_block_add_up_for_the_transformers():
+    """Transformers and adaptor get what one common pass gives them; so does the head."""
+    full = gradients_after(tiny_model(gradient_block="full"), LossWeights())
+    common = gradients_after(tiny_model(gradient_block="features"), LossWeights())
+    for name, gradient in parts_of(full, "transformer.", "adaptor.", "head.").items():
+        torch.testing.assert_close(gradient, common[name], atol=1e-6, rtol=1e-4, msg=name)
+
+
+def test_frozen_attention_and_the_full_block_leave_the_depth_guided_loss_nothing_to_train():
+    model = tiny_model(joint_attention=False)
+    gradients_after(model, LossWeights(distill=0.0))

@@ -227,3 +227,22 @@ def test_depth_of_a_recorded_scene_agrees_with_the_frame_after_the_next(real_sce
         assert len(agrees) > 5000
         agreements.append(agrees.float().mean().item())
     assert min(agreements) > 0.95
+
+
+def test_depth_range_is_measured_on_depth_maps_unless_it_is_given(scene_writer):
+    """All readings lie between 2.0 and 2.002 m; the range is a quarter wider at either end."""
+    writer = scene_writer(depth=True)
+    scene = load_transforms(writer.write())
+    assert scene.near == pytest.approx(2.0 / 1.25, rel=1e-3)
+    assert scene.far == pytest.approx(2.002 * 1.25, rel=1e-3)
+    assert load_transforms(writer.folder, near=0.5).near == 0.5
+    writer.top["far"] = 7.0
+    assert load_transforms(writer.write()).far == 7.0
+
+
+def test_depth_maps_without_readings_leave_the_default_range(scene_writer):
+    writer = scene_writer(depth=True)
+    for number in range(3):
+        writer.save(f"depth/{number}.png", np.zeros((6, 8), np.uint16))
+    scene = load_transforms(writer.write())
+    assert (scene.near, scene.far) == (0.1, 10.0)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gpnerf.cameras import OPENGL_TO_OPENCV, Camera
+from gpnerf.datasets.depth_range import measured_range
 from gpnerf.datasets.labels import LabelSpace
 from gpnerf.datasets.records import Record, read_json_object
 from gpnerf.datasets.scene import Scene, View
@@ -49,22 +50,26 @@ LISTED_FILES = 10
 def load_transforms(folder: Path, near: float | None = None, far: float | None = None) -> Scene:
     """The scene in `folder`, frames in the order of the numbers in their file names.
 
-    near, far: z-depth range in metres; they go before the file's, which go before 0.1 and 10.
-    Raises DataError for anything missing, wrong or unsupported; pixels are not decoded here.
+    near, far: z-depth range in metres; they go before the file's, which go before what some depth maps
+    show, which goes before 0.1 and 10. Raises DataError for anything missing, wrong or unsupported; of the
+    pixels, only those depth maps are looked at.
     """
     folder = Path(folder)
     top, frames = _read_records(folder)
-    near, far = _depth_range(top, near, far)
+    depth_unit = top.positive("depth_unit_scale_factor", MILLIMETRE)
     labels = _labels(top, frames)
     files = _find_files(folder, frames)
     views = [_view(frame, paths) for frame, paths in zip(frames, files, strict=True)]
+    near, far = _depth_range(
+        top, near, far, [paths["depth"] for paths in files if "depth" in paths], depth_unit
+    )
     return Scene(
         name=folder.resolve().name,
         views=_ordered(views, folder),
         near=near,
         far=far,
         labels=labels,
-        depth_unit=top.positive("depth_unit_scale_factor", MILLIMETRE),
+        depth_unit=depth_unit,
     )
 
 
@@ -92,9 +97,15 @@ def _read_records(folder: Path) -> tuple[Record, list[Record]]:
     return top, records
 
 
-def _depth_range(top: Record, near: float | None, far: float | None) -> tuple[float, float]:
-    near = top.positive("near", DEFAULT_NEAR) if near is None else near
-    far = top.positive("far", DEFAULT_FAR) if far is None else far
+def _depth_range(
+    top: Record, near: float | None, far: float | None, depths: list[Path], unit: float
+) -> tuple[float, float]:
+    near = top.positive("near") if near is None else near
+    far = top.positive("far") if far is None else far
+    if near is None or far is None:
+        measured = measured_range(depths, unit) or (DEFAULT_NEAR, DEFAULT_FAR)
+        near = measured[0] if near is None else near
+        far = measured[1] if far is None else far
     if not 0.0 < near < far < math.inf:
         raise DataError(
             f"{top.place}: expected 0 < near < far in metres, found near {near:g} and far {far:g}; "

@@ -42,7 +42,7 @@ class Architecture:
     head_combination: str = "concat"
     head_norm: str = "group"
     joint_attention: bool = True
-    gradient_block: bool = True
+    gradient_block: str = "full"
     detach_decoder: bool = False
 
     def __post_init__(self) -> None:

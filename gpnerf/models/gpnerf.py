@@ -15,6 +15,11 @@ from gpnerf.models.semantic_field import Adaptor, group_channels, render_semanti
 from gpnerf.models.transformer import JointTransformer
 from gpnerf.sampling import coarse_depths, fine_depths
 
+# What the distillation losses must not train. full: the extractor, as the paper says. features: the extractor
+# through semantic features; it still learns through the attention, which sees colour features, as in the
+# released code. none: Table 4, ID 3.
+GRADIENT_BLOCKS = ("full", "features", "none")
+
 
 @dataclass(frozen=True)
 class SourceFeatures:
@@ -61,10 +66,10 @@ class GPNeRF(nn.Module):
         samples: int,
         fine_samples: int,
         spacing: str,
-        gradient_block: bool = True,
+        gradient_block: str = "full",
     ):
         """classes: K; samples, fine_samples: per ray in the first pass, and added where its weights are
-        large; gradient_block: see Sec. 4.3."""
+        large; gradient_block: what distillation (Sec. 4.3) must not train, one of GRADIENT_BLOCKS."""
         super().__init__()
         self.extractor, self.transformer = extractor, transformer
         self.adaptor, self.head, self.classes = adaptor, head, classes
@@ -93,7 +98,7 @@ class GPNeRF(nn.Module):
         colors = self.extractor.colors(source_levels)
         semantics = None
         if self.has_semantics:
-            semantics = self.extractor.semantics(source_levels, blocked=self.gradient_block)
+            semantics = self.extractor.semantics(source_levels, blocked=self.gradient_block != "none")
             semantics = group_channels(semantics.permute(0, 2, 3, 1), self.transformer.width).flatten(3)
         teacher = None
         if self.has_semantics and target_image is not None:
