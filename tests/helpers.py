@@ -95,8 +95,9 @@ def channels_last(maps: Tensor) -> Tensor:
     return maps.movedim(1, -1).contiguous()
 
 
-def assert_golden(actual: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(actual, expected, atol=2e-5, rtol=1e-4)
+def assert_golden(actual: Tensor, expected: Tensor, atol: float = 2e-5) -> None:
+    """Equal within the tolerance of the golden arrays."""
+    torch.testing.assert_close(actual, expected, atol=atol, rtol=1e-4)
 
 
 def tiny_model(seed: int = 0, **changes: Any) -> GPNeRF:
@@ -159,8 +160,3 @@ def gradient_size(loss: Tensor, module: torch.nn.Module) -> float:
         return 0.0
     gradients = torch.autograd.grad(loss, list(module.parameters()), retain_graph=True, allow_unused=True)
     return max((one.abs().max().item() for one in gradients if one is not None), default=0.0)
-
-
-def close(found: Tensor, expected: Tensor) -> None:
-    """Equal within the tolerance of the golden arrays."""
-    torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-4)

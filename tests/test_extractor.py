@@ -17,6 +17,10 @@ from gpnerf.models.extractor import Extractor
 FIRST_PARTS = "(conv1|bn1|layer)"
 
 
+# In the deepest level float32 rounding alone reaches 7e-5: so far off is the reference from float64.
+ROUNDING = 1e-4
+
+
 def small_extractor(**changes):
     torch.manual_seed(0)
     return Extractor((8, 8, 16, 32), (1, 1, 1), color_features=5, level_width=4, **changes)
@@ -34,12 +38,12 @@ def test_levels_and_color_features_match_the_reference(golden, published):
     published.decoder.load_state_dict(weights(arrays, DECODER_NAMES, start=f"(?!{FIRST_PARTS})"))
     levels = published.encoder(arrays["in/image"])
     for number, level in enumerate(levels):
-        assert_golden(level, arrays[f"out/x{number}"])
+        assert_golden(level, arrays[f"out/x{number}"], atol=ROUNDING)
     assert_golden(published.colors(levels), arrays["out/rgb_feat"])
     # 70 x 90 pixels: the skips are smaller than the enlarged features and are padded.
     odd = published.encoder(arrays["in/image_odd"])
     assert [list(level.shape) for level in odd] == arrays["out/shapes_odd"].tolist()
-    assert_golden(odd[3], arrays["out/x3_odd"])
+    assert_golden(odd[3], arrays["out/x3_odd"], atol=ROUNDING)
     assert_golden(published.colors(odd), arrays["out/rgb_feat_odd"])
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers import assert_golden
 
 from gpnerf.checkpoint import load_checkpoint
 from gpnerf.errors import CheckpointError
 from gpnerf.models.build import Architecture, build_model
 from gpnerf.published import implied_architecture, read_published
-from tests.helpers import close
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PARTS = {
@@ -91,11 +91,11 @@ def test_imported_golden_weights_give_the_golden_outputs(golden, golden_checkpoi
     with torch.no_grad():
         images = arrays("feature_net")
         levels = model.extractor.encoder(images["in/image"])
-        close(model.extractor.colors(levels), images["out/rgb_feat"])
+        assert_golden(model.extractor.colors(levels), images["out/rgb_feat"])
         pyramid = arrays("fpn")
-        close(model.extractor.pyramid([pyramid[f"in/x{i}"] for i in range(4)]), pyramid["out/concat"])
+        assert_golden(model.extractor.pyramid([pyramid[f"in/x{i}"] for i in range(4)]), pyramid["out/concat"])
         head = arrays("head")
-        close(model.segment(head["in/feat"][0], 32, 48), head["out/logits"][0])
+        assert_golden(model.segment(head["in/feat"][0], 32, 48), head["out/logits"][0])
         rays = arrays("gpnerf_transformer")
         found = model.transformer(
             rays["in/rgb_feat"],
@@ -105,9 +105,9 @@ def test_imported_golden_weights_give_the_golden_outputs(golden, golden_checkpoi
             rays["in/ray_d"],
             semantics=True,
         )
-        close(found.color, rays["out/rgb"])
-        close(found.ray_weights, rays["out/weights"])
-        close(model.adaptor(rays["mid/sem_before_adaptor"]), rays["out/sem_feat"])
+        assert_golden(found.color, rays["out/rgb"])
+        assert_golden(found.ray_weights, rays["out/weights"])
+        assert_golden(model.adaptor(rays["mid/sem_before_adaptor"]), rays["out/sem_feat"])
 
 
 class RunsCode:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers import tiny_model
 
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.errors import ConfigError
 from gpnerf.models.build import Architecture, build_head
 from gpnerf.models.perception_head import LinearHead
 from gpnerf.models.published_head import SemanticFPNHead
-from tests.helpers import tiny_model
 
 
 def our_names(golden_weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -102,7 +102,7 @@ OPTIONS = {
     "length of a list": (["--encoder_blocks", "3,4"], ["--encoder_blocks", "three", "found 3,4"]),
     "choice": (["--dataset", "scannet"], ["--dataset", "'scannet'", "rooms", "transforms"]),
     "depths": (["--near", "3", "--far", "3"], ["0 < near < far", "--near 3 --far 3"]),
-    "near alone": (["--near", "30"], ["0 < near < far", "near 30 and far 10"]),
+    "near alone": (["--near", "30"], ["0 < near < far", "near 30 and far 2.505"]),
     "small image": (["--height", "16"], ["--height", "at least 17 pixels", "found 16"]),
     "dropout": (["--dropout", "1"], ["--dropout below 1", "found 1"]),
     "samples": (["--samples", "2"], ["--samples of at least 3", "found 2", "--fine_samples 0"]),

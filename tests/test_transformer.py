@@ -210,3 +210,12 @@ def test_joint_attention_lets_semantic_gradients_into_the_transformer_and_its_ab
     assert gradient_size((stopped.joint_weights * direction).sum(), frozen) == 0.0
     assert gradient_size((stopped.field_weights * direction).sum(), frozen) == 0.0
     assert gradient_size(stopped.color.sum(), frozen) > 1e-4
+
+
+def test_depth_weights_are_the_mean_attention_over_layers_heads_and_rows():
+    transformer, attentions = small_transformer(), []
+    for layer in transformer.ray_layers:
+        layer.register_forward_hook(lambda module, inputs, outputs: attentions.append(outputs[1]))
+    found = transformer(*small_inputs(), True)
+    torch.testing.assert_close(found.depth_weights, torch.stack(attentions).mean(dim=(0, 2, 3)))
+    torch.testing.assert_close(found.depth_weights.sum(dim=1), torch.ones(RAYS))

@@ -36,18 +36,16 @@ class SourceFeatures:
 
 @dataclass(frozen=True)
 class RenderedRays:
-    """R rays after one pass over S samples: color [R, 3]; depths [R, S] and weights [R, S] of the samples;
-    depth [R] z in metres; semantic [R, D] (S_sem of Eq. 7); point_semantics [R, S, D] (F_sem of Eq. 5)."""
+    """R rays after one pass over S samples: color [R, 3]; depth [R] z in metres; depths [R, S] of the samples
+    and the weights [R, S] by which finer ones are added; semantic [R, D] (S_sem of Eq. 7);
+    point_semantics [R, S, D] (F_sem of Eq. 5)."""
 
     color: Tensor
+    depth: Tensor
     depths: Tensor
     weights: Tensor
     semantic: Tensor | None = None
     point_semantics: Tensor | None = None
-
-    @property
-    def depth(self) -> Tensor:
-        return (self.weights * self.depths).sum(dim=-1)
 
 
 class GPNeRF(nn.Module):
@@ -174,8 +172,9 @@ class GPNeRF(nn.Module):
             view_features, difference, seen, points, directions, semantics, point_semantics
         )
         color, weights = found.color.float(), found.ray_weights.float()
+        depth = (found.depth_weights.float() * depths).sum(dim=-1)
         if not semantics:
-            return RenderedRays(color, depths, weights)
+            return RenderedRays(color, depth, depths, weights)
 
         def sample(view: int) -> Tensor:
             one = slice(view, view + 1)
@@ -184,7 +183,7 @@ class GPNeRF(nn.Module):
 
         rendered, by_point = render_semantics(sample, found.joint_weights, found.field_weights)
         by_point = None if by_point is None else by_point.float()
-        return RenderedRays(color, depths, weights, self.adaptor(rendered).float(), by_point)
+        return RenderedRays(color, depth, depths, weights, self.adaptor(rendered).float(), by_point)
 
 
 def _uniforms(

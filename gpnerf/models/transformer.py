@@ -16,13 +16,15 @@ from gpnerf.models.ray_transformer import RayAggregationLayer
 class RayAttention:
     """What the transformers found for R rays.
 
-    color [R, 3]; ray_weights [R, S], summing to 1 (the paper's A_RAT as used for depth and sampling);
-    field_weights [R, S, V, C], the sum over the layers of A_FAT; joint_weights [R, S, V, C], the sum over
-    the layers of A_FAT times the mean row of A_RAT. The last two are None where no semantics are asked for.
+    color [R, 3]; ray_weights [R, S], the row of the last layer's A_RAT by which samples are added, as
+    published; depth_weights [R, S], the mean of A_RAT over layers, heads and rows, which render the depth;
+    both sum to 1. field_weights [R, S, V, C], the sum over the layers of A_FAT; joint_weights [R, S, V, C],
+    the sum over the layers of A_FAT times the mean row of A_RAT; None where they are not asked for.
     """
 
     color: Tensor
     ray_weights: Tensor
+    depth_weights: Tensor
     field_weights: Tensor | None = None
     joint_weights: Tensor | None = None
 
@@ -108,25 +110,31 @@ class JointTransformer(nn.Module):
         unseen = ~seen[..., None]
         encoded_points = frequency_encoding(points, self.frequencies)
         encoded_directions = frequency_encoding(F.normalize(directions, dim=-1), self.frequencies)
-        field_weights = joint_weights = None
+        depth_weights = field_weights = joint_weights = None
         for layer, (field, ray) in enumerate(zip(self.field_layers, self.ray_layers, strict=True)):
             features, weights = field(features, views, difference, unseen)
             if str(layer) in self.mixers:
                 features = self.mixers[str(layer)](features, encoded_points, encoded_directions)
             features, attention = ray(features)
+            mean_row = attention.mean(dim=2)
+            depth_weights = _add(depth_weights, mean_row.detach().mean(dim=1))
             if semantics:
-                shared = weights if self.joint_attention else weights.detach()
-                joint_weights = _add_product(joint_weights, shared, self._mean_row(attention))
-                if point_semantics:
-                    field_weights = shared if field_weights is None else field_weights + shared
+                if not self.joint_attention:
+                    weights, mean_row = weights.detach(), mean_row.detach()
+                joint_weights = _add_product(joint_weights, weights, self._per_channel(mean_row))
+                field_weights = _add(field_weights, weights) if point_semantics else None
         color = self.color(self.norm(features).mean(dim=1))
-        return RayAttention(color, attention.mean(dim=1)[:, 0], field_weights, joint_weights)
+        ray_weights = attention.mean(dim=1)[:, 0]
+        depth_weights = depth_weights / len(self.ray_layers)
+        return RayAttention(color, ray_weights, depth_weights, field_weights, joint_weights)
 
-    def _mean_row(self, attention: Tensor) -> Tensor:
-        """mean_s of A_RAT [R, heads, S, S] for each channel, [R, S, 1, C]; head h owns C / heads of them."""
-        attention = attention if self.joint_attention else attention.detach()
-        mean_row = attention.mean(dim=2).transpose(1, 2)
-        return mean_row.repeat_interleave(self.width // self.heads, dim=-1)[:, :, None]
+    def _per_channel(self, mean_row: Tensor) -> Tensor:
+        """mean_s of A_RAT [R, heads, S] for each weight channel, [R, S, 1, C]; head h owns C / heads."""
+        return mean_row.transpose(1, 2).repeat_interleave(self.width // self.heads, dim=-1)[:, :, None]
+
+
+def _add(total: Tensor | None, term: Tensor) -> Tensor:
+    return term if total is None else total + term
 
 
 def _add_product(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
