@@ -126,6 +126,7 @@ FREE = (
     "joint_attention",
     "gradient_block",
     "detach_decoder",
+    "recompute",
 )
 
 

@@ -175,6 +175,12 @@ def _model(parser: Parser) -> None:
         default=sizes.detach_decoder,
         help="yes: the colour loss never reaches the deepest stage, as in the released code",
     )
+    add(
+        "--recompute",
+        type=yes_or_no,
+        default=sizes.recompute,
+        help="yes: less memory in training, for more time: field layers run twice",
+    )
 
 
 def _losses(parser: Parser) -> None:

@@ -44,6 +44,7 @@ class Architecture:
     joint_attention: bool = True
     gradient_block: str = "full"
     detach_decoder: bool = False
+    recompute: bool = True
 
     def __post_init__(self) -> None:
         width, semantic_width = self.transformer_width, PYRAMID_LEVELS * self.level_width
@@ -99,6 +100,7 @@ def build_model(sizes: Architecture) -> GPNeRF:
         frequencies=sizes.frequencies,
         dropout=sizes.dropout,
         joint_attention=sizes.joint_attention,
+        recompute=sizes.recompute,
     )
     adaptor, head = None, None
     if sizes.classes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from gpnerf.models.field_transformer import FieldAggregationLayer
 from gpnerf.models.ray_transformer import RayAggregationLayer
@@ -77,11 +78,16 @@ class JointTransformer(nn.Module):
         frequencies: int,
         dropout: float,
         joint_attention: bool = True,
+        recompute: bool = False,
     ):
-        """joint_attention=False stops semantic gradients at the attention weights (Table 4, ID 1)."""
+        """joint_attention=False stops semantic gradients at the attention weights (Table 4, ID 1).
+
+        recompute: field layers, whose activations are V times larger than all others, run again for the
+        gradient instead of being kept.
+        """
         super().__init__()
         self.width, self.heads, self.frequencies = width, heads, frequencies
-        self.joint_attention = joint_attention
+        self.joint_attention, self.recompute = joint_attention, recompute
         self.embed = nn.Sequential(nn.Linear(input_width, width), nn.ReLU(), nn.Linear(width, width))
         self.field_layers = nn.ModuleList(FieldAggregationLayer(width, dropout) for _ in range(layers))
         self.ray_layers = nn.ModuleList(RayAggregationLayer(width, heads, dropout) for _ in range(layers))
@@ -112,7 +118,12 @@ class JointTransformer(nn.Module):
         encoded_directions = frequency_encoding(F.normalize(directions, dim=-1), self.frequencies)
         depth_weights = field_weights = joint_weights = None
         for layer, (field, ray) in enumerate(zip(self.field_layers, self.ray_layers, strict=True)):
-            features, weights = field(features, views, difference, unseen)
+            if self.recompute and torch.is_grad_enabled():
+                features, weights = checkpoint(
+                    field, features, views, difference, unseen, use_reentrant=False
+                )
+            else:
+                features, weights = field(features, views, difference, unseen)
             if str(layer) in self.mixers:
                 features = self.mixers[str(layer)](features, encoded_points, encoded_directions)
             features, attention = ray(features)
