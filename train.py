@@ -24,7 +24,7 @@ from gpnerf.datasets.examples import (
 from gpnerf.datasets.load import common_labels, frame_rule, load_scenes, test_views, training_scenes
 from gpnerf.datasets.scene import Scene
 from gpnerf.devices import autocast, choose_device
-from gpnerf.errors import ConfigError, GPNeRFError
+from gpnerf.errors import CheckpointError, ConfigError, GPNeRFError
 from gpnerf.images import write_image
 from gpnerf.losses import LossWeights
 from gpnerf.metrics.image import psnr
@@ -87,6 +87,11 @@ class Trainer:
         newest = checkpoints.latest_checkpoint(self.folder)
         if newest:
             checkpoints.check_architecture(str(self.folder), newest.architecture, self.architecture)
+            if newest.class_names != tuple(self.class_names):
+                raise CheckpointError(
+                    f"{self.folder} was trained on the classes {', '.join(newest.class_names)}, the scenes "
+                    f"have {', '.join(self.class_names)}; use its scenes, or another --expname."
+                )
             self.model.load_state_dict(newest.model)
             log.info(f"Resuming {self.folder} at step {newest.step}.")
             return newest.step, newest.optimizer

@@ -110,7 +110,8 @@ def checkpoint_to_use(folder: Path, named: str | None) -> Checkpoint:
 def check_architecture(path: str, found: Architecture, expected: Architecture) -> None:
     """Raises CheckpointError naming the options in which a checkpoint differs from the model asked for."""
     old, new = asdict(found), asdict(expected)
-    differing = [f"{name} is {old[name]}, not {new[name]}" for name in new if old[name] != new[name]]
+    matters = [name for name in new if name != "recompute"]
+    differing = [f"{name} is {old[name]}, not {new[name]}" for name in matters if old[name] != new[name]]
     if differing:
         raise CheckpointError(
             f"{path} holds another model: {'; '.join(differing)}. Use its options, or another --expname."

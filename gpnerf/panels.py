@@ -14,6 +14,9 @@ from gpnerf.rendering import RenderedView
 from gpnerf.visualize import FeaturePCA, colors, depth_map, depth_range, error_map, grid, label_map, legend
 
 
+DEPTH_MARGIN = 1.3
+
+
 def compare(view: RenderedView, truth: Frame, class_names: tuple[str, ...]) -> np.ndarray:
     """Truth above rendering: colour, depth, labels; then the colour error above the features' PCA.
 
@@ -52,8 +55,10 @@ class Look:
 
     @staticmethod
     def fit(view: RenderedView) -> Look:
+        """From the first frame; later ones may see what is somewhat nearer or farther."""
+        near, far = depth_range(view.depth)
         pca = None if view.features is None else FeaturePCA.fit(view.features)
-        return Look(*depth_range(view.depth), pca)
+        return Look(near / DEPTH_MARGIN, far * DEPTH_MARGIN, pca)
 
     def save(self, path: Path) -> None:
         torch.save(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import assert_golden
+from script_runs import run, run_here
 
 from gpnerf.checkpoint import load_checkpoint
 from gpnerf.errors import CheckpointError
@@ -108,6 +110,24 @@ def test_imported_golden_weights_give_the_golden_outputs(golden, golden_checkpoi
         assert_golden(found.color, rays["out/rgb"])
         assert_golden(found.ray_weights, rays["out/weights"])
         assert_golden(model.adaptor(rays["mid/sem_before_adaptor"]), rays["out/sem_feat"])
+
+
+def test_imported_model_trains_evaluates_and_renders_like_any_other(
+    golden_checkpoint: Path, rooms_config: Path, tmp_path: Path
+):
+    """Rooms have 16 classes, the file 20: only the last layer of the head starts afresh."""
+    done = run_import(str(golden_checkpoint), str(tmp_path / "imported"))
+    assert done.returncode == 0, done.stderr
+    sizes = "--encoder_width 64 --encoder_blocks 3,4,6 --color_features 32 --level_width 128"
+    sizes += " --transformer_width 64 --layers 2 --head published --steps 1 --frames 1"
+    arguments = ["--config", rooms_config, "--out", tmp_path, "--expname", "tuned", *sizes.split()]
+    stderr = run("train.py", *arguments, "--load_weights", tmp_path / "imported")
+    assert "fresh tensors: head.predictor.bias, head.predictor.weight." in stderr
+    run_here("eval.py", *arguments)
+    run_here("render.py", *arguments)
+    overall = json.loads((tmp_path / "tuned" / "eval" / "metrics.json").read_text())["overall"]
+    assert 0.0 <= overall["miou"] <= 1.0
+    assert (tmp_path / "tuned" / "render" / "room_1000_interpolate.mp4").is_file()
 
 
 class RunsCode:

@@ -191,3 +191,10 @@ def test_classes_unlike_the_checkpoint_s_are_refused(writer, config):
     save_untrained(config, ("road", "car"))
     sentence = refusal("eval.py", "--config", config)
     assert "wall, floor, chair" in sentence and "road, car" in sentence
+
+
+def test_a_run_is_not_resumed_on_other_classes(writer, config):
+    writer.write()
+    save_untrained(config, ("road", "car", "sky"))
+    sentence = refusal("train.py", "--config", config)
+    assert "wall, floor, chair" in sentence and "road, car, sky" in sentence and "--expname" in sentence
