@@ -13,7 +13,6 @@ from gpnerf.datasets.scene import Frame
 from gpnerf.rendering import RenderedView
 from gpnerf.visualize import FeaturePCA, colors, depth_map, depth_range, error_map, grid, label_map, legend
 
-
 DEPTH_MARGIN = 1.3
 
 
