@@ -38,7 +38,7 @@ def test_levels_and_color_features_match_the_reference(golden, published):
     published.decoder.load_state_dict(weights(arrays, DECODER_NAMES, start=f"(?!{FIRST_PARTS})"))
     levels = published.encoder(arrays["in/image"])
     for number, level in enumerate(levels):
-        assert_golden(level, arrays[f"out/x{number}"], atol=ROUNDING)
+        assert_golden(level, arrays[f"out/x{number}"], atol=ROUNDING if number == 3 else 2e-5)
     assert_golden(published.colors(levels), arrays["out/rgb_feat"])
     # 70 x 90 pixels: the skips are smaller than the enlarged features and are padded.
     odd = published.encoder(arrays["in/image_odd"])
