@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from gpnerf.checkpoint import Checkpoint, checkpoint_to_use
 from gpnerf.config import parse_options
-from gpnerf.datasets.examples import Example, TestExamples
+from gpnerf.datasets.examples import TestExamples
 from gpnerf.datasets.load import common_labels, frame_rule, load_scenes, test_views
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.devices import choose_device, keep_freed_memory
@@ -67,7 +67,7 @@ class Evaluation:
         """Evaluates every test view, writes everything to OUT/EXPNAME/eval and returns the table."""
         majority = self._majority_classes() if self.labelled else {}
         rows = []
-        for example in tqdm(self._examples(), total=len(self.examples), desc="evaluating", unit="view"):
+        for example in tqdm(self.examples, desc="evaluating", unit="view"):
             view = render_example(
                 self.model, example, self.options.chunk_size, self.options.precision, self.options.stride
             )
@@ -89,10 +89,6 @@ class Evaluation:
         }
         return write_report(self.folder, rows, header)
 
-    def _examples(self) -> Iterator[Example]:
-        for index in range(len(self.examples)):
-            yield self.examples[index]
-
     def _at_stride(self, target: Frame) -> Frame:
         """The truth at the rendered pixels; labels keep their size, as the rendered ones do."""
         kept = (..., slice(None, None, self.options.stride), slice(None, None, self.options.stride))
@@ -102,11 +98,10 @@ class Evaluation:
     def _majority_classes(self) -> dict[str, int]:
         """The most frequent class of the test views of each scene."""
         counts: dict[str, Tensor] = {}
-        for example in self._examples():
-            truth = example.target.semantic
-            if truth is not None:
-                matrix = self._confusion(truth, truth)
-                counts[example.target.scene] = counts.get(example.target.scene, 0) + matrix.sum(dim=1)
+        for target in map(self.examples.target, range(len(self.examples))):
+            if target.semantic is not None:
+                matrix = self._confusion(target.semantic, target.semantic)
+                counts[target.scene] = counts.get(target.scene, 0) + matrix.sum(dim=1)
         return {scene: int(count.argmax()) for scene, count in counts.items()}
 
     def _confusion(self, labels: Tensor, truth: Tensor) -> Tensor:

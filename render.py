@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -82,7 +81,7 @@ class VideoRenderer:
             self.options.view_metric,
             self.scene.name,
         )
-        with torch.no_grad(), autocast(self.device, self.options.precision):
+        with autocast(self.device, self.options.precision):
             features = self.sources.features(chosen.tolist())
             return render_view(
                 self.model,

@@ -38,8 +38,8 @@ LARGEST_MMAP_THRESHOLD, LARGEST_TRIM_THRESHOLD = 32 * 2**20, 2**31 - 1
 def keep_freed_memory() -> None:
     """Lets the C library keep large freed buffers for the next chunk of rays, where it is glibc.
 
-    By default it returns each of them to the system, and every later use faults all its pages in again: a
-    quarter of the time of rendering on a CPU. Not for training, whose buffers differ too much in size.
+    By default it returns each of them to the system, and every later use faults all its pages in again.
+    Not for training, whose buffers differ too much in size.
     """
     try:
         library = ctypes.CDLL("libc.so.6")

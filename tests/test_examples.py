@@ -82,7 +82,7 @@ def test_test_examples_take_the_nearest_of_the_pool(scene):
     assert len(dataset) == 2
     assert names(dataset[0]) == ("5", "7", "2", "1")
     assert names(dataset[1]) == ("3", "2", "1", "7")
-    assert dataset.locate(1) == (scene, scene.views[3])
+    assert (dataset.target(1).scene, dataset.target(1).name) == (scene.name, scene.views[3].name)
 
 
 def test_test_examples_leave_the_target_out_of_its_sources(scene):

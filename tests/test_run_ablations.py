@@ -18,15 +18,15 @@ VARIANTS = run_ablations.VARIANTS
 
 def variant_of(name: str, tmp_path: Path):
     config = tmp_path / "base.txt"
-    config.write_text("weight_distill = 0.7\nweight_depth_guided = 0.3\n")
+    config.write_text("weight_distill = 0.7\nweight_depth_guided = 0.3\ngradient_block = features\n")
     return parse_options("", ["--config", str(config), "--variant", str(VARIANTS / f"{name}.txt")])
 
 
 @pytest.mark.parametrize(
     "name, joint, distill, block, depth_guided",
     [
-        ("table4_id1", False, 0.0, "full", 0.0),
-        ("table4_id2", True, 0.0, "full", 0.0),
+        ("table4_id1", False, 0.0, "features", 0.0),
+        ("table4_id2", True, 0.0, "features", 0.0),
         ("table4_id3", True, 0.7, "none", 0.0),
         ("table4_id4", True, 0.7, "full", 0.0),
         ("table4_id5", True, 0.7, "full", 0.3),

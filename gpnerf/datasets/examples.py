@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from gpnerf.cameras import Camera
-from gpnerf.datasets.scene import Frame, Scene, View
+from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.datasets.views import check_candidates, test_sources, training_sources
 from gpnerf.errors import GPNeRFError
 
@@ -192,10 +192,10 @@ class TestExamples(Dataset):
     def __len__(self) -> int:
         return len(self.views)
 
-    def locate(self, index: int) -> tuple[Scene, View]:
-        """The scene and view that example `index` renders."""
+    def target(self, index: int) -> Frame:
+        """The frame that example `index` renders, without its sources."""
         scene, target, _ = self.views[index]
-        return scene, scene.views[target]
+        return self.reader.frame(scene, target)
 
     def __getitem__(self, index: int) -> Example:
         scene, target, sources = self.views[index]

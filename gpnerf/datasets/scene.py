@@ -75,10 +75,6 @@ class Scene:
     def has_semantic(self) -> bool:
         return self.labels is not None and all(view.semantic is not None for view in self.views)
 
-    @property
-    def has_instance(self) -> bool:
-        return all(view.instance is not None for view in self.views)
-
     @cached_property
     def poses(self) -> Tensor:
         """Camera-to-world of every view [N, 4, 4] in metres."""
