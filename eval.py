@@ -13,10 +13,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gpnerf.checkpoint import Checkpoint, checkpoint_to_use
-from gpnerf.config import parse_options
+from gpnerf.config import from_options, parse_options
 from gpnerf.datasets.examples import TestExamples
-from gpnerf.datasets.load import common_labels, frame_rule, load_scenes, test_views
+from gpnerf.datasets.load import common_labels, load_scenes, test_views
 from gpnerf.datasets.scene import Frame, Scene
+from gpnerf.datasets.views import FrameRule
 from gpnerf.devices import choose_device, keep_freed_memory
 from gpnerf.errors import ConfigError, DataError
 from gpnerf.images import write_image
@@ -46,7 +47,7 @@ class Evaluation:
         scenes = load_scenes(options, options.test_scenes)
         self.labelled = self._check_labels(scenes, self.checkpoint)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
-        self.examples = TestExamples(test_views(scenes, frame_rule(options)), *size)
+        self.examples = TestExamples(test_views(scenes, from_options(FrameRule, options)), *size)
         self.lpips = load_lpips(device) if options.lpips else None
 
     def _check_labels(self, scenes: Sequence[Scene], checkpoint: Checkpoint) -> bool:

@@ -21,8 +21,9 @@ from gpnerf.datasets.examples import (
     TrainingExamples,
     describe_missing,
 )
-from gpnerf.datasets.load import common_labels, frame_rule, load_scenes, test_views, training_scenes
+from gpnerf.datasets.load import common_labels, load_scenes, test_views, training_scenes
 from gpnerf.datasets.scene import Scene
+from gpnerf.datasets.views import FrameRule
 from gpnerf.devices import autocast, choose_device
 from gpnerf.errors import CheckpointError, ConfigError, GPNeRFError
 from gpnerf.images import write_image
@@ -64,7 +65,7 @@ class Trainer:
         self.optimizer = build_optimizer(self.model, self.rates)
         if state:
             self.optimizer.load_state_dict(state)
-        rule = frame_rule(options)
+        rule = from_options(FrameRule, options)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
         self.examples = TrainingExamples(
             training_scenes(train, test, rule), *size, seed=options.seed, length=options.steps

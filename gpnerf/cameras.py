@@ -84,6 +84,13 @@ class Camera:
         intrinsics[..., 2] += half * (ratio - 1.0)
         return Camera(intrinsics, self.camera_to_world, height, width)
 
+    def cropped(self, border: int) -> Camera:
+        """The same camera after `border` pixels are cut off each side of its image."""
+        shift = self.intrinsics.new_zeros(3, 3)
+        shift[:2, 2] = border
+        height, width = self.height - 2 * border, self.width - 2 * border
+        return Camera(self.intrinsics - shift, self.camera_to_world, height, width)
+
     def rays(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Rays of one camera through pixels [R, 2] given as (column, row).
 

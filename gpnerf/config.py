@@ -1,95 +1,53 @@
 """Every option once, grouped by who reads it. Options come from the command line and from --config files.
 
-A config file holds lines `option = value`; the command line wins. The resolved options are written beside
+A config file holds lines `option = value`, and `include = FILE` for what it shares with another, whose lines
+it overrules; the command line wins over all. The resolved options are written beside
 the checkpoints of a run, and that file can be passed to --config again.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
 import os
-from argparse import ArgumentDefaultsHelpFormatter, ArgumentTypeError, Namespace
-from collections.abc import Callable, Sequence
+from argparse import ArgumentDefaultsHelpFormatter, Namespace
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
-import configargparse
-
-from gpnerf.datasets.views import METRICS
+from gpnerf.datasets.views import METRICS, FrameRule
 from gpnerf.errors import ConfigError
 from gpnerf.losses import LossWeights
 from gpnerf.models.build import Architecture
 from gpnerf.models.extractor import SMALLEST_IMAGE
 from gpnerf.models.gpnerf import GRADIENT_BLOCKS
 from gpnerf.models.perception_head import COMBINATIONS, HEADS, NORMS
+from gpnerf.option_types import (
+    ConfigFileParser,
+    Parser,
+    amount,
+    count,
+    frames,
+    integers,
+    names,
+    positive,
+    yes_or_no,
+)
 from gpnerf.sampling import SPACINGS
 from gpnerf.training import LearningRates
 
 T = TypeVar("T")
-N = TypeVar("N", int, float)
-
-
-class Parser(configargparse.ArgumentParser):
-    """Reports a wrong option as a ConfigError instead of ending the program."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message[:1].upper()}{message[1:]}; see --help for the options and their values.")
-
-
-def yes_or_no(text: str) -> bool:
-    if text.lower() not in ("yes", "no", "true", "false"):
-        raise ArgumentTypeError(f"expected yes or no, found {text!r}")
-    return text.lower() in ("yes", "true")
-
-
-def integers(text: str) -> tuple[int, ...]:
-    """A comma-separated list of integers."""
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise ArgumentTypeError(f"expected whole numbers such as 3,4,6, found {text!r}") from None
-
-
-def names(text: str) -> tuple[str, ...]:
-    """A comma-separated list of names; `3-5` stands for 3,4,5."""
-    result: list[str] = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        first, dash, last = part.partition("-")
-        if dash and first.isdigit() and last.isdigit():
-            result += [str(number) for number in range(int(first), int(last) + 1)]
-        else:
-            result.append(part)
-    return tuple(result)
-
-
-def positive(text: str) -> int:
-    return _number(int, text, 1, "a whole number of at least 1")
-
-
-def count(text: str) -> int:
-    return _number(int, text, 0, "a whole number of at least 0")
-
-
-def amount(text: str) -> float:
-    return _number(float, text, 0, "a finite number of at least 0")
-
-
-def _number(kind: Callable[[str], N], text: str, least: int, expected: str) -> N:
-    try:
-        number = kind(text)
-    except ValueError:
-        number = math.nan
-    if least <= number < math.inf:
-        return number
-    raise ArgumentTypeError(f"expected {expected}, found {text!r}")
+DATASETS = ("rooms", "transforms", "replica", "scannet")
+LABEL_SPACES = ("benchmark", "all")
 
 
 def build_parser(description: str) -> Parser:
     """The parser that train.py, eval.py and render.py share."""
     parser = Parser(
-        description=description, formatter_class=ArgumentDefaultsHelpFormatter, allow_abbrev=False
+        description=description,
+        formatter_class=ArgumentDefaultsHelpFormatter,
+        config_file_parser_class=ConfigFileParser,
+        allow_abbrev=False,
     )
     parser.add_argument("--config", is_config_file=True, help="file of options, e.g. configs/rooms.txt")
     parser.add_argument(
@@ -116,10 +74,23 @@ def _run(parser: Parser) -> None:
 
 def _data(parser: Parser) -> None:
     add = parser.add_argument_group("data (all scripts)").add_argument
-    add("--dataset", choices=("rooms", "transforms"), default="transforms", help="kind of scenes")
+    rule = FrameRule()
+    add("--dataset", choices=DATASETS, default="transforms", help="kind of scenes")
     add("--data_root", default="data", help="folder that holds the scene folders")
-    add("--train_scenes", type=names, default=(), help="a,b,c; for rooms seeds such as 0-23")
+    add(
+        "--train_scenes",
+        type=names,
+        default=(),
+        help="a,b,c or a file of names, one a line; for rooms seeds such as 0-23",
+    )
     add("--test_scenes", type=names, default=(), help="likewise; also the scenes that are rendered")
+    add(
+        "--label_space",
+        choices=LABEL_SPACES,
+        default="benchmark",
+        help="ScanNet: the 20 scored classes or nyu40; Replica: 51 or 101",
+    )
+    add("--border", type=count, default=0, help="pixels cut off each side of the stored images")
     add("--height", type=positive, default=240, help="images are resized to this height, pixels")
     add("--width", type=positive, default=320, help="images are resized to this width, pixels")
     add("--near", type=amount, default=None, help="nearest depth in metres (default: the data set's)")
@@ -127,9 +98,26 @@ def _data(parser: Parser) -> None:
     add("--views_per_room", type=positive, default=24, help="rooms: how many photographs of each")
     add("--num_source_views", type=positive, default=10, help="V, reference views per target (Sec. 5.1)")
     add("--view_metric", choices=METRICS, default="distance", help="how near two cameras are")
-    add("--test_start", type=count, default=0, help="test frames of a test scene: from this one ...")
-    add("--test_step", type=positive, default=8, help="... every so many ...")
-    add("--test_limit", type=positive, default=None, help="... at most so many; never sources or trained on")
+    add("--test_frames", type=frames, default=rule.test_frames, help="of a test scene, START:STOP:STEP")
+    add("--test_limit", type=positive, default=rule.test_limit, help="only the first so many of them")
+    add(
+        "--source_frames",
+        type=frames,
+        default=rule.source_frames,
+        help="of a test scene: frames that test views may be rendered from",
+    )
+    add(
+        "--train_frames",
+        type=frames,
+        default=rule.train_frames,
+        help="of a test scene that is also trained on (default: its source frames)",
+    )
+    add(
+        "--held_out",
+        type=yes_or_no,
+        default=rule.held_out,
+        help="no: test frames may be sources and trained on, as in the released code",
+    )
 
 
 def _model(parser: Parser) -> None:

@@ -1,5 +1,10 @@
 """The faults a user can mend. Scripts print the sentence without a traceback and exit with code 2."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class GPNeRFError(Exception):
     """A message that names what was expected, what was found, where, and what mends it."""
@@ -15,3 +20,40 @@ class ConfigError(GPNeRFError):
 
 class CheckpointError(GPNeRFError):
     """A checkpoint is missing, unreadable, or belongs to another model."""
+
+
+class Faults:
+    """Collects faults, so that a report can name all of them and not the first alone.
+
+    `with faults.collected():` keeps a DataError of its body instead of letting it pass.
+    """
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def add(self, sentence: str) -> None:
+        self.sentences.append(sentence)
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        try:
+            yield
+        except ManyFaults as error:
+            self.sentences += error.sentences
+        except DataError as error:
+            self.add(str(error))
+
+    def raise_any(self) -> None:
+        """Raises ManyFaults if there are any."""
+        if self.sentences:
+            raise ManyFaults(self.sentences)
+
+
+class ManyFaults(DataError):
+    """Says the first of its sentences and how many more there are."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        first, others = sentences[0], len(sentences) - 1
+        more = f" ({others} more; scripts/check_data.py lists them all)." if others else "."
+        super().__init__(first.removesuffix(".") + more)
+        self.sentences = sentences

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gpnerf.datasets.labels import palette
+from gpnerf.datasets.labels import class_colors
 from gpnerf.datasets.scene import Frame
 from gpnerf.rendering import RenderedView
 from gpnerf.visualize import FeaturePCA, colors, depth_map, depth_range, error_map, grid, label_map, legend
@@ -22,7 +22,7 @@ def compare(view: RenderedView, truth: Frame, class_names: tuple[str, ...]) -> n
     Returns uint8 RGB [H', W', 3]. Maps that the data or the model lack are left out.
     """
     near, far = depth_range(view.depth if truth.depth is None else truth.depth)
-    table = palette(len(class_names))
+    table = class_colors(class_names)
     upper = {"photograph": colors(truth.image)}
     lower = {"rendered": colors(view.color)}
     if truth.depth is not None:
@@ -77,7 +77,7 @@ def video_panel(view: RenderedView, look: Look, class_names: tuple[str, ...]) ->
     captions = [["colour", "depth"]]
     if view.labels is None:
         return grid(rows, captions)
-    table = palette(len(class_names))
+    table = class_colors(class_names)
     rows.append([label_map(view.labels, table), look.features(view.features)])
     captions.append(["labels", "semantic features (PCA)"])
     picture = grid(rows, captions)

@@ -18,6 +18,12 @@ from gpnerf.images import write_image
 HEIGHT, WIDTH = 6, 8
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Indices of test scenes stay out of the user's cache, also in processes that tests start."""
+    os.environ["GPNERF_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
 def golden() -> Callable[[str], dict[str, np.ndarray]]:
     """golden(name) -> arrays by name; float16 holds float32 values in short (exactly), and is widened."""

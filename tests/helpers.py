@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from gpnerf.cameras import Camera, pixel_grid
 from gpnerf.datasets.examples import Example
-from gpnerf.datasets.scene import Frame
+from gpnerf.datasets.loaders import load_scene
+from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.models.build import Architecture, build_model
 from gpnerf.models.gpnerf import GPNeRF, SourceFeatures
 
@@ -64,6 +66,11 @@ PYRAMID_NAMES = (
     (r"^fpn_convs", "layer_blocks"),
     (r"\.conv\.", ".0."),
 )
+
+
+def load_folder(folder: Path, dataset: str = "transforms", **options: Any) -> Scene:
+    """The scene in a folder."""
+    return load_scene(dataset, folder.parent, folder.name, **options)
 
 
 def tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

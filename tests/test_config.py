@@ -155,4 +155,31 @@ def test_written_options_can_be_read_again(tmp_path):
 def test_the_config_files_of_the_repository_are_valid(path):
     options = parse("--config", str(path))
     from_options(Architecture, options, classes=2)
-    assert CONFIGS and options.dataset in ("rooms", "transforms")
+    assert options.dataset == path.stem.split("_")[0]
+
+
+def test_an_included_file_is_overruled_by_the_lines_of_its_includer(tmp_path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "inner.txt").write_text("steps = 1\nseed = 1\nfps = 1\n")
+    (tmp_path / "parts" / "middle.txt").write_text("seed = 2\nfps = 2\ninclude = inner.txt\n")
+    (tmp_path / "outer.txt").write_text("include = parts/middle.txt\nfps = 3\n")
+    options = parse("--config", str(tmp_path / "outer.txt"))
+    assert (options.steps, options.seed, options.fps) == (1, 2, 3)
+
+
+def test_an_include_that_is_not_there_or_goes_in_circles_is_refused(tmp_path):
+    config = tmp_path / "a.txt"
+    config.write_text("include = b.txt\n")
+    with pytest.raises(ConfigError, match="a.txt: expected the file .*b.txt to include, found No such file"):
+        parse("--config", str(config))
+    (tmp_path / "b.txt").write_text("include = a.txt\n")
+    with pytest.raises(ConfigError, match="a.txt includes itself through .*b.txt"):
+        parse("--config", str(config))
+
+
+def test_scenes_may_be_named_by_a_file(tmp_path):
+    (tmp_path / "scenes.txt").write_text("# two\nattic  # under the roof\n\noffice_0/Sequence_1\n")
+    options = parse("--train_scenes", f"cellar,{tmp_path / 'scenes.txt'}")
+    assert options.train_scenes == ("cellar", "attic", "office_0/Sequence_1")
+    with pytest.raises(ConfigError, match="expected a file of scene names, found no nowhere.txt"):
+        parse("--train_scenes", "nowhere.txt")

@@ -2,18 +2,18 @@
 
 import pytest
 import torch
+from helpers import load_folder
 from torch.utils.data import DataLoader
 
 from gpnerf.datasets import examples
 from gpnerf.datasets.examples import FrameReader, TrainingExamples, TrainingScene, describe_missing
-from gpnerf.datasets.transforms import load_transforms
 from gpnerf.errors import DataError
 
 
 @pytest.fixture
 def scene(scene_writer):
     """12 frames named "0".."11", 0.1 m apart."""
-    return load_transforms(scene_writer(frames=12, depth=True).write())
+    return load_folder(scene_writer(frames=12, depth=True).write())
 
 
 def training(scene, targets, sources, seed=0, views=3, length=40):
@@ -61,7 +61,7 @@ def test_a_step_depends_on_seed_and_number_alone(scene):
 
 
 def test_all_scenes_are_drawn(scene_writer):
-    scenes = [load_transforms(scene_writer(frames=4, name=name).write()) for name in ("hall", "attic")]
+    scenes = [load_folder(scene_writer(frames=4, name=name).write()) for name in ("hall", "attic")]
     dataset = TrainingExamples(
         [TrainingScene(scene, range(4), range(4)) for scene in scenes], 6, 8, 2, "distance", 0, 40
     )
@@ -128,16 +128,16 @@ def test_the_cache_forgets_what_was_used_longest_ago(scene):
 
 
 def test_missing_maps_are_described(scene_writer):
-    complete = load_transforms(scene_writer(depth=True, semantic=True, name="complete").write())
+    complete = load_folder(scene_writer(depth=True, semantic=True, name="complete").write())
     partial = scene_writer(frames=3, depth=True, name="partial")
     del partial.top["frames"][0]["depth_file_path"]
-    assert describe_missing([complete, load_transforms(partial.write())]) == [
+    assert describe_missing([complete, load_folder(partial.write())]) == [
         "partial has depth maps in 2 of 3 frames only: the depth-guided loss is switched off in the others.",
         "partial has no semantic labels: the semantic losses and metrics are switched off.",
     ]
 
 
 def test_missing_labels_of_the_recorded_scene_are_described(real_scene):
-    assert describe_missing([load_transforms(real_scene)]) == [
+    assert describe_missing([load_folder(real_scene)]) == [
         "hololens_office has no semantic labels: the semantic losses and metrics are switched off."
     ]

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from helpers import load_folder
 
-from gpnerf.cameras import Camera
+from gpnerf.datasets.index import KINDS, SceneIndex
 from gpnerf.datasets.labels import IGNORE, LabelSpace
-from gpnerf.datasets.scene import Scene, View
-from gpnerf.datasets.transforms import load_transforms
+from gpnerf.datasets.scene import Scene
 from gpnerf.errors import DataError
 from gpnerf.images import write_image
 
@@ -16,13 +16,23 @@ CX, CY = 58.0, 46.5
 DISTORTION = (0.12, -0.05, 0.004, -0.006, 0.02)
 
 
-def lens_scene(folder, pixels, kind="image", distortion=DISTORTION, labels=None):
+def lens_scene(folder, pixels, kind="image", distortion=DISTORTION, labels=None, border=0):
     """A scene of one view whose `kind` of file holds `pixels`."""
-    files = {"image": folder / "image.png", kind: folder / f"{kind}.png"}
-    write_image(files["image"], np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-    write_image(files[kind], pixels)
-    camera = Camera.from_focal(FOCAL, FOCAL, CX, CY, torch.eye(4), HEIGHT, WIDTH)
-    return Scene("lens", (View("0", camera=camera, distortion=distortion, **files),), 0.1, 10.0, labels)
+    files = dict.fromkeys(KINDS, ("",)) | {"image": ("image.png",), kind: (f"{kind}.png",)}
+    write_image(folder / "image.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    write_image(folder / f"{kind}.png", pixels)
+    index = SceneIndex(
+        names=("0",),
+        files=files,
+        intrinsics=np.array([[[FOCAL, 0.0, CX], [0.0, FOCAL, CY], [0.0, 0.0, 1.0]]]),
+        poses=np.eye(4)[None],
+        sizes=np.array([[HEIGHT, WIDTH]]),
+        distortion=np.pad(distortion, (0, 8 - len(distortion)))[None],
+        near=0.1,
+        far=10.0,
+        watched=(),
+    )
+    return Scene("lens", folder, index, 0.1, 10.0, labels, border)
 
 
 def distort(columns, rows):
@@ -68,7 +78,7 @@ def test_pixels_from_outside_the_photograph_are_unlabelled(tmp_path):
     """This lens pulls the corners inwards, so that the undistorted corners have no source pixel."""
     pincushion = (0.5, 0.0, 0.0, 0.0)
     semantic = np.zeros((HEIGHT, WIDTH), np.uint8)
-    labels = LabelSpace(("wall", "floor"))
+    labels = LabelSpace.identity(("wall", "floor"))
     frame = lens_scene(tmp_path, semantic, "semantic", pincushion, labels).read(0, HEIGHT, WIDTH)
     assert frame.semantic[0, 0] == IGNORE
     assert frame.semantic[HEIGHT // 2, WIDTH // 2] == 0
@@ -85,7 +95,7 @@ def test_depth_keeps_its_values_when_the_lens_is_undistorted(tmp_path):
 
 
 def test_a_frame_has_its_maps_at_the_size_asked_for(scene_writer):
-    scene = load_transforms(scene_writer(depth=True, semantic=True).write())
+    scene = load_folder(scene_writer(depth=True, semantic=True).write())
     frame = scene.read(1, 3, 4)
     assert frame.image.shape == (3, 3, 4)
     torch.testing.assert_close(frame.image, torch.full((3, 3, 4), 10 / 255))
@@ -98,13 +108,13 @@ def test_a_frame_has_its_maps_at_the_size_asked_for(scene_writer):
 
 
 def test_the_ignored_id_becomes_ignore(scene_writer):
-    frame = load_transforms(scene_writer(semantic=True).write()).read(2, 6, 8)
+    frame = load_folder(scene_writer(semantic=True).write()).read(2, 6, 8)
     assert frame.semantic[0].tolist() == [IGNORE] * 8
     assert frame.semantic[1].tolist() == [2] * 8
 
 
 def test_moving_a_frame_keeps_what_is_absent_absent(scene_writer):
-    frame = load_transforms(scene_writer(depth=True).write()).read(0, 6, 8).to("meta")
+    frame = load_folder(scene_writer(depth=True).write()).read(0, 6, 8).to("meta")
     assert frame.image.device.type == frame.depth.device.type == frame.camera.center.device.type == "meta"
     assert frame.semantic is None
 
@@ -112,20 +122,19 @@ def test_moving_a_frame_keeps_what_is_absent_absent(scene_writer):
 def test_an_id_without_a_class_is_told_with_the_file(scene_writer):
     writer = scene_writer(semantic=True)
     writer.save("semantic/1.png", np.full((6, 8), 7, np.uint8))
-    scene = load_transforms(writer.write())
-    with pytest.raises(DataError, match=r"semantic/1.png: label 7 is outside 0..2 .*48 pixels"):
-        scene.read(1, 6, 8)
+    with pytest.raises(DataError, match=r"semantic/1.png: label id 7 \(48 pixels\).*3 ids from 0 to 2, 255"):
+        load_folder(writer.write())
 
 
 def test_a_map_in_colour_is_refused(scene_writer):
     writer = scene_writer(depth=True)
     writer.save("depth/1.png", np.zeros((6, 8, 3), np.uint8))
     with pytest.raises(DataError, match="depth/1.png: expected one channel, found 3"):
-        load_transforms(writer.write()).read(1, 6, 8)
+        load_folder(writer.write())
 
 
 def test_a_photograph_without_colour_is_refused(scene_writer):
     writer = scene_writer()
     writer.save("images/1.png", np.zeros((6, 8), np.uint16))
     with pytest.raises(DataError, match="images/1.png: expected an 8-bit colour image, found uint16"):
-        load_transforms(writer.write()).read_image(1, 6, 8)
+        load_folder(writer.write())

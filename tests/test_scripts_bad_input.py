@@ -68,8 +68,8 @@ FAULTS = {
     "missing image": (remove_image, ["transforms.json", "1 of the files", "images/2.png", "copy them there"]),
     "nan pose": (spoil_pose(0, 3, math.nan), ["frame 2 (images/2.png)", "finite", "nan", "remove the frame"]),
     "sheared pose": (spoil_pose(0, 1, 0.2), ["frame 2 (images/2.png)", "a rotation", "0.2", "OpenGL axes"]),
-    "image size": (resize_image, ["images/2.png", "expected 8x6 pixels", "found 8x12", "resize the file"]),
-    "labels": (spoil_labels, ["semantic/2.png", "label 9 is outside 0..2", "list of class names"]),
+    "image size": (resize_image, ["images/2.png", "expected 8x6 pixels", "found 8x12", "replace the file"]),
+    "labels": (spoil_labels, ["semantic/2.png", "label id 9 (48 pixels)", "list of classes", "from 0 to 2"]),
     "few views": (remove_frames, [SCENE, "at least 2 source views", "found 0", "--num_source_views"]),
 }
 
@@ -100,7 +100,7 @@ OPTIONS = {
     "yes or no": (["--lpips", "perhaps"], ["--lpips", "yes or no", "'perhaps'"]),
     "list": (["--encoder_blocks", "3,x"], ["--encoder_blocks", "3,4,6", "'3,x'"]),
     "length of a list": (["--encoder_blocks", "3,4"], ["--encoder_blocks", "three", "found 3,4"]),
-    "choice": (["--dataset", "scannet"], ["--dataset", "'scannet'", "rooms", "transforms"]),
+    "choice": (["--dataset", "llff"], ["--dataset", "'llff'", "rooms", "transforms", "scannet"]),
     "depths": (["--near", "3", "--far", "3"], ["0 < near < far", "--near 3 --far 3"]),
     "near alone": (["--near", "30"], ["0 < near < far", "near 30 and far 2.505"]),
     "small image": (["--height", "16"], ["--height", "at least 17 pixels", "found 16"]),
@@ -108,7 +108,7 @@ OPTIONS = {
     "samples": (["--samples", "2"], ["--samples of at least 3", "found 2", "--fine_samples 0"]),
     "device": (["--device", "cuda:99"], ["--device cuda:99 cannot be used", "--device auto"]),
     "sources": (["--num_source_views", "3"], ["at least 3 source views", "found 2"]),
-    "test frames": (["--test_start", "9"], [SCENE, "found 0 test frames"]),
+    "test frames": (["--test_frames", "9:"], [SCENE, "found 0 test frames"]),
     "no scenes": (["--train_scenes", ""], ["scenes to train on", "--train_scenes"]),
     "name of a room": (["--dataset", "rooms"], ["by their seeds, such as 0-23", "'office'"]),
     "no weights": (["--load_weights", "none.pt"], ["none.pt does not exist"]),

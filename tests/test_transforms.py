@@ -5,15 +5,15 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers import load_folder
 
 from gpnerf.cameras import Camera, pixel_grid
-from gpnerf.datasets.transforms import load_transforms
 from gpnerf.errors import DataError
 
 
 def test_a_camera_by_hand(scene_writer):
     """OpenGL cameras look along -z with y up; the corner of the image is at (0, 0) in the file."""
-    scene = load_transforms(scene_writer().write())
+    scene = load_folder(scene_writer().write())
     camera = scene.views[0].camera
     assert camera.intrinsics.tolist() == [[4.0, 0.0, 3.5], [0.0, 4.0, 2.5], [0.0, 0.0, 1.0]]
     pixels, depth = Camera.stack([camera]).project(torch.tensor([[0.0, 0.0, -2.0], [1.0, 1.0, -2.0]]))
@@ -22,8 +22,8 @@ def test_a_camera_by_hand(scene_writer):
 
 
 def test_centres_are_those_of_the_file(scene_writer):
-    scene = load_transforms(scene_writer(frames=3).write())
-    torch.testing.assert_close(scene.centers, torch.tensor([[0.0, 0, 0], [0.1, 0, 0], [0.2, 0, 0]]))
+    scene = load_folder(scene_writer(frames=3).write())
+    torch.testing.assert_close(scene.poses[:, :3, 3], torch.tensor([[0.0, 0, 0], [0.1, 0, 0], [0.2, 0, 0]]))
 
 
 def test_focal_length_from_the_angle_of_view_and_size_from_the_image(scene_writer):
@@ -31,7 +31,7 @@ def test_focal_length_from_the_angle_of_view_and_size_from_the_image(scene_write
     for key in ("fl_x", "cx", "cy", "w", "h"):
         del writer.top[key]
     writer.top["camera_angle_x"] = math.pi / 2
-    camera = load_transforms(writer.write()).views[0].camera
+    camera = load_folder(writer.write()).views[0].camera
     assert (camera.height, camera.width) == (6, 8)
     torch.testing.assert_close(
         camera.intrinsics, torch.tensor([[4.0, 0.0, 3.5], [0.0, 4.0, 2.5], [0.0, 0.0, 1.0]])
@@ -41,7 +41,7 @@ def test_focal_length_from_the_angle_of_view_and_size_from_the_image(scene_write
 def test_intrinsics_of_a_frame_go_before_the_shared_ones(scene_writer):
     writer = scene_writer()
     writer.top["frames"][1] |= {"fl_x": 9.0, "fl_y": 7.0}
-    scene = load_transforms(writer.write())
+    scene = load_folder(writer.write())
     assert [view.camera.intrinsics[0, 0].item() for view in scene.views] == [4.0, 9.0, 4.0]
     assert [view.camera.intrinsics[1, 1].item() for view in scene.views] == [4.0, 7.0, 4.0]
 
@@ -58,35 +58,38 @@ def test_intrinsics_of_a_frame_go_before_the_shared_ones(scene_writer):
 def test_distortion_is_in_the_order_of_opencv(scene_writer, coefficients, expected):
     writer = scene_writer()
     writer.top |= coefficients
-    assert load_transforms(writer.write()).views[0].distortion == expected
+    assert load_folder(writer.write()).views[0].distortion == expected
 
 
 def test_depth_range_comes_from_the_arguments_the_file_or_the_default(scene_writer):
     writer = scene_writer()
-    scene = load_transforms(writer.write())
+    scene = load_folder(writer.write())
     assert (scene.near, scene.far) == (0.1, 10.0)
     writer.top |= {"near": 0.5, "far": 4.0}
-    scene = load_transforms(writer.write(), far=3.0)
+    scene = load_folder(writer.write(), far=3.0)
     assert (scene.near, scene.far) == (0.5, 3.0)
 
 
 def test_maps_labels_and_units(scene_writer):
     writer = scene_writer(depth=True, semantic=True)
     writer.top |= {"depth_unit_scale_factor": 0.002, "ignore_label": 2}
+    for number in range(3):
+        writer.save(f"semantic/{number}.png", np.full((6, 8), number, np.uint8))
     writer.top["frames"][1]["depth_file_path"] = None
-    scene = load_transforms(writer.write())
+    scene = load_folder(writer.write())
     assert scene.labels.names == ("wall", "floor", "chair")
-    assert scene.labels.ignore_id == 2
-    assert scene.depth_unit == 0.002
-    assert scene.has_semantic
-    assert not scene.has_depth
+    assert scene.labels.to_classes(np.array([[0, 1, 2]], np.uint8), "map").tolist() == [[0, 1, -1]]
+    assert scene.index.depth_unit == 0.002
+    assert scene.has("semantic")
+    assert not scene.has("depth")
+    assert scene.count("depth") == 2
     assert [view.depth is None for view in scene.views] == [False, True, False]
 
 
 def test_frames_are_ordered_by_number(scene_writer):
     writer = scene_writer(frames=12)
     writer.top["frames"].reverse()
-    assert [view.name for view in load_transforms(writer.write()).views] == [str(n) for n in range(12)]
+    assert [view.name for view in load_folder(writer.write()).views] == [str(n) for n in range(12)]
 
 
 def test_numbers_inside_names_count_and_extensions_may_be_left_out(scene_writer):
@@ -94,14 +97,14 @@ def test_numbers_inside_names_count_and_extensions_may_be_left_out(scene_writer)
     for frame, name in zip(writer.top["frames"], ("frame_10", "frame_2"), strict=True):
         (writer.folder / frame["file_path"]).rename(writer.folder / f"{name}.png")
         frame["file_path"] = f"./{name}"
-    assert [view.name for view in load_transforms(writer.write()).views] == ["frame_2", "frame_10"]
+    assert [view.name for view in load_folder(writer.write()).views] == ["frame_2", "frame_10"]
 
 
 def test_frames_of_one_stem_are_named_by_their_paths(scene_writer):
     writer = scene_writer(frames=2)
     writer.save("left/0.png", np.zeros((6, 8, 3), np.uint8))
     writer.top["frames"][1]["file_path"] = "left/0.png"
-    assert [view.name for view in load_transforms(writer.write()).views] == ["images/0", "left/0"]
+    assert [view.name for view in load_folder(writer.write()).views] == ["images/0", "left/0"]
 
 
 def drop(key):
@@ -139,7 +142,7 @@ FAULTS = {
         lambda top: (drop("fl_x")(top), put("camera_angle_x", 4.0)(top)),
         "below pi",
     ),
-    "another image size": (put("w", 16), r"0.png: expected 16x6 pixels .*found 8x6; resize"),
+    "another image size": (put("w", 16), r"0.png: expected 16x6 pixels .*found 8x6; replace"),
     "fisheye": (put("camera_model", "OPENCV_FISHEYE"), "'OPENCV_FISHEYE'; undistort the images first"),
     "fisheye of instant-ngp": (put("is_fisheye", True), "'is_fisheye' to be a pinhole.*undistort"),
     "equirectangular": (put_in_frame("camera_model", "EQUIRECTANGULAR"), "frame 1 .*'EQUIRECTANGULAR'"),
@@ -149,9 +152,9 @@ FAULTS = {
     "no pose": (put_in_frame("transform_matrix", None), "'transform_matrix' to be a 4x4 matrix"),
     "a 3x4 pose": (put_in_frame("transform_matrix", np.eye(4)[:3].tolist()), "to be a 4x4 matrix"),
     "a pose of words": (put_in_frame("transform_matrix", "identity"), "to be a 4x4 matrix"),
-    "a pose that was not found": (pose(shift=float("nan")), "'transform_matrix' to be finite"),
-    "a scaled pose": (pose(scale=1.01), "a rotation and a translation"),
-    "a mirrored pose": (pose(mirror=-1.0), "no mirroring"),
+    "a pose that was not found": (pose(shift=float("nan")), "'transform_matrix': expected a finite pose"),
+    "a scaled pose": (pose(scale=1.01), "a rotation and a translation.*the rows 1.01 0 0 0, 0 1.01 0"),
+    "a mirrored pose": (pose(mirror=-1.0), "mirroring.*determinant -1"),
     "another last row": (pose(corner=2.0), "last row 0 0 0 1"),
 }
 
@@ -162,7 +165,7 @@ def test_a_fault_is_told_in_one_sentence(scene_writer, name):
     writer = scene_writer()
     change(writer.top)
     with pytest.raises(DataError, match=expected) as caught:
-        load_transforms(writer.write())
+        load_folder(writer.write())
     message = str(caught.value)
     assert str(writer.folder) in message
     assert message.endswith(".")
@@ -171,16 +174,16 @@ def test_a_fault_is_told_in_one_sentence(scene_writer, name):
 
 def test_a_folder_or_a_file_that_is_missing(tmp_path):
     with pytest.raises(DataError, match="expected a folder .*found no such folder"):
-        load_transforms(tmp_path / "nowhere")
+        load_folder(tmp_path / "nowhere")
     with pytest.raises(DataError, match="a transforms.json, found none in it; .*ns-process-data"):
-        load_transforms(tmp_path)
+        load_folder(tmp_path)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("{", "found a fault in it"), ("[]", "found a list")])
 def test_a_file_that_holds_no_json_object(tmp_path, text, expected):
     (tmp_path / "transforms.json").write_text(text)
     with pytest.raises(DataError, match=expected):
-        load_transforms(tmp_path)
+        load_folder(tmp_path)
 
 
 def test_all_missing_files_are_reported_together(scene_writer):
@@ -189,7 +192,7 @@ def test_all_missing_files_are_reported_together(scene_writer):
     for number in range(2, 13):
         (writer.folder / f"depth/{number}.png").unlink()
     with pytest.raises(DataError, match=r"12 of the files.*depth/2.png, images/3.png.* and 2 more") as caught:
-        load_transforms(writer.write())
+        load_folder(writer.write())
     assert "depth/10.png" in str(caught.value)
     assert "depth/11.png" not in str(caught.value)
 
@@ -198,19 +201,37 @@ def test_an_unreadable_image_is_named(scene_writer):
     writer = scene_writer()
     (writer.folder / "images/1.png").write_bytes(b"not an image")
     with pytest.raises(DataError, match="images/1.png: expected an image"):
-        load_transforms(writer.write())
+        load_folder(writer.write())
 
 
-def test_a_map_of_another_size_is_refused(scene_writer):
+def test_a_map_with_swapped_sides_is_refused(scene_writer):
     writer = scene_writer(depth=True)
-    writer.save("depth/2.png", np.zeros((3, 4), np.uint16))
-    with pytest.raises(DataError, match="depth/2.png: expected 8x6 pixels .*found 4x3"):
-        load_transforms(writer.write())
+    writer.save("depth/2.png", np.zeros((8, 6), np.uint16))
+    with pytest.raises(DataError, match="depth/2.png: expected 8x6 pixels .*found 6x8"):
+        load_folder(writer.write())
+
+
+def test_a_smaller_map_is_enlarged(scene_writer):
+    """As phones record depth: half the size of the photograph."""
+    writer = scene_writer(depth=True)
+    writer.save("depth/2.png", np.arange(12, dtype=np.uint16).reshape(3, 4) + 1000)
+    depth = load_folder(writer.write()).read(2, 6, 8).depth
+    assert depth[0].tolist() == pytest.approx([1.0, 1.0, 1.001, 1.001, 1.002, 1.002, 1.003, 1.003])
+    assert depth[:, 0].tolist() == pytest.approx([1.0, 1.0, 1.004, 1.004, 1.008, 1.008])
+
+
+def test_all_faults_of_a_scene_are_counted_and_the_first_is_told(scene_writer):
+    writer = scene_writer(frames=4)
+    for change in (pose(scale=2.0), lambda top: top["frames"][2].update(file_path=3)):
+        change(writer.top)
+    (writer.folder / "images/3.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"frame 1 .*a rotation.*metres \(2 more; scripts/check_data.py"):
+        load_folder(writer.write())
 
 
 def test_depth_of_a_recorded_scene_agrees_with_the_frame_after_the_next(real_scene):
     """Warped along the poses, most depths meet their like; a wrong axis or inverse would leave few."""
-    scene = load_transforms(real_scene)
+    scene = load_folder(real_scene)
     assert len(scene.views) == 120
     agreements = []
     for first in range(0, 118, 20):
@@ -232,17 +253,17 @@ def test_depth_of_a_recorded_scene_agrees_with_the_frame_after_the_next(real_sce
 def test_depth_range_is_measured_on_depth_maps_unless_it_is_given(scene_writer):
     """All readings lie between 2.0 and 2.002 m; the range is a quarter wider at either end."""
     writer = scene_writer(depth=True)
-    scene = load_transforms(writer.write())
+    scene = load_folder(writer.write())
     assert scene.near == pytest.approx(2.0 / 1.25, rel=1e-3)
     assert scene.far == pytest.approx(2.002 * 1.25, rel=1e-3)
-    assert load_transforms(writer.folder, near=0.5).near == 0.5
+    assert load_folder(writer.folder, near=0.5).near == 0.5
     writer.top["far"] = 7.0
-    assert load_transforms(writer.write()).far == 7.0
+    assert load_folder(writer.write()).far == 7.0
 
 
 def test_depth_maps_without_readings_leave_the_default_range(scene_writer):
     writer = scene_writer(depth=True)
     for number in range(3):
         writer.save(f"depth/{number}.png", np.zeros((6, 8), np.uint16))
-    scene = load_transforms(writer.write())
+    scene = load_folder(writer.write())
     assert (scene.near, scene.far) == (0.1, 10.0)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gpnerf.datasets import views
-from gpnerf.datasets.views import FrameRule, rank_views, training_sources
+from gpnerf.datasets.views import FrameRule, parse_frames, rank_views, training_sources
 from gpnerf.errors import ConfigError, DataError
 
 GOLDEN_METRICS = {"dist": "distance", "vector": "angle", "matrix": "rotation"}
@@ -51,22 +51,30 @@ def test_an_unknown_metric_is_refused():
         rank_views(torch.eye(4), row_of_cameras(2), "nearest")
 
 
-def test_frame_rule_of_the_scannet_protocol():
-    test, pool = FrameRule(start=2, stop=700, step=20, limit=10).split(1200, "scene0160_00")
-    assert test == [2, 22, 42, 62, 82, 102, 122, 142, 162, 182]
-    assert len(pool) == 1190
-    assert not set(test) & set(pool)
+def test_frames_of_the_scannet_protocol():
+    rule = FrameRule(test_frames="2:700:20", test_limit=10, source_frames="0:700:5")
+    split = rule.split(1200, "scene0160_00")
+    assert split.test == [2, 22, 42, 62, 82, 102, 122, 142, 162, 182]
+    assert split.sources == split.train == list(range(0, 700, 5))
 
 
-@pytest.mark.parametrize("rule", [FrameRule(0), FrameRule(5)])
-def test_a_rule_that_leaves_no_pool_or_no_test_frames_is_refused(rule):
+def test_test_frames_are_held_out_unless_the_rule_says_otherwise():
+    rule = FrameRule(test_frames="::4", source_frames=":6", train_frames="2:")
+    assert rule.split(8, "attic") == ([0, 4], [1, 2, 3, 5], [2, 3, 5, 6, 7])
+    leaky = FrameRule(test_frames="::4", source_frames=":6", train_frames="2:", held_out=False)
+    assert leaky.split(8, "attic") == ([0, 4], [0, 1, 2, 3, 4, 5], [2, 3, 4, 5, 6, 7])
+
+
+@pytest.mark.parametrize("rule", [FrameRule(":"), FrameRule("5:"), FrameRule(train_frames="::8")])
+def test_a_rule_that_leaves_nothing_to_test_render_from_or_train_on_is_refused(rule):
     with pytest.raises(DataError, match="attic.*choose a rule"):
         rule.split(5, "attic")
 
 
-def test_a_rule_needs_a_positive_step():
-    with pytest.raises(ConfigError, match="step"):
-        FrameRule(0, step=0)
+@pytest.mark.parametrize("text", ["", "5", "::0", "-1:", "a:b", "1:2:3:4"])
+def test_frames_that_are_no_range_are_refused(text):
+    with pytest.raises(ConfigError, match="START:STOP:STEP"):
+        parse_frames(text)
 
 
 def test_test_sources_are_the_nearest_in_order():

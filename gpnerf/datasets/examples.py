@@ -18,6 +18,11 @@ from gpnerf.datasets.views import check_candidates, test_sources, training_sourc
 from gpnerf.errors import GPNeRFError
 
 CACHE_BYTES = 1 << 30
+# Kind of map, its name in messages, and what cannot be done without it.
+OPTIONAL_MAPS = (
+    ("depth", "depth maps", "the depth-guided loss is"),
+    ("semantic", "semantic labels", "the semantic losses and metrics are"),
+)
 
 
 @dataclass(frozen=True)
@@ -235,14 +240,10 @@ def describe_missing(scenes: Sequence[Scene]) -> list[str]:
     """One sentence per scene and kind of map that is absent, saying what is switched off."""
     sentences = []
     for scene in scenes:
-        depth = sum(view.depth is not None for view in scene.views)
-        semantic = sum(view.semantic is not None for view in scene.views) if scene.labels else 0
-        if not scene.has_depth:
-            found, off = _extent(depth, len(scene.views), "depth maps")
-            sentences.append(f"{scene.name} has {found}: the depth-guided loss is {off}.")
-        if not scene.has_semantic:
-            found, off = _extent(semantic, len(scene.views), "semantic labels")
-            sentences.append(f"{scene.name} has {found}: the semantic losses and metrics are {off}.")
+        for kind, maps, off in OPTIONAL_MAPS:
+            if not scene.has(kind):
+                found, extent = _extent(scene.count(kind), len(scene.views), maps)
+                sentences.append(f"{scene.name} has {found}: {off} {extent}.")
     return sentences
 
 

@@ -2,44 +2,84 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from gpnerf.datasets.class_lists import SCANNET_CLASSES, SCANNET_COLORS
 from gpnerf.errors import DataError
 
 IGNORE = -1
+# In a table: an id that no file may contain.
+UNKNOWN = -2
+LARGEST_ID = np.iinfo(np.uint16).max
 
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """K classes: names [K], and the raw id in the files that means "no label" (`ignore_id`)."""
+    """K classes and the table that maps the raw ids of files to them.
+
+    names: [K]; table: int16 [65536], raw id -> class, IGNORE or UNKNOWN. Spaces of the same names are equal.
+    """
 
     names: tuple[str, ...]
-    ignore_id: int = 255
+    table: np.ndarray = field(compare=False, repr=False)
+
+    @staticmethod
+    def mapped(names: tuple[str, ...], classes: Mapping[int, int]) -> LabelSpace:
+        """From raw id -> class; ids that are not named are refused, those mapped to IGNORE unlabelled."""
+        table = np.full(LARGEST_ID + 1, UNKNOWN, np.int16)
+        table[list(classes)] = list(classes.values())
+        return LabelSpace(names, table)
+
+    @staticmethod
+    def identity(names: tuple[str, ...], ignore_id: int = 255) -> LabelSpace:
+        """Ids that are classes already, and one that means "no label"."""
+        classes = {index: index for index in range(len(names))}
+        return LabelSpace.mapped(names, classes | {ignore_id: IGNORE})
 
     @property
     def num_classes(self) -> int:
         return len(self.names)
 
+    @property
+    def needs_16_bits(self) -> bool:
+        """Whether some class has an id that an 8-bit file cannot hold."""
+        return bool((self.table[256:] >= 0).any())
+
     def to_classes(self, raw: np.ndarray, source: str) -> np.ndarray:
         """Raw ids [H, W] of the file `source` -> int64 classes [H, W], IGNORE where unlabelled.
 
-        Raises DataError for an id that is neither a class nor `ignore_id`.
+        raw: uint8, uint16, or float32 with IGNORE where a lens saw nothing. Raises DataError for an id
+        outside the table, and for 8-bit files of a space that needs 16 bits.
         """
-        labels = raw.astype(np.int64)
-        labels[raw == self.ignore_id] = IGNORE
-        wrong = labels[(labels >= self.num_classes) | (labels < IGNORE)]
+        if raw.dtype == np.uint8 and self.needs_16_bits:
+            raise DataError(
+                f"{source}: expected 16-bit label ids, found an 8-bit file, which cannot hold them; "
+                "take the file as released, unconverted."
+            )
+        ids = raw.astype(np.int64)
+        labels = np.where(ids >= 0, self.table[ids], IGNORE).astype(np.int64)
+        wrong = ids[labels == UNKNOWN]
         if wrong.size:
             raise DataError(
-                f"{source}: label {wrong[0]} is outside 0..{self.num_classes - 1} (and not the ignore id "
-                f"{self.ignore_id}) in {wrong.size} pixels; correct the file or the list of class names."
+                f"{source}: label id {wrong[0]} ({wrong.size} pixels) is not in the list of classes "
+                f"({self._known()}); correct the file or the list."
             )
         return labels
 
-    def palette(self) -> np.ndarray:
-        """One colour per class: uint8 [K, 3]."""
-        return palette(self.num_classes)
+    def _known(self) -> str:
+        classes, ignored = np.flatnonzero(self.table >= 0), np.flatnonzero(self.table == IGNORE)
+        some = ", ".join(map(str, ignored[:4])) + (", ..." if len(ignored) > 4 else "")
+        return f"{len(classes)} ids from {classes.min()} to {classes.max()}, {some or 'none'} unlabelled"
+
+
+def class_colors(names: tuple[str, ...]) -> np.ndarray:
+    """One colour per class, uint8 [K, 3]: those of the ScanNet benchmark for its classes, else a palette."""
+    if names == SCANNET_CLASSES:
+        return np.array(SCANNET_COLORS, np.uint8)
+    return palette(len(names))
 
 
 def palette(count: int) -> np.ndarray:

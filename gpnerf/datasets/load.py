@@ -6,32 +6,42 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
+from tqdm import tqdm
 
 from gpnerf.datasets import rooms
 from gpnerf.datasets.examples import TestView, TrainingScene
 from gpnerf.datasets.labels import LabelSpace
+from gpnerf.datasets.loaders import load_scene
 from gpnerf.datasets.scene import Scene
-from gpnerf.datasets.transforms import load_transforms
 from gpnerf.datasets.views import FrameRule
-from gpnerf.errors import ConfigError, DataError
+from gpnerf.errors import ConfigError, DataError, Faults
 
-# Frames per scene that are decoded at the start, so that a fault in all files shows before the training.
-PROBED = 5
+# The bar appears only where reading the scenes takes longer.
+PATIENCE_S = 2
 
 
 def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
     """The named scenes of options.dataset; rooms are made first where they are missing.
 
-    Raises DataError for what is wrong with them; of the pixels, only those of a few frames are looked at.
+    Raises DataError for what is wrong in any of them.
     """
     if options.dataset == "rooms":
         return _load_rooms(options, names)
-    root = Path(options.data_root)
-    scenes = [load_transforms(root / name, options.near, options.far) for name in names]
-    for scene in scenes:
-        for index in np.linspace(0, len(scene.views) - 1, min(PROBED, len(scene.views))).round():
-            scene.read(int(index), options.height, options.width)
+    scenes, faults = [], Faults()
+    for name in tqdm(names, desc="Reading scenes", unit="scene", delay=PATIENCE_S):
+        with faults.collected():
+            scenes.append(
+                load_scene(
+                    options.dataset,
+                    Path(options.data_root),
+                    name,
+                    options.near,
+                    options.far,
+                    options.border,
+                    options.label_space == "all",
+                )
+            )
+    faults.raise_any()
     return scenes
 
 
@@ -53,34 +63,33 @@ def _load_rooms(options: Namespace, names: Sequence[str]) -> list[Scene]:
     return [rooms.load(root, seed, *size, near=options.near, far=options.far) for seed in seeds]
 
 
-def frame_rule(options: Namespace) -> FrameRule:
-    return FrameRule(options.test_start, None, options.test_step, options.test_limit)
-
-
 def training_scenes(train: Sequence[Scene], test: Sequence[Scene], rule: FrameRule) -> list[TrainingScene]:
-    """Every frame of a training scene is a target and a source, except the test frames of a scene that is
-    also tested (finetuning): those are never seen."""
+    """Every frame of a training scene is a target and a source, except in a scene that is also tested
+    (finetuning), where the rule says which are."""
     tested = {scene.name for scene in test}
     result = []
     for scene in train:
-        frames = list(range(len(scene.views)))
-        pool = rule.split(len(frames), scene.name)[1] if scene.name in tested else frames
-        result.append(TrainingScene(scene, pool, pool))
+        if scene.name in tested:
+            split = rule.split(len(scene.views), scene.name)
+            result.append(TrainingScene(scene, split.train, split.sources))
+        else:
+            frames = range(len(scene.views))
+            result.append(TrainingScene(scene, frames, frames))
     return result
 
 
 def test_views(test: Sequence[Scene], rule: FrameRule) -> list[TestView]:
-    """The test frames of every test scene, each to be rendered from the other frames of its scene."""
+    """The test frames of every test scene, each to be rendered from the sources of its scene."""
     result = []
     for scene in test:
-        frames, pool = rule.split(len(scene.views), scene.name)
-        result += [TestView(scene, frame, pool) for frame in frames]
+        split = rule.split(len(scene.views), scene.name)
+        result += [TestView(scene, frame, split.sources) for frame in split.test]
     return result
 
 
 def common_labels(scenes: Sequence[Scene]) -> LabelSpace | None:
     """The label space of all scenes with labelled frames. Raises DataError where two scenes disagree."""
-    labelled = [scene for scene in scenes if scene.labels and any(view.semantic for view in scene.views)]
+    labelled = [scene for scene in scenes if scene.count("semantic")]
     for scene in labelled[1:]:
         if scene.labels.names != labelled[0].labels.names:
             raise DataError(

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import shutil
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +21,27 @@ import torch
 from tqdm import tqdm
 
 from gpnerf.cameras import OPENGL_TO_OPENCV, Camera
+from gpnerf.datasets.loaders import load_scene
 from gpnerf.datasets.roommaker.layout import CLASS_NAMES, make_room
 from gpnerf.datasets.roommaker.tracer import Picture, Tracer
 from gpnerf.datasets.scene import Scene
-from gpnerf.datasets.transforms import FILE_NAME, load_transforms
+from gpnerf.datasets.transforms import FILE_NAME
 from gpnerf.images import write_image
 
-__all__ = ["CLASS_NAMES", "camera", "load", "names", "prepare"]
+__all__ = [
+    "CLASS_NAMES",
+    "FIELD_OF_VIEW",
+    "VERSION",
+    "Job",
+    "camera",
+    "load",
+    "make_all",
+    "names",
+    "prepare",
+    "shots",
+    "write_transforms",
+    "write_whole",
+]
 
 # Raise it whenever the same seed gives other pictures or other files.
 VERSION = 5
@@ -43,13 +57,14 @@ FOLDERS = {
 
 @dataclass(frozen=True)
 class Job:
-    """One room to make; picklable."""
+    """One room to make; picklable. field_of_view: horizontal, degrees."""
 
     folder: Path
     seed: int
     height: int
     width: int
     num_views: int
+    field_of_view: float = FIELD_OF_VIEW
 
 
 def names(seeds: Iterable[int]) -> tuple[str, ...]:
@@ -73,7 +88,7 @@ def load(
     job = _job(root, seed, height, width, num_views)
     if not _complete(job):
         _make(job)
-    return load_transforms(job.folder, near, far)
+    return load_scene("transforms", job.folder.parent, job.folder.name, near, far)
 
 
 def prepare(
@@ -81,23 +96,30 @@ def prepare(
 ) -> None:
     """Makes the rooms that are not cached yet, `workers` at a time, with a progress bar."""
     jobs = [_job(root, seed, height, width, num_views) for seed in seeds]
-    jobs = [job for job in jobs if not _complete(job)]
+    make_all(_make, [job for job in jobs if not _complete(job)], workers)
+
+
+def make_all(make: Callable[[Job], None], jobs: Sequence[Job], workers: int) -> None:
+    """Calls the picklable `make` with every job, `workers` at a time, with a progress bar."""
     if not jobs:
         return
     with tqdm(total=len(jobs), desc="Making rooms", unit="room") as progress:
         if min(workers, len(jobs)) <= 1:
             for job in jobs:
-                _make(job)
+                make(job)
                 progress.update()
             return
         with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), _start_worker) as pool:
-            for _ in pool.imap_unordered(_make, jobs):
+            for _ in pool.imap_unordered(make, jobs):
                 progress.update()
 
 
-def camera(pose: np.ndarray, height: int, width: int) -> Camera:
-    """The data set's camera at an OpenCV camera-to-world pose [4, 4]: 80 degrees wide, square pixels."""
-    focal = float(0.5 * width / np.tan(np.radians(FIELD_OF_VIEW) / 2))
+def camera(pose: np.ndarray, height: int, width: int, field_of_view: float = FIELD_OF_VIEW) -> Camera:
+    """A camera with square pixels at an OpenCV camera-to-world pose [4, 4].
+
+    field_of_view: horizontal, degrees.
+    """
+    focal = float(0.5 * width / np.tan(np.radians(field_of_view) / 2))
     return Camera.from_focal(
         focal, focal, (width - 1) / 2, (height - 1) / 2, torch.from_numpy(pose), height, width
     )
@@ -123,28 +145,41 @@ def _start_worker() -> None:
 
 
 def _make(job: Job) -> None:
-    """Draws a room into a folder of its own and moves it into place only when it is whole."""
-    partial = job.folder.with_name(f"{job.folder.name}.partial{os.getpid()}")
+    write_whole(job.folder, lambda partial: write_transforms(job, partial), lambda: _complete(job))
+
+
+def write_whole(folder: Path, write: Callable[[Path], None], is_whole: Callable[[], bool]) -> None:
+    """Has `write` fill a folder of its own, which becomes `folder` only when it is done.
+
+    is_whole: whether `folder` is there by now, made by another process; then it stays.
+    """
+    partial = folder.with_name(f"{folder.name}.partial{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        for name in FOLDERS.values():
-            (partial / name).mkdir(parents=True)
-        _draw(job, partial)
-        if not _complete(job):
-            shutil.rmtree(job.folder, ignore_errors=True)
-            os.replace(partial, job.folder)
+        partial.mkdir(parents=True)
+        write(partial)
+        if not is_whole():
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _draw(job: Job, folder: Path) -> None:
-    """Writes all views of a room and its transforms.json into `folder`."""
+def shots(job: Job) -> Iterator[tuple[Camera, Picture]]:
+    """Draws the views of a room one by one, in walking order."""
     room = make_room(job.seed)
     tracer = Tracer(room)
+    for pose in room.loop.poses(job.num_views):
+        shot = camera(pose, job.height, job.width, job.field_of_view)
+        yield shot, tracer.draw(shot)
+
+
+def write_transforms(job: Job, folder: Path) -> None:
+    """Writes all views of a room and its transforms.json into the empty `folder`."""
+    for name in FOLDERS.values():
+        (folder / name).mkdir()
     frames, ranges = [], []
-    for index, pose in enumerate(room.loop.poses(job.num_views)):
-        shot = camera(pose, job.height, job.width)
-        picture = tracer.draw(shot)
+    for index, (shot, picture) in enumerate(shots(job)):
         frames.append(_write_frame(folder, index, picture, shot))
         ranges.append((picture.depth.min() / 1000.0, picture.depth.max() / 1000.0))
     near, far = min(low for low, _ in ranges), max(high for _, high in ranges)

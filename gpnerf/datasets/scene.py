@@ -1,14 +1,16 @@
 """Scene and View: what every data set is turned into, and the one place that reads its images.
 
-A loader (rooms.py, transforms.py, ...) knows paths, file formats and cameras, and returns a `Scene`.
-Reading, resizing and label mapping are shared by all of them and live here.
+A loader (transforms.py, replica.py, scannet.py) knows paths, file formats and cameras, and returns a
+`SceneIndex`. Reading, resizing, cropping and label mapping are shared by all of them and live here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import overload
 
 import cv2
 import numpy as np
@@ -16,14 +18,21 @@ import torch
 from torch import Tensor
 
 from gpnerf.cameras import Camera
+from gpnerf.datasets.index import MAPS, SceneIndex, same_shape
 from gpnerf.datasets.labels import IGNORE, LabelSpace
 from gpnerf.errors import DataError
 from gpnerf.images import read_image, resize_colors, resize_values
 
+# OpenCV takes the first 4, 5 or 8 coefficients.
+DISTORTION_LENGTHS = (4, 5, 8)
+
 
 @dataclass(frozen=True)
 class View:
-    """One posed photograph on disk; optional maps are None where the data set has none."""
+    """One posed photograph on disk; optional maps are None where the data set has none.
+
+    camera: of the image without its border.
+    """
 
     name: str
     image: Path
@@ -57,93 +66,163 @@ class Frame:
 
 @dataclass(frozen=True)
 class Scene:
-    """Posed views of one place. near, far: z-depth range of its content in metres."""
+    """Posed views of one place.
+
+    near, far: z-depth range of its content in metres. labels: None where the scene is not labelled.
+    border: pixels cut off each side of the stored images, such as ScanNet's black strips.
+    """
 
     name: str
-    views: tuple[View, ...]
+    folder: Path
+    index: SceneIndex
     near: float
     far: float
     labels: LabelSpace | None = None
-    # Metres per stored unit of the depth files.
-    depth_unit: float = 0.001
+    border: int = 0
 
     @property
-    def has_depth(self) -> bool:
-        return all(view.depth is not None for view in self.views)
+    def views(self) -> Views:
+        return Views(self)
 
-    @property
-    def has_semantic(self) -> bool:
-        return self.labels is not None and all(view.semantic is not None for view in self.views)
+    def has(self, kind: str) -> bool:
+        """Whether every frame has a map of this kind ("depth", "semantic", "instance")."""
+        return self.count(kind) == len(self.index)
+
+    def count(self, kind: str) -> int:
+        """How many frames have a map of this kind; labels without a list of classes do not count."""
+        return 0 if kind == "semantic" and self.labels is None else self.index.count(kind)
 
     @cached_property
     def poses(self) -> Tensor:
         """Camera-to-world of every view [N, 4, 4] in metres."""
-        return torch.stack([view.camera.camera_to_world for view in self.views])
+        return torch.from_numpy(self.index.poses).float()
 
-    @property
-    def centers(self) -> Tensor:
-        """Camera centres [N, 3] in metres."""
-        return self.poses[:, :3, 3]
+    def view(self, number: int) -> View:
+        """The view at a position of the index."""
+        index = self.index
+        files = {kind: self.folder / index.files[kind][number] for kind in MAPS if index.files[kind][number]}
+        return View(
+            name=index.names[number],
+            image=self.folder / index.files["image"][number],
+            camera=self._stored_camera(number).cropped(self.border),
+            distortion=_coefficients(index.distortion[number]),
+            **files,
+        )
 
-    def read_image(self, index: int, height: int, width: int) -> Tensor:
+    def read_image(self, number: int, height: int, width: int) -> Tensor:
         """The photograph of one view as [3, height, width] in [0, 1], lens distortion removed."""
-        view = self.views[index]
-        pixels = self._read(view, view.image)
+        path = self.folder / self.index.files["image"][number]
+        pixels = read_image(path)
         if pixels.ndim != 3 or pixels.dtype != np.uint8:
             raise DataError(
-                f"{view.image}: expected an 8-bit colour image, found {pixels.dtype} of shape "
+                f"{path}: expected an 8-bit colour image, found {pixels.dtype} of shape "
                 f"{pixels.shape}; convert it to an RGB png or jpg."
             )
-        pixels = resize_colors(self._undistort(view, pixels, cv2.INTER_LINEAR), height, width)
-        return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255.0
+        self._check_size(path, pixels, number, exactly=True)
+        pixels = self._cropped(self._undistort(number, pixels, cv2.INTER_LINEAR))
+        return torch.from_numpy(resize_colors(pixels, height, width)).permute(2, 0, 1).float() / 255.0
 
-    def read(self, index: int, height: int, width: int) -> Frame:
+    def read(self, number: int, height: int, width: int) -> Frame:
         """One view with all its maps at the size asked for."""
-        view = self.views[index]
-        depth = self._read_values(view, view.depth, 0, height, width)
-        semantic = self._read_values(view, view.semantic, IGNORE, height, width) if self.labels else None
-        instance = self._read_values(view, view.instance, IGNORE, height, width)
+        view = self.view(number)
+        depth = self._read_values(number, view.depth, 0, height, width)
+        semantic = self._read_values(number, view.semantic, IGNORE, height, width) if self.labels else None
+        instance = self._read_values(number, view.instance, IGNORE, height, width)
         return Frame(
             scene=self.name,
             name=view.name,
             camera=view.camera.resized(height, width),
-            image=self.read_image(index, height, width),
-            depth=None if depth is None else torch.from_numpy(depth.astype(np.float32) * self.depth_unit),
+            image=self.read_image(number, height, width),
+            depth=None
+            if depth is None
+            else torch.from_numpy(depth.astype(np.float32) * self.index.depth_unit),
             semantic=None
             if semantic is None
             else torch.from_numpy(self.labels.to_classes(semantic, str(view.semantic))),
-            instance=None if instance is None else torch.from_numpy(instance.astype(np.int64)),
+            instance=None if instance is None else torch.from_numpy(self._instances(instance)),
         )
 
-    def _read(self, view: View, path: Path) -> np.ndarray:
-        pixels = read_image(path)
-        if pixels.shape[:2] != (view.camera.height, view.camera.width):
-            raise DataError(
-                f"{path}: expected {view.camera.width}x{view.camera.height} pixels as its camera says, found "
-                f"{pixels.shape[1]}x{pixels.shape[0]}; correct the camera's size or replace the file."
-            )
-        return pixels
+    def _stored_camera(self, number: int) -> Camera:
+        height, width = self.index.sizes[number].tolist()
+        intrinsics = torch.from_numpy(self.index.intrinsics[number]).float()
+        return Camera(intrinsics, self.poses[number], height, width)
+
+    def _instances(self, ids: np.ndarray) -> np.ndarray:
+        ids = ids.astype(np.int64)
+        ids[ids == self.index.instance_ignore] = IGNORE
+        return ids
+
+    def _check_size(self, path: Path, pixels: np.ndarray, number: int, exactly: bool) -> None:
+        height, width = self.index.sizes[number].tolist()
+        found = pixels.shape[:2]
+        if found == (height, width) or (not exactly and same_shape(found, (height, width))):
+            return
+        raise DataError(
+            f"{path}: expected {width}x{height} pixels as its camera says, found "
+            f"{pixels.shape[1]}x{pixels.shape[0]}; correct the camera's size or replace the file."
+        )
 
     def _read_values(
-        self, view: View, path: Path | None, outside: int, height: int, width: int
+        self, number: int, path: Path | None, outside: int, height: int, width: int
     ) -> np.ndarray | None:
         if path is None:
             return None
-        pixels = self._read(view, path)
+        pixels = read_image(path)
         if pixels.ndim != 2:
             raise DataError(
                 f"{path}: expected one channel, found {pixels.shape[2]}; save the values, not their colours."
             )
-        if view.distortion:
+        if pixels.dtype not in (np.uint8, np.uint16):
+            raise DataError(
+                f"{path}: expected 8- or 16-bit values, found {pixels.dtype}; save them as a 16-bit png."
+            )
+        self._check_size(path, pixels, number, exactly=False)
+        if self.border or self.index.distortion[number].any():
+            pixels = resize_values(pixels, *self.index.sizes[number].tolist())
             # Pixels from outside the photograph must not become class 0; float32 holds -1 and any uint16.
-            pixels = self._undistort(view, pixels.astype(np.float32), cv2.INTER_NEAREST, outside)
-        return resize_values(pixels, height, width)
+            pixels = self._undistort(number, pixels, cv2.INTER_NEAREST, outside)
+        return resize_values(self._cropped(pixels), height, width)
 
-    def _undistort(self, view: View, pixels: np.ndarray, interpolation: int, outside: int = 0) -> np.ndarray:
-        if not view.distortion:
+    def _cropped(self, pixels: np.ndarray) -> np.ndarray:
+        if not self.border:
             return pixels
-        intrinsics = view.camera.intrinsics.double().numpy()
+        return np.ascontiguousarray(pixels[self.border : -self.border, self.border : -self.border])
+
+    def _undistort(self, number: int, pixels: np.ndarray, interpolation: int, outside: int = 0) -> np.ndarray:
+        coefficients = _coefficients(self.index.distortion[number])
+        if not coefficients:
+            return pixels
+        if interpolation == cv2.INTER_NEAREST:
+            pixels = pixels.astype(np.float32)
+        intrinsics = self.index.intrinsics[number]
         columns, rows = cv2.initUndistortRectifyMap(
-            intrinsics, np.array(view.distortion), None, intrinsics, pixels.shape[1::-1], cv2.CV_32FC1
+            intrinsics, np.array(coefficients), None, intrinsics, pixels.shape[1::-1], cv2.CV_32FC1
         )
         return cv2.remap(pixels, columns, rows, interpolation, borderValue=outside)
+
+
+class Views(Sequence[View]):
+    """The views of a scene, each made when it is asked for: a data set may have hundreds of thousands."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+
+    def __len__(self) -> int:
+        return len(self.scene.index)
+
+    @overload
+    def __getitem__(self, number: int) -> View: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[View]: ...
+    def __getitem__(self, number: int | slice) -> View | list[View]:
+        if isinstance(number, slice):
+            return [self.scene.view(one) for one in range(len(self))[number]]
+        return self.scene.view(range(len(self))[number])
+
+
+def _coefficients(stored: np.ndarray) -> tuple[float, ...]:
+    """Eight distortion coefficients -> as few as OpenCV accepts; () for none."""
+    used = int(np.flatnonzero(stored).max(initial=-1)) + 1
+    if not used:
+        return ()
+    return tuple(stored[: next(length for length in DISTORTION_LENGTHS if length >= used)].tolist())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,32 +17,56 @@ POOL_FACTORS = (1, 2, 3, 4, 5)
 POOL_PROBABILITIES = (0.30, 0.25, 0.20, 0.20, 0.05)
 
 
+class FrameSplit(NamedTuple):
+    """Frames of one scene: those to be rendered, those they may be rendered from, and those to train on."""
+
+    test: list[int]
+    sources: list[int]
+    train: list[int]
+
+
 @dataclass(frozen=True)
 class FrameRule:
-    """Test frames are [start:stop:step], cut to `limit`; all others may be sources or training targets."""
+    """Which frames of a scene are tested, sources and trained on, each as START:STOP:STEP.
 
-    start: int
-    stop: int | None = None
-    step: int = 1
-    limit: int | None = None
+    Test frames are cut to the first `test_limit`. train_frames: as the sources, if not given. held_out: test
+    frames are neither sources nor trained on; without it scores are not comparable with unseen views.
+    """
 
-    def __post_init__(self) -> None:
-        if self.step < 1:
-            raise ConfigError(
-                f"A frame rule needs a step of at least 1, found {self.step}; correct the step."
-            )
+    test_frames: str = "::8"
+    test_limit: int | None = None
+    source_frames: str = ":"
+    train_frames: str | None = None
+    held_out: bool = True
 
-    def split(self, num_frames: int, scene: str) -> tuple[list[int], list[int]]:
-        """(test frames, all others) of 0..num_frames-1; DataError where one of the two is empty."""
-        test = list(range(num_frames)[self.start : self.stop : self.step][: self.limit])
-        held_out = set(test)
-        pool = [frame for frame in range(num_frames) if frame not in held_out]
-        if not test or not pool:
+    def split(self, num_frames: int, scene: str) -> FrameSplit:
+        """The frames of 0..num_frames-1; DataError where there are none of one kind."""
+        test = _chosen(self.test_frames, num_frames)[: self.test_limit]
+        hidden = set(test) if self.held_out else set()
+        sources = [frame for frame in _chosen(self.source_frames, num_frames) if frame not in hidden]
+        train_frames = _chosen(self.train_frames or self.source_frames, num_frames)
+        train = [frame for frame in train_frames if frame not in hidden]
+        if not (test and sources and train):
             raise DataError(
-                f"{scene}: expected test frames and others by the rule {self}, found {len(test)} test frames "
-                f"and {len(pool)} others of {num_frames}; choose a rule that fits the length of the scene."
+                f"{scene}: expected test frames and others by {self}, found {len(test)} test frames, "
+                f"{len(sources)} sources and {len(train)} frames to train on of {num_frames}; choose a rule "
+                "that fits the length of the scene."
             )
-        return test, pool
+        return FrameSplit(test, sources, train)
+
+
+def parse_frames(text: str) -> slice:
+    """START:STOP:STEP as Python slices a list (2:700:20, ::8); ConfigError for anything else."""
+    match = re.fullmatch(r"(\d*):(\d*)(?::(\d*))?", text.strip())
+    if not match or match[3] == "0":
+        raise ConfigError(
+            f"Expected frames as START:STOP:STEP such as 2:700:20 or ::8, found {text!r}; correct the option."
+        )
+    return slice(*(int(part) if part else None for part in match.groups()))
+
+
+def _chosen(frames: str, num_frames: int) -> list[int]:
+    return list(range(num_frames)[parse_frames(frames)])
 
 
 def rank_views(target_pose: Tensor, poses: Tensor, metric: str, center: Tensor | None = None) -> Tensor:

@@ -1,0 +1,109 @@
+"""SceneIndex: what is known of a scene without decoding an image, as columns that load in a millisecond.
+
+Loaders (transforms.py, replica.py, scannet.py) make it from folders and text files; scene.py reads frames
+by it; index_cache.py keeps it on disk.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gpnerf.errors import DataError, Faults
+from gpnerf.images import image_size
+
+MAPS = ("depth", "semantic", "instance")
+KINDS = ("image", *MAPS)
+MILLIMETRE = 0.001
+# ScanNet's colour and depth images differ by 0.4 % in shape.
+SHAPE_TOLERANCE = 0.01
+# Image headers are small reads that wait for the disk.
+HEADER_READERS = 8
+
+
+@dataclass(frozen=True)
+class SceneIndex:
+    """N frames in the order of their numbers; paths relative to the scene's folder, "" where there is none.
+
+    intrinsics: float64 [N, 3, 3] pixels, integer pixel centres; poses: float64 [N, 4, 4] camera-to-world,
+    OpenCV axes, metres; sizes: int [N, 2] height and width; distortion: [N, 8], OpenCV's k1 k2 p1 p2 k3 k4
+    k5 k6. near, far: z-depths in metres. depth_unit: metres per stored unit. instance_ignore: instance id
+    that means "none", or IGNORE. class_names, ignore_label: the labels' meaning where the scene itself
+    states it. watched: files and folders by whose modification times the index is known to be current.
+    """
+
+    names: tuple[str, ...]
+    files: Mapping[str, tuple[str, ...]]
+    intrinsics: np.ndarray
+    poses: np.ndarray
+    sizes: np.ndarray
+    distortion: np.ndarray
+    near: float
+    far: float
+    watched: tuple[str, ...]
+    depth_unit: float = MILLIMETRE
+    instance_ignore: int = -1
+    class_names: tuple[str, ...] = ()
+    ignore_label: int = 255
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def count(self, kind: str) -> int:
+        """How many frames have a file of this kind."""
+        return sum(map(bool, self.files[kind]))
+
+
+def check_sizes(
+    folder: Path, files: Mapping[str, Sequence[str]], sizes: np.ndarray, said_by: str, faults: Faults
+) -> None:
+    """Adds a fault for every image whose header says another size than sizes [N, 2], and for every map of
+    another shape (swapped or cropped); maps may be larger or smaller, as ScanNet's depth is."""
+    jobs = [
+        (kind, Path(folder, path), size)
+        for kind, column in files.items()
+        for path, size in zip(column, sizes.tolist(), strict=True)
+        if path
+    ]
+
+    def check(job: tuple[str, Path, list[int]]) -> str | None:
+        kind, path, (height, width) = job
+        try:
+            found = image_size(path)
+        except DataError as error:
+            return str(error)
+        if found == (height, width) or (kind != "image" and same_shape(found, (height, width))):
+            return None
+        return (
+            f"{path}: expected {width}x{height} pixels as {said_by} says, found {found[1]}x{found[0]}; "
+            "replace the file, or correct the camera's size and intrinsics together."
+        )
+
+    with ThreadPoolExecutor(HEADER_READERS) as pool:
+        for sentence in filter(None, pool.map(check, jobs)):
+            faults.add(sentence)
+
+
+def same_shape(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether two sizes (height, width) are of one shape, so that one is a scaled picture of the other."""
+    return math.isclose(first[0] * second[1], first[1] * second[0], rel_tol=SHAPE_TOLERANCE)
+
+
+def probe(files: Mapping[str, Sequence[str]]) -> list[str]:
+    """The first, middle and last file of every kind; to be watched for files replaced in place."""
+    chosen: set[str] = set()
+    for column in files.values():
+        present = [path for path in column if path]
+        if present:
+            chosen |= {present[0], present[len(present) // 2], present[-1]}
+    return sorted(chosen)
+
+
+def folders_of(files: Mapping[str, Sequence[str]]) -> list[str]:
+    """The folders that hold the files; a folder's modification time tells of files that come and go."""
+    return sorted({str(Path(path).parent) for column in files.values() for path in column if path})

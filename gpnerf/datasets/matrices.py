@@ -1,0 +1,50 @@
+"""Numbers in text files, and what a camera-to-world matrix must be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gpnerf.errors import DataError
+
+RIGID_TOLERANCE = 1e-3
+
+
+def read_numbers(path: Path, columns: int) -> np.ndarray:
+    """A text file of rows of numbers -> float64 [rows, columns]; DataError for anything else."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = "no such file" if isinstance(error, FileNotFoundError) else "an unreadable one"
+        raise DataError(f"{path}: expected a text file, found {problem}; copy it again.") from error
+    rows = [line.split() for line in text.splitlines() if line.strip()]
+    wrong = next((number for number, row in enumerate(rows) if len(row) != columns), None)
+    if not rows or wrong is not None:
+        found = "none" if wrong is None else f"{len(rows[wrong])} in row {wrong}"
+        raise DataError(f"{path}: expected {columns} numbers per row, found {found}; copy the file again.")
+    try:
+        return np.array(rows, dtype=np.float64)
+    except ValueError as error:
+        raise DataError(
+            f"{path}: expected numbers, found other text ({error}); copy the file again."
+        ) from error
+
+
+def check_pose(pose: np.ndarray, place: str, axes: str = "OpenCV") -> None:
+    """Raises DataError unless pose [4, 4] is a finite rotation and translation. axes: those of the file."""
+    if not np.isfinite(pose).all():
+        raise DataError(
+            f"{place}: expected a finite pose, found inf or nan; remove the frame, as its pose was not found."
+        )
+    rotation = pose[:3, :3]
+    rotates = np.allclose(rotation.T @ rotation, np.eye(3), rtol=0.0, atol=RIGID_TOLERANCE)
+    last_row = np.allclose(pose[3], [0.0, 0.0, 0.0, 1.0], rtol=0.0, atol=RIGID_TOLERANCE)
+    if rotates and last_row and np.linalg.det(rotation) > 0.0:
+        return
+    rows = ", ".join(" ".join(f"{value:.3g}" for value in row) for row in pose)
+    raise DataError(
+        f"{place}: expected a rotation and a translation (no scale, shear or mirroring, last row 0 0 0 1), "
+        f"found the rows {rows} of determinant {np.linalg.det(rotation):.3g}; write camera-to-world matrices "
+        f"in {axes} axes and metres."
+    )
