@@ -16,7 +16,7 @@ from torch import Tensor
 # Axes of OpenGL / nerfstudio cameras (x right, y up, z backwards) expressed in OpenCV axes.
 OPENGL_TO_OPENCV = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
 
-# Keeps the quotient finite for points in or behind the image plane, as published (facts.md section 3).
+# Keeps the quotient finite for points in or behind the image plane, as published.
 SMALLEST_DEPTH = 1e-8
 LARGEST_PIXEL = 1e6
 
@@ -94,7 +94,7 @@ class Camera:
     def rays(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Rays of one camera through pixels [R, 2] given as (column, row).
 
-        Returns origins [R, 3] and directions [R, 3] in the world (facts.md section 3).
+        Returns origins [R, 3] and directions [R, 3] in the world.
         """
         homogeneous = torch.cat([pixels.float(), torch.ones_like(pixels[:, :1]).float()], dim=-1)
         camera_directions = homogeneous @ torch.linalg.inv(self.intrinsics).T

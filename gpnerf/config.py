@@ -8,7 +8,6 @@ the checkpoints of a run, and that file can be passed to --config again.
 from __future__ import annotations
 
 import difflib
-import os
 from argparse import ArgumentDefaultsHelpFormatter, Namespace
 from collections.abc import Sequence
 from dataclasses import fields
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 
 from gpnerf.datasets.views import METRICS, FrameRule
 from gpnerf.errors import ConfigError
+from gpnerf.files import write_whole
 from gpnerf.losses import LossWeights
 from gpnerf.models.build import Architecture
 from gpnerf.models.extractor import SMALLEST_IMAGE
@@ -53,7 +53,7 @@ def build_parser(description: str) -> Parser:
     parser.add_argument(
         "--variant", is_config_file=True, help="file of options that win over those of --config"
     )
-    for add_group in (_run, _data, _model, _losses, _train, _eval, _render):
+    for add_group in (_run, _place, add_data_options, _model, _losses, _train, _eval, _render):
         add_group(parser)
     return parser
 
@@ -72,11 +72,17 @@ def _run(parser: Parser) -> None:
     )
 
 
-def _data(parser: Parser) -> None:
-    add = parser.add_argument_group("data (all scripts)").add_argument
-    rule = FrameRule()
+def _place(parser: Parser) -> None:
+    add = parser.add_argument_group("data set (all scripts)").add_argument
     add("--dataset", choices=DATASETS, default="transforms", help="kind of scenes")
     add("--data_root", default="data", help="folder that holds the scene folders")
+    add("--views_per_room", type=positive, default=24, help="rooms: how many photographs of each")
+
+
+def add_data_options(parser: Parser) -> None:
+    """Which scenes and frames of a data set are used, and how they are read."""
+    add = parser.add_argument_group("scenes and frames (all scripts)").add_argument
+    rule = FrameRule()
     add(
         "--train_scenes",
         type=names,
@@ -95,7 +101,6 @@ def _data(parser: Parser) -> None:
     add("--width", type=positive, default=320, help="images are resized to this width, pixels")
     add("--near", type=amount, default=None, help="nearest depth in metres (default: the data set's)")
     add("--far", type=amount, default=None, help="farthest depth in metres (default: the data set's)")
-    add("--views_per_room", type=positive, default=24, help="rooms: how many photographs of each")
     add("--num_source_views", type=positive, default=10, help="V, reference views per target (Sec. 5.1)")
     add("--view_metric", choices=METRICS, default="distance", help="how near two cameras are")
     add("--test_frames", type=frames, default=rule.test_frames, help="of a test scene, START:STOP:STEP")
@@ -275,6 +280,4 @@ def write_options(options: Namespace, folder: Path) -> None:
         elif isinstance(value, tuple):
             value = ",".join(map(str, value))
         lines.append(f"{name} = {value}\n")
-    partial = folder / "config.txt.partial"
-    partial.write_text("".join(lines))
-    os.replace(partial, folder / "config.txt")
+    write_whole(folder / "config.txt", "".join(lines))

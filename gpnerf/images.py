@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import cv2
@@ -10,17 +9,40 @@ import numpy as np
 from PIL import Image
 
 from gpnerf.errors import DataError
+from gpnerf.files import write_whole
+
+JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
 def read_image(path: Path) -> np.ndarray:
-    """A file as stored: uint8 or uint16, [H, W] or RGB [H, W, 3] (alpha dropped)."""
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    """A file as stored: uint8 or uint16, [H, W] or RGB [H, W, 3] (alpha dropped); DataError for no image."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path}: expected an image, found {error.strerror}; copy the file again from its source."
+        ) from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, source: str) -> np.ndarray:
+    """The bytes of an image file -> as read_image; `source` names them in the DataError."""
+    pixels = None
+    if data and not _is_cut_jpeg(data):
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
-        problem = "cannot be decoded as an image" if Path(path).exists() else "does not exist"
-        raise DataError(f"{path} {problem}; copy the file again from its source.")
+        raise DataError(
+            f"{source}: expected an image, found {len(data)} bytes that cannot be decoded as one; copy the "
+            "file again from its source."
+        )
     if pixels.ndim == 3:
         pixels = cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB)
     return pixels
+
+
+def _is_cut_jpeg(data: bytes) -> bool:
+    """Whether a JPEG has no end after its last scan: some versions of OpenCV fill up what is missing."""
+    return data.startswith(JPEG_START) and data.rfind(JPEG_END) < data.rfind(JPEG_SCAN)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -28,7 +50,7 @@ def image_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.height, image.width
-    except OSError as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: expected an image, found an unreadable file; copy it again.") from error
 
 
@@ -40,9 +62,7 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
     done, encoded = cv2.imencode(path.suffix, pixels)
     if not done:
         raise DataError(f"{path}: a {pixels.dtype} array of shape {pixels.shape} has no {path.suffix} form.")
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(encoded.tobytes())
-    os.replace(partial, path)
+    write_whole(path, encoded.tobytes())
 
 
 def resize_colors(pixels: np.ndarray, height: int, width: int) -> np.ndarray:

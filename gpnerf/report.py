@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+from gpnerf.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,8 @@ def write_report(folder: Path, rows: Sequence[ViewRow], header: dict[str, Any]) 
     writer.writerow(["scene", "view", *(field.name for field in fields(Scores))])
     for row in rows:
         writer.writerow([row.scene, row.view, *asdict(row.scores).values()])
-    _write(folder / "views.csv", text.getvalue())
-    _write(folder / "metrics.json", json.dumps({**header, **summary}, indent=2) + "\n")
+    write_whole(folder / "views.csv", text.getvalue())
+    write_whole(folder / "metrics.json", json.dumps({**header, **summary}, indent=2) + "\n")
     made_by = ", ".join(f"{name} {value}" for name, value in header.items())
-    _write(folder / "table.md", f"{table}\n{made_by}\n{NOTES}")
+    write_whole(folder / "table.md", f"{table}\n{made_by}\n{NOTES}")
     return table
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    os.replace(partial, path)

@@ -45,7 +45,7 @@ def make_folder(folder: Path) -> Path:
         probe.unlink()
     except OSError as error:
         raise ConfigError(
-            f"Output folder {folder} cannot be written to ({error.strerror}); choose another with --out."
+            f"Output folder {folder} cannot be written to ({error.strerror}); choose another folder."
         ) from error
     return folder
 

@@ -1,4 +1,4 @@
-"""How near and far the content of a scene is, from its depth maps."""
+"""How near and far the content of a scene is, from depths in it."""
 
 from __future__ import annotations
 
@@ -25,5 +25,10 @@ def measured_range(files: Sequence[Path], unit: float) -> tuple[float, float] | 
     depths = np.concatenate(readings) * unit if readings else np.empty(0)
     if not depths.size:
         return None
+    return range_of(depths)
+
+
+def range_of(depths: np.ndarray) -> tuple[float, float]:
+    """(near, far) of z-depths [N] above 0: all but the outliers, with a margin."""
     near, far = np.quantile(depths, (OUTLIERS, 1.0 - OUTLIERS))
     return float(near / MARGIN), float(far * MARGIN)

@@ -35,6 +35,7 @@ class SceneIndex:
     k5 k6. near, far: z-depths in metres. depth_unit: metres per stored unit. instance_ignore: instance id
     that means "none", or IGNORE. class_names, ignore_label: the labels' meaning where the scene itself
     states it. watched: files and folders by whose modification times the index is known to be current.
+    warnings: what looked odd when it was made.
     """
 
     names: tuple[str, ...]
@@ -50,6 +51,7 @@ class SceneIndex:
     instance_ignore: int = -1
     class_names: tuple[str, ...] = ()
     ignore_label: int = 255
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)

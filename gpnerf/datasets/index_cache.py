@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 # Raise it whenever a loader indexes the same files otherwise.
 VERSION = 1
 ARRAYS = ("intrinsics", "poses", "sizes", "distortion")
-VALUES = ("near", "far", "depth_unit", "instance_ignore", "class_names", "ignore_label")
+VALUES = ("near", "far", "depth_unit", "instance_ignore", "class_names", "ignore_label", "warnings")
 
 
 def cache_folder() -> Path:
@@ -70,7 +70,8 @@ def keep(dataset: str, folder: Path, index: SceneIndex) -> None:
 
 def _unpack(stored: np.lib.npyio.NpzFile) -> SceneIndex:
     values = json.loads(str(stored["values"]))
-    values["class_names"] = tuple(values["class_names"])
+    for name in ("class_names", "warnings"):
+        values[name] = tuple(values[name])
     return SceneIndex(
         names=_texts(stored["names"]),
         files={kind: _texts(stored[f"files_{kind}"]) for kind in KINDS},

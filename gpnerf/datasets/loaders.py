@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,14 +16,20 @@ from gpnerf.datasets.index import SceneIndex
 from gpnerf.datasets.labels import LabelSpace
 from gpnerf.datasets.scene import Scene
 from gpnerf.errors import ConfigError, DataError, Faults
+from gpnerf.inspection.checks import NEIGHBOURS, inversion_warning, suspected
+from gpnerf.inspection.geometry import inverted_poses_suspected
 
 INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
     "transforms": transforms.index_scene,
     "replica": replica.index_scene,
     "scannet": scannet.index_scene,
 }
+log = logging.getLogger(__name__)
+
 # Frames that are decoded when a scene is indexed, so that a fault in all files shows before the training.
 PROBED = 5
+# Pixels.
+COMPARED_WIDTH = 160
 
 
 def load_scene(
@@ -41,7 +49,47 @@ def load_scene(
     """
     folder = Path(root) / name
     kept = index_cache.recall(dataset, folder)
-    index = kept or _make_index(dataset, folder)
+    faults = Faults()
+    index = kept or INDEXERS[dataset](folder, faults)
+    faults.raise_any()
+    scene = _scene(dataset, Path(root), name, index, near, far, border, all_classes)
+    if kept is None:
+        index = replace(index, warnings=_probe(scene))
+        index_cache.keep(dataset, folder, index)
+    for sentence in index.warnings:
+        log.warning(f"Warning: {sentence}")
+    return scene
+
+
+def scene_to_check(
+    dataset: str,
+    root: Path,
+    name: str,
+    faults: Faults,
+    near: float | None = None,
+    far: float | None = None,
+    border: int = 0,
+    all_classes: bool = False,
+) -> Scene:
+    """Like load_scene, but what is wrong with single frames goes to `faults`, and nothing is decoded or kept.
+
+    Raises DataError where too much is wrong to go on.
+    """
+    index = INDEXERS[dataset](Path(root) / name, faults)
+    return _scene(dataset, Path(root), name, index, near, far, border, all_classes)
+
+
+def _scene(
+    dataset: str,
+    root: Path,
+    name: str,
+    index: SceneIndex,
+    near: float | None,
+    far: float | None,
+    border: int,
+    all_classes: bool,
+) -> Scene:
+    folder = root / name
     near = index.near if near is None else near
     far = index.far if far is None else far
     if not 0.0 < near < far < math.inf:
@@ -51,12 +99,7 @@ def load_scene(
         )
     if 2 * border >= index.sizes.min():
         raise ConfigError(f"{folder}: --border {border} leaves nothing of its images; lower it.")
-    labels = label_space(dataset, Path(root), index, all_classes)
-    scene = Scene(name, folder, index, near, far, labels, border)
-    if kept is None:
-        _probe(scene)
-        index_cache.keep(dataset, folder, index)
-    return scene
+    return Scene(name, folder, index, near, far, label_space(dataset, root, index, all_classes), border)
 
 
 def label_space(dataset: str, root: Path, index: SceneIndex, all_classes: bool) -> LabelSpace | None:
@@ -81,17 +124,23 @@ def _scannet_labels(table: Path, all_classes: bool, changed: int) -> LabelSpace:
 _replica_labels = lru_cache(replica.label_space)
 
 
-def _make_index(dataset: str, folder: Path) -> SceneIndex:
+def _probe(scene: Scene) -> tuple[str, ...]:
+    """Decodes a few frames; raises DataError with all that is wrong in them, returns what looks odd."""
+    count = len(scene.views)
     faults = Faults()
-    index = INDEXERS[dataset](folder, faults)
-    faults.raise_any()
-    return index
-
-
-def _probe(scene: Scene) -> None:
-    """Decodes a few frames; raises DataError with all that is wrong in them."""
-    faults = Faults()
-    for number in np.linspace(0, len(scene.views) - 1, min(PROBED, len(scene.views))).round():
+    for number in np.linspace(0, count - 1, min(PROBED, count)).round().astype(int).tolist():
         with faults.collected():
-            scene.read(int(number), *scene.index.sizes[int(number)].tolist())
+            scene.read(number, *scene.index.sizes[number].tolist())
     faults.raise_any()
+    frames = []
+    for number in range(count)[count // 2 :][:NEIGHBOURS]:
+        with Faults().collected():
+            frames.append(scene.read(number, *_small(*scene.index.sizes[number].tolist())))
+    inversion = inverted_poses_suspected(frames)
+    return (inversion_warning(scene.name, inversion),) if suspected(inversion) else ()
+
+
+def _small(height: int, width: int) -> tuple[int, int]:
+    """A size at which frames are quickly compared."""
+    scale = min(1.0, COMPARED_WIDTH / width)
+    return max(1, round(height * scale)), max(1, round(width * scale))

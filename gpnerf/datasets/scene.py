@@ -122,35 +122,38 @@ class Scene:
         pixels = self._cropped(self._undistort(number, pixels, cv2.INTER_LINEAR))
         return torch.from_numpy(resize_colors(pixels, height, width)).permute(2, 0, 1).float() / 255.0
 
+    def read_map(self, number: int, kind: str, height: int, width: int) -> Tensor | None:
+        """One map of a view as [height, width], None where it has none; `kind` as in Frame.
+
+        "depth": float32 z in metres, 0 = unknown; "semantic" and "instance": int64, IGNORE where unlabelled.
+        """
+        relative = self.index.files[kind][number]
+        if not relative or (kind == "semantic" and self.labels is None):
+            return None
+        path = self.folder / relative
+        values = self._read_values(number, path, 0 if kind == "depth" else IGNORE, height, width)
+        if kind == "depth":
+            return torch.from_numpy(values.astype(np.float32) * self.index.depth_unit)
+        if kind == "semantic":
+            return torch.from_numpy(self.labels.to_classes(values, str(path)))
+        ids = values.astype(np.int64)
+        ids[ids == self.index.instance_ignore] = IGNORE
+        return torch.from_numpy(ids)
+
     def read(self, number: int, height: int, width: int) -> Frame:
         """One view with all its maps at the size asked for."""
-        view = self.view(number)
-        depth = self._read_values(number, view.depth, 0, height, width)
-        semantic = self._read_values(number, view.semantic, IGNORE, height, width) if self.labels else None
-        instance = self._read_values(number, view.instance, IGNORE, height, width)
         return Frame(
             scene=self.name,
-            name=view.name,
-            camera=view.camera.resized(height, width),
+            name=self.index.names[number],
+            camera=self.view(number).camera.resized(height, width),
             image=self.read_image(number, height, width),
-            depth=None
-            if depth is None
-            else torch.from_numpy(depth.astype(np.float32) * self.index.depth_unit),
-            semantic=None
-            if semantic is None
-            else torch.from_numpy(self.labels.to_classes(semantic, str(view.semantic))),
-            instance=None if instance is None else torch.from_numpy(self._instances(instance)),
+            **{kind: self.read_map(number, kind, height, width) for kind in MAPS},
         )
 
     def _stored_camera(self, number: int) -> Camera:
         height, width = self.index.sizes[number].tolist()
         intrinsics = torch.from_numpy(self.index.intrinsics[number]).float()
         return Camera(intrinsics, self.poses[number], height, width)
-
-    def _instances(self, ids: np.ndarray) -> np.ndarray:
-        ids = ids.astype(np.int64)
-        ids[ids == self.index.instance_ignore] = IGNORE
-        return ids
 
     def _check_size(self, path: Path, pixels: np.ndarray, number: int, exactly: bool) -> None:
         height, width = self.index.sizes[number].tolist()
@@ -162,11 +165,7 @@ class Scene:
             f"{pixels.shape[1]}x{pixels.shape[0]}; correct the camera's size or replace the file."
         )
 
-    def _read_values(
-        self, number: int, path: Path | None, outside: int, height: int, width: int
-    ) -> np.ndarray | None:
-        if path is None:
-            return None
+    def _read_values(self, number: int, path: Path, outside: int, height: int, width: int) -> np.ndarray:
         pixels = read_image(path)
         if pixels.ndim != 2:
             raise DataError(

@@ -6,7 +6,6 @@ Replica: as rendered for Semantic-NeRF (github.com/Harry-Zhi/semantic_nerf); Sca
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +17,7 @@ from gpnerf.datasets import rooms
 from gpnerf.datasets.roommaker import export_scannet
 from gpnerf.datasets.rooms import CLASS_NAMES, Job
 from gpnerf.errors import ConfigError
+from gpnerf.files import write_whole
 from gpnerf.images import write_image
 
 # Class of the rooms -> id and name in Replica.
@@ -137,9 +137,7 @@ def _share(root: Path, texts: Mapping[str, str]) -> None:
                 "other rooms or another data set; choose another one."
             )
     for name in texts.keys() - present:
-        unfinished = root / f"{name}.partial{os.getpid()}"
-        unfinished.write_text(texts[name])
-        os.replace(unfinished, root / name)
+        write_whole(root / name, texts[name])
 
 
 def _start(text: str) -> str:

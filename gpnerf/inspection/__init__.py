@@ -1,0 +1,1 @@
+"""Checks of poses, intrinsics and depth maps against each other, and pictures that show them."""

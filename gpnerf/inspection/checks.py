@@ -1,0 +1,251 @@
+"""Everything that can be said of a scene before training: what is wrong, and what is odd."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from statistics import fmean
+
+import numpy as np
+
+from gpnerf.datasets.index import MAPS
+from gpnerf.datasets.labels import IGNORE
+from gpnerf.datasets.scene import Frame, Scene
+from gpnerf.datasets.views import FrameRule, test_sources
+from gpnerf.errors import Faults
+from gpnerf.inspection.geometry import (
+    Inversion,
+    PoseReport,
+    Warp,
+    inverted_poses_suspected,
+    overlap,
+    pose_report,
+    warp,
+)
+
+# Frames in a row that show whether poses are inverted.
+NEIGHBOURS = 6
+# Test views whose overlap with their sources is measured.
+TARGETS = 10
+# Below these a person should look: the part of a test view that its sources see, and valid depth.
+LEAST_OVERLAP = 0.7
+LEAST_DEPTH = 0.3
+# A step between two frames is a jump if it is so many times the usual one and so many metres.
+JUMP_RATIO, JUMP_METRES = 10.0, 0.5
+# Share of the valid depth that may lie outside near and far.
+OUTSIDE_RANGE = 0.02
+# Median colour difference and relative depth difference of neighbours that fit together.
+WARP_FITS = (0.15, 0.08)
+
+
+@dataclass
+class Pixels:
+    """Of all frames: pixels per class [K], unlabelled pixels, and depth readings."""
+
+    classes: np.ndarray
+    unlabelled: int = 0
+    depths: int = 0
+    valid_depths: int = 0
+    depths_outside: int = 0
+
+
+@dataclass
+class SceneCheck:
+    """What was found in a scene.
+
+    overlap: mean over test views, or None for the reason no_overlap; warps: of neighbouring frames.
+    """
+
+    scene: Scene
+    pixels: Pixels
+    poses: PoseReport
+    overlap: float | None = None
+    no_overlap: str = ""
+    inversion: Inversion | None = None
+    warps: list[Warp] = field(default_factory=list)
+    # Neighbours, for pictures.
+    pair: tuple[Frame, Frame] | None = None
+    test: list[int] = field(default_factory=list)
+
+    def warp_error(self) -> tuple[float, float] | None:
+        """Mean colour and depth error over the neighbours that could be compared."""
+        errors = [(w.error, w.depth_error) for w in self.warps if None not in (w.error, w.depth_error)]
+        return (fmean(e for e, _ in errors), fmean(d for _, d in errors)) if errors else None
+
+    def warnings(self) -> list[str]:
+        """Sentences about what is odd and perhaps wrong."""
+        return [sentence for check in WARNINGS for sentence in check(self)]
+
+
+def check_scene(
+    scene: Scene, height: int, width: int, rule: FrameRule, num_sources: int, metric: str, faults: Faults
+) -> SceneCheck:
+    """Reads every file of the scene; what cannot be read goes to `faults`.
+
+    height, width: at which frames are compared; files are decoded whole. rule, num_sources, metric: choose
+    the test views and their sources, whose overlap is measured.
+    """
+    result = SceneCheck(scene, _read_all(scene, height, width, faults), pose_report(scene.poses))
+    frames = _Readable(scene, height, width)
+    neighbours = frames.some(range(len(scene.views))[len(scene.views) // 2 :][:NEIGHBOURS])
+    result.inversion = inverted_poses_suspected(neighbours)
+    for target, source in zip(neighbours, neighbours[1:], strict=False):
+        if target.depth is not None:
+            result.warps.append(warp(target, source))
+    unfit = Faults()
+    with unfit.collected():
+        result.test, sources, _ = rule.split(len(scene.views), scene.name)
+        _measure_overlap(result, frames, sources, num_sources, metric)
+    result.no_overlap = "; ".join(unfit.sentences)
+    if len(neighbours) > 1:
+        result.pair = neighbours[0], neighbours[1]
+    return result
+
+
+class _Readable:
+    """Frames of a scene at one size, without those that cannot be read."""
+
+    def __init__(self, scene: Scene, height: int, width: int) -> None:
+        self.scene, self.height, self.width = scene, height, width
+
+    def some(self, numbers: Sequence[int]) -> list[Frame]:
+        frames = []
+        for number in numbers:
+            with Faults().collected():
+                frames.append(self.scene.read(number, self.height, self.width))
+        return frames
+
+
+def _read_all(scene: Scene, height: int, width: int, faults: Faults) -> Pixels:
+    """Decodes every file once, on all cores."""
+    pixels = Pixels(np.zeros(scene.labels.num_classes if scene.labels else 0, np.int64))
+
+    def read(number: int) -> tuple[list[str], dict[str, np.ndarray]]:
+        own, maps = Faults(), {}
+        with own.collected():
+            scene.read_image(number, height, width)
+        for kind in MAPS:
+            with own.collected():
+                found = scene.read_map(number, kind, height, width)
+                if found is not None:
+                    maps[kind] = found.numpy()
+        return own.sentences, maps
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for sentences, maps in pool.map(read, range(len(scene.views))):
+            faults.sentences += sentences
+            if "semantic" in maps:
+                counts = np.bincount(maps["semantic"].ravel() - IGNORE, minlength=len(pixels.classes) + 1)
+                pixels.unlabelled += int(counts[0])
+                pixels.classes += counts[1:]
+            if "depth" in maps:
+                valid = maps["depth"][maps["depth"] > 0]
+                pixels.depths += maps["depth"].size
+                pixels.valid_depths += valid.size
+                pixels.depths_outside += int(((valid < scene.near) | (valid > scene.far)).sum())
+    return pixels
+
+
+def _measure_overlap(
+    result: SceneCheck, frames: _Readable, sources: list[int], num_sources: int, metric: str
+) -> None:
+    """The mean part of a test view that its sources see."""
+    scene, shares = result.scene, []
+    chosen = np.linspace(0, len(result.test) - 1, min(TARGETS, len(result.test))).round().astype(int)
+    for target in (result.test[number] for number in chosen):
+        candidates = [source for source in sources if source != target]
+        nearest = test_sources(
+            scene.poses[target], scene.poses[candidates], num_sources, metric, scene.name
+        ).tolist()
+        seen = frames.some([target])
+        seen_from = frames.some([candidates[rank] for rank in nearest])
+        if seen and seen_from:
+            shares.append(overlap(seen[0], seen_from, math.sqrt(scene.near * scene.far)))
+    result.overlap = fmean(shares) if shares else None
+
+
+def _inversion_warning(check: SceneCheck) -> list[str]:
+    return [inversion_warning(check.scene.name, check.inversion)] if suspected(check.inversion) else []
+
+
+def suspected(inversion: Inversion | None) -> bool:
+    return inversion is not None and inversion.suspected
+
+
+def inversion_warning(name: str, inversion: Inversion) -> str:
+    return (
+        f"{name}: the poses look inverted (world-to-camera instead of camera-to-world): neighbouring frames "
+        f"differ by {inversion.error:.3f} in colour and {inversion.depth_error:.1%} in depth with the poses "
+        f"as they are, and by {inversion.inverted_error:.3f} and {inversion.inverted_depth_error:.1%} with "
+        "their inverses; invert the matrices, or correct their axes."
+    )
+
+
+def _warp_warning(check: SceneCheck) -> list[str]:
+    errors = check.warp_error()
+    if errors is None or suspected(check.inversion):
+        return []
+    color, depth = errors
+    if color < WARP_FITS[0] and depth < WARP_FITS[1]:
+        return []
+    return [
+        f"{check.scene.name}: neighbouring frames do not fit together (median differences of {color:.3f} in "
+        f"colour and {depth:.1%} in depth, expected below {WARP_FITS[0]} and {WARP_FITS[1]:.0%}); check "
+        "the axes and the scale of the poses, the unit of depth, and the intrinsics."
+    ]
+
+
+def _jump_warning(check: SceneCheck) -> list[str]:
+    poses = check.poses
+    if poses.largest_jump < max(JUMP_METRES, JUMP_RATIO * poses.median_step):
+        return []
+    names = [check.scene.index.names[number] for number in poses.largest_jump_at]
+    return [
+        f"{check.scene.name}: the camera jumps by {poses.largest_jump:.2f} m between the frames {names[0]} "
+        f"and {names[1]} (usual step: {poses.median_step:.3f} m); look at the map of the path."
+    ]
+
+
+def _still_warning(check: SceneCheck) -> list[str]:
+    if max(check.poses.extent) > 0:
+        return []
+    return [f"{check.scene.name}: the camera never moves, so that nothing tells near from far."]
+
+
+def _overlap_warning(check: SceneCheck) -> list[str]:
+    if check.overlap is None or check.overlap >= LEAST_OVERLAP:
+        return []
+    return [
+        f"{check.scene.name}: the sources see only {check.overlap:.0%} of a test view on average (expected "
+        f"at least {LEAST_OVERLAP:.0%}); raise --num_source_views or allow more --source_frames."
+    ]
+
+
+def _depth_warning(check: SceneCheck) -> list[str]:
+    pixels, scene = check.pixels, check.scene
+    if not pixels.depths:
+        return []
+    sentences = []
+    if pixels.valid_depths < LEAST_DEPTH * pixels.depths:
+        share = pixels.valid_depths / pixels.depths
+        sentences.append(f"{scene.name}: only {share:.0%} of the depth readings are valid.")
+    outside = pixels.depths_outside / max(1, pixels.valid_depths)
+    if outside > OUTSIDE_RANGE:
+        sentences.append(
+            f"{scene.name}: {outside:.0%} of the valid depth lies outside near {scene.near:g} m and far "
+            f"{scene.far:g} m; widen the range, or check the unit of depth."
+        )
+    return sentences
+
+
+WARNINGS: tuple[Callable[[SceneCheck], list[str]], ...] = (
+    _inversion_warning,
+    _warp_warning,
+    _jump_warning,
+    _still_warning,
+    _overlap_warning,
+    _depth_warning,
+)

@@ -1,0 +1,150 @@
+"""Pictures that show whether poses, intrinsics and depth fit together: frames in, uint8 RGB [H, W, 3] out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from gpnerf.cameras import Camera, pixel_grid
+from gpnerf.datasets.scene import Frame
+from gpnerf.images import resize_colors, resize_values
+from gpnerf.inspection.drawing import draw_label, draw_outlined, draw_ring, hatch, hues, line_ends, sheet
+from gpnerf.inspection.geometry import epipolar_lines, reproject, warp
+from gpnerf.inspection.path_map import path_panel
+from gpnerf.visualize import GAP, colors, error_map
+
+__all__ = ["epipolar_panel", "path_panel", "warp_panel"]
+
+# Pixels.
+SHEET_WIDTH = 1320
+LARGEST_ERROR = 0.25
+# Part of the target that must lie in the source for points to be sought there alone.
+SMALLEST_PART = 0.02
+
+
+def epipolar_panel(target: Frame, source: Frame, points: int = 8) -> np.ndarray:
+    """Textured points of the target, ringed and numbered, beside the lines in the source they must lie on.
+
+    Where the target has depth, a ring on the line is the very place.
+    """
+    target, source = _sized(target, 2), _sized(source, 2)
+    pixels = _textured_points(target, source, points)
+    lines = epipolar_lines(target.camera, source.camera, pixels)
+    ends = [line_ends(line, source.camera.height, source.camera.width) for line in lines.tolist()]
+    places = _places(target, source.camera, pixels)
+    pictures = [_with_points(target, pixels), _with_lines(source, ends, places)]
+    text = _explanation(target, source, places.isfinite().any() or any(end is not None for end in ends))
+    return sheet(pictures, [f"target {target.name}", f"source {source.name}"], text)
+
+
+def warp_panel(target: Frame, source: Frame) -> np.ndarray:
+    """The target, the source seen from it, and their difference; hatched where the source shows nothing.
+
+    Raises DataError for a target without a depth map.
+    """
+    exact = warp(target, source)
+    target, source = _sized(target, 3), _sized(source, 3)
+    seen = warp(target, source)
+    tiles = [colors(target.image), colors(seen.colour), error_map(seen.colour, target.image, LARGEST_ERROR)]
+    for tile in tiles[1:]:
+        hatch(tile, ~seen.visible.numpy())
+    share = exact.visible.float().mean().item()
+    error = "unknown" if exact.error is None else f"{exact.error:.3f}"
+    depth_error = "unknown" if exact.depth_error is None else f"{exact.depth_error:.1%}"
+    text = (
+        f"Every pixel of {target.name} is looked up in {source.name} by its depth. Median colour error "
+        f"{error} of 1, median depth error {depth_error}; {share:.0%} of the pixels are "
+        "seen by both (hatched: no depth, hidden, or outside). Where things are shifted or doubled, poses, "
+        f"intrinsics or depth are wrong. Error colours: black is 0, yellow {LARGEST_ERROR} and more."
+    )
+    captions = [f"target {target.name}", f"source {source.name} seen from the target", "colour error"]
+    return sheet(tiles, captions, text)
+
+
+def _sized(frame: Frame, columns: int) -> Frame:
+    """The frame as large as fits into a square tile of a sheet with so many columns."""
+    camera = frame.camera
+    ratio = (SHEET_WIDTH // columns - GAP) / max(camera.height, camera.width)
+    height, width = round(camera.height * ratio), round(camera.width * ratio)
+    image = resize_colors(np.ascontiguousarray(frame.image.permute(1, 2, 0).numpy()), height, width)
+    depth = frame.depth
+    if depth is not None:
+        depth = torch.from_numpy(resize_values(depth.numpy(), height, width))
+    image = torch.from_numpy(image).permute(2, 0, 1)
+    return replace(frame, camera=camera.resized(height, width), image=image, depth=depth)
+
+
+def _explanation(target: Frame, source: Frame, marked: bool) -> str:
+    if not marked:
+        return (
+            f"Nothing to compare in {source.name}: {target.name} has no texture, or by their poses the two "
+            "look at different things, or stand in one place."
+        )
+    ring = "" if target.depth is None else ", and where there is a ring, inside it"
+    return (
+        f"What is inside a ring of {target.name} must lie on the line of its colour in {source.name}{ring}. "
+        "Where it does not, the poses, the camera axes or the intrinsics are wrong."
+    )
+
+
+def _with_points(target: Frame, pixels: Tensor) -> np.ndarray:
+    photograph = colors(target.image)
+    picture = photograph.copy()
+    for number, (pixel, color) in enumerate(zip(pixels.tolist(), hues(len(pixels)), strict=True), start=1):
+        draw_ring(picture, photograph, pixel, color)
+        draw_label(picture, str(number), pixel, color)
+    return picture
+
+
+def _with_lines(source: Frame, ends: list[np.ndarray | None], places: Tensor) -> np.ndarray:
+    """Lines between ends [2, 2] (None where they miss the picture), and rings at finite places [N, 2]."""
+    photograph = colors(source.image)
+    picture = photograph.copy()
+    marks = list(zip(ends, places.tolist(), hues(len(ends)), strict=True))
+    for end, _, color in marks:
+        if end is not None:
+            draw_outlined(picture, end, color)
+    for number, (end, place, color) in enumerate(marks, start=1):
+        ringed = not math.isnan(place[0])
+        if ringed:
+            draw_ring(picture, photograph, place, color)
+        if ringed or end is not None:
+            draw_label(picture, str(number), place if ringed else end[number % 2], color)
+    return picture
+
+
+def _textured_points(target: Frame, source: Frame, count: int) -> Tensor:
+    """At most `count` corners of the target [N, 2], apart from each other, where the source shows them."""
+    mask = _expected(target, source).numpy().astype(np.uint8)
+    if mask.mean() < SMALLEST_PART:
+        mask[:] = 1
+    gray = cv2.cvtColor(colors(target.image), cv2.COLOR_RGB2GRAY)
+    apart = 0.6 * math.sqrt(mask.sum() / count)
+    found = cv2.goodFeaturesToTrack(gray, count, 0.01, apart, mask=mask)
+    return torch.zeros(0, 2) if found is None else torch.from_numpy(found).reshape(-1, 2)
+
+
+def _expected(target: Frame, source: Frame) -> Tensor:
+    """Pixels [H, W] that the source sees by their depth, or without depth those whose lines cross it."""
+    if target.depth is not None:
+        return warp(target, source).visible
+    height, width = target.camera.height, target.camera.width
+    lines = epipolar_lines(target.camera, source.camera, pixel_grid(height, width))
+    right, bottom = source.camera.width - 1.0, source.camera.height - 1.0
+    corners = torch.tensor([[0.0, 0.0, 1.0], [right, 0.0, 1.0], [0.0, bottom, 1.0], [right, bottom, 1.0]])
+    distances = lines @ corners.T
+    return ((distances.amin(1) < 0) & (distances.amax(1) > 0)).reshape(height, width)
+
+
+def _places(target: Frame, source: Camera, pixels: Tensor) -> Tensor:
+    """Where depth puts target pixels [N, 2] in the source image: [N, 2], NaN where nowhere."""
+    if target.depth is None:
+        return torch.full_like(pixels, torch.nan)
+    columns, rows = pixels.round().long().unbind(1)
+    places, _, inside = reproject(target.camera, source, pixels, target.depth[rows, columns])
+    return torch.where(inside[:, None], places, torch.nan)

@@ -1,0 +1,112 @@
+"""One scene of the official ScanNet download -> the exported layout.
+
+    <folder>/{color/N.jpg, depth/N.png, pose/N.txt, label-filt/N.png, instance-filt/N.png, intrinsic/*.txt}
+
+Files that exist are kept, so that a stopped export goes on; prepared.json says how they were written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+
+import cv2
+import numpy as np
+import torch
+
+from gpnerf.cameras import Camera
+from gpnerf.errors import DataError
+from gpnerf.files import write_whole
+from gpnerf.images import resize_colors, resize_values
+from gpnerf.preparation.map_archive import MapArchive
+from gpnerf.preparation.scannet_survey import SceneJob, Survey, survey
+from gpnerf.preparation.sens import COLOR_JPEG, SensFrame, SensHeader, read_frames
+
+# Level 3 takes half the disk of OpenCV's default on depth maps, for a few milliseconds.
+ENCODING = {".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95], ".png": [cv2.IMWRITE_PNG_COMPRESSION, 3]}
+
+
+def export_scene(job: SceneJob, tick: Callable[[], object], stopped: Callable[[], bool]) -> list[str]:
+    """Writes what is missing of a scene; returns a sentence for every frame that is left out as broken.
+
+    tick is called after every frame; when stopped() turns true, the export ends between two frames. Raises
+    DataError where the rest of the scene cannot be read, and OSError where a file cannot be written; files
+    are whole or absent in any case.
+    """
+    found, faults = survey(job), []
+    write_whole(job.settings_file, json.dumps(job.settings).encode())
+    for name in found.matrices:
+        write_whole(job.matrix_file(name), _matrix_text(_matrix(job, name, found.header)))
+    wanted = found.sensor_frames
+    with ExitStack() as stack:
+        archives = {kind: stack.enter_context(job.open_archive(kind, found.header)) for kind in job.archives}
+        recorded = stack.enter_context(closing(read_frames(found.header, wanted)))
+        for number in found.frames:
+            if stopped():
+                return faults
+            frame = next(recorded) if number in wanted else None
+            try:
+                files = _frame_files(job, found, number, frame, archives)
+            except DataError as error:
+                faults.append(str(error))
+            else:
+                for kind, data in files.items():
+                    write_whole(job.file(kind, number), data)
+            tick()
+        if wanted:
+            # Walks to the end of the file: one that is cut off behind the last kept frame is broken, too.
+            next(recorded, None)
+    return faults
+
+
+def _frame_files(
+    job: SceneJob, found: Survey, number: int, frame: SensFrame | None, archives: dict[str, MapArchive]
+) -> dict[str, bytes]:
+    """Contents of the missing files of a frame by kind; frame: None if only maps are missing."""
+    files = _sensor_files(frame, job.size) if frame else {}
+    for kind, archive in archives.items():
+        if number in found.missing[kind]:
+            files[kind] = _map_file(archive, number, job.size)
+    return {kind: data for kind, data in files.items() if number in found.missing[kind]}
+
+
+def _map_file(archive: MapArchive, number: int, size: tuple[int, int] | None) -> bytes:
+    if size is None:
+        return archive.png(number)
+    return _encoded(".png", resize_values(archive.pixels(number), *size))
+
+
+def _sensor_files(frame: SensFrame, size: tuple[int, int] | None) -> dict[str, bytes]:
+    header = frame.header
+    if size is None and header.color_codec == COLOR_JPEG:
+        color = frame.jpeg()
+    else:
+        pixels = resize_colors(frame.color(), *(size or header.color_size))
+        color = _encoded(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    depth = _encoded(".png", resize_values(frame.depth(), *(size or header.depth_size)))
+    return {"color": color, "depth": depth, "pose": _matrix_text(frame.camera_to_world)}
+
+
+def _encoded(suffix: str, pixels: np.ndarray) -> bytes:
+    return cv2.imencode(suffix, pixels, ENCODING[suffix])[1].tobytes()
+
+
+def _matrix(job: SceneJob, name: str, header: SensHeader) -> np.ndarray:
+    """One of MATRICES [4, 4]; the intrinsics follow a resized image."""
+    recorded = {"intrinsic_color": header.color_size, "intrinsic_depth": header.depth_size}.get(name)
+    if job.size is None or recorded is None:
+        return header.matrices[name]
+    return _resized(header.matrices[name], recorded, job.size)
+
+
+def _resized(matrix: np.ndarray, old: tuple[int, int], new: tuple[int, int]) -> np.ndarray:
+    """Intrinsics [4, 4] of an image that is resized from (height, width) `old` to `new`."""
+    result = matrix.astype(np.float64)
+    camera = Camera(torch.from_numpy(result[:3, :3].copy()), torch.eye(4), *old)
+    result[:3, :3] = camera.resized(*new).intrinsics.numpy()
+    return result
+
+
+def _matrix_text(matrix: np.ndarray) -> bytes:
+    return "".join(" ".join(f"{value:.6f}" for value in row) + "\n" for row in matrix).encode()

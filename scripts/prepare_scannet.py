@@ -1,0 +1,223 @@
+"""Turns the official download of ScanNet scenes into the folders that --dataset scannet reads.
+
+    python scripts/prepare_scannet.py DOWNLOAD data/scannet --every 5 --height 240 --width 320
+    python scripts/prepare_scannet.py DOWNLOAD data/scannet --scenes configs/splits/scannet_test.txt
+
+DOWNLOAD holds scans/<scene>/<scene>.sens and, for labels, <scene>_2d-label-filt.zip and
+<scene>_2d-instance-filt.zip beside it; scannetv2-labels.combined.tsv is copied from near the top. Made are
+
+    data/scannet/<scene>/{color/N.jpg, depth/N.png, pose/N.txt, label-filt/N.png, instance-filt/N.png,
+                          intrinsic/*.txt}
+
+Depth is in millimetres, poses are camera-to-world; N is the frame's number in the recording. The same
+command resumes: finished files are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from gpnerf.datasets.scannet import LABEL_MAP  # noqa: E402
+from gpnerf.errors import ConfigError, DataError  # noqa: E402
+from gpnerf.files import write_whole  # noqa: E402
+from gpnerf.option_types import Parser, names, positive  # noqa: E402
+from gpnerf.parallel import run_jobs  # noqa: E402
+from gpnerf.preparation.scannet_download import export_scene  # noqa: E402
+from gpnerf.preparation.scannet_survey import MAP_FILES, SceneJob, Survey, find_recordings, survey  # noqa: E402
+from gpnerf.scripting import EXIT_STOPPED, StopRequest, make_folder, run_script  # noqa: E402
+
+log = logging.getLogger("prepare_scannet")
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+MOST_WORKERS = 8
+LARGEST_SIDE = 8192
+LISTED = 5
+MEGABYTE = 1e6
+
+Faults = dict[str, list[str]]
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = Parser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    cores = min(os.cpu_count() or 1, MOST_WORKERS)
+    add = parser.add_argument
+    add("download", type=Path, metavar="DOWNLOAD", help="folder of the official download, or its scans/")
+    add("out", type=Path, metavar="OUT", help="folder of the scenes to make, e.g. data/scannet")
+    add("--scenes", type=names, help="a,b,c or a .txt file with a scene per line (default: all found)")
+    add("--every", type=positive, default=1, metavar="N", help="keep every n-th frame (default: 1)")
+    add("--height", type=positive, help="resize images and maps; with --width (default: as recorded)")
+    add("--width", type=positive, help="see --height; intrinsics follow")
+    add("--workers", type=positive, default=cores, help=f"scenes at a time (default: {cores})")
+    options = parser.parse_args(arguments)
+    if (options.height is None) != (options.width is None):
+        raise ConfigError("Expected --height and --width together, found one of them; give both, or none.")
+    if max(options.height or 0, options.width or 0) > LARGEST_SIDE:
+        raise ConfigError(f"Expected --height and --width up to {LARGEST_SIDE}, found more; lower them.")
+    return options
+
+
+def find_jobs(options: argparse.Namespace) -> list[SceneJob]:
+    """The wanted scenes of the download, by name. Raises DataError where they are missing."""
+    found = find_recordings(options.download)
+    wanted = sorted(found) if options.scenes is None else list(dict.fromkeys(options.scenes))
+    lacking = [name for name in wanted if name not in found]
+    if lacking:
+        raise DataError(
+            f"{options.download}: expected a .sens file of every wanted scene, found none of "
+            f"{_some(lacking)}; download them with the official script's --id, or correct --scenes."
+        )
+    size = (options.height, options.width) if options.height else None
+    jobs = [SceneJob(found[name], options.out / name, options.every, size) for name in wanted]
+    if any(job.folder.resolve() == job.sens.parent.resolve() for job in jobs):
+        raise ConfigError(f"{options.out} is the folder of the download; choose another output folder.")
+    return jobs
+
+
+def copy_label_map(download: Path, out: Path) -> None:
+    """Copies the label map from near the top of the download, if it is there."""
+    if (out / LABEL_MAP).is_file():
+        return
+    places = [download, *sorted(download.glob("*/")), download.resolve().parent]
+    found = next((place / LABEL_MAP for place in places if (place / LABEL_MAP).is_file()), None)
+    if found:
+        try:
+            write_whole(out / LABEL_MAP, found.read_bytes())
+        except OSError as error:
+            raise ConfigError(
+                f"{found}: expected to copy it into {out}, found an error ({error.strerror}); correct that."
+            ) from error
+    else:
+        log.warning(
+            f"{download} holds no {LABEL_MAP}, without which labels cannot be read: get it with the official "
+            f"download script's --label_map, and put it into {out}."
+        )
+
+
+def report_lacking_zips(jobs: Sequence[SceneJob]) -> None:
+    for kind in MAP_FILES:
+        names = [job.name for job in jobs if kind not in job.archives]
+        if names:
+            log.warning(
+                f"No <scene>_2d-{kind}.zip beside the .sens file of {len(names)} scenes ({_some(names)}): "
+                f"they are written without {kind}; the official download script gets it with --type "
+                f"_2d-{kind}.zip."
+            )
+
+
+def survey_all(jobs: Sequence[SceneJob]) -> tuple[dict[SceneJob, Survey], Faults]:
+    """What is left to do, by job; what is wrong with the others, by scene."""
+    found: dict[SceneJob, Survey] = {}
+    faults: Faults = {}
+    for job in tqdm(jobs, desc="Reading headers", unit="scene", leave=False):
+        try:
+            found[job] = survey(job)
+        except (DataError, OSError) as error:
+            faults[job.name] = [_sentence(job, error)]
+            continue
+        for kind, count in found[job].lacking.items():
+            if count:
+                log.warning(f"{job.archive(kind)} lacks {count} of the kept frames: they get no {kind}.")
+    return found, faults
+
+
+def check_space(out: Path, surveys: Sequence[Survey]) -> None:
+    """Says how much will be written. Raises ConfigError if the disk has less."""
+    needed = sum(found.needed_bytes for found in surveys) / MEGABYTE
+    free = shutil.disk_usage(out).free / MEGABYTE
+    frames = sum(len(found.frames) for found in surveys)
+    scenes = sum(not found.complete for found in surveys)
+    log.info(
+        f"{frames} frames of {scenes} scenes to write: about {needed:,.0f} MB; {free:,.0f} MB free in {out}."
+    )
+    if needed > free:
+        raise ConfigError(
+            f"{out}: expected about {needed:,.0f} MB of free disk, found {free:,.0f} MB; make room, choose "
+            "another disk, or write less with --scenes, --every, or --height and --width."
+        )
+
+
+def export_or_say(job: SceneJob, tick: Callable[[], object], stopped: Callable[[], bool]) -> list[str]:
+    """The sentences of a scene; OSError only for a full disk, which is no fault of the scene."""
+    try:
+        return export_scene(job, tick, stopped)
+    except (DataError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            raise
+        return [_sentence(job, error)]
+
+
+def export_all(jobs: Sequence[SceneJob], frames: int, workers: int, stop: StopRequest) -> Faults:
+    """Writes all scenes; what is wrong with them, by scene. Raises ConfigError if the disk is full."""
+    try:
+        with tqdm(total=frames, desc="Writing frames", unit="frame", disable=not jobs) as bar:
+            results = run_jobs(export_or_say, jobs, workers, stop, bar)
+    except OSError as error:
+        raise ConfigError(
+            f"{jobs[0].folder.parent}: expected room on the disk, found none ({error.strerror}); make "
+            "room and run the same command again: finished files are kept."
+        ) from error
+    return {job.name: faults for job, faults in zip(jobs, results, strict=True) if faults}
+
+
+def _sentence(job: SceneJob, error: DataError | OSError) -> str:
+    if isinstance(error, DataError):
+        return str(error)
+    place = error.filename or job.sens
+    return (
+        f"{place}: expected to read and write it, found an error ({error.strerror}); correct that and run "
+        "the same command again."
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + rest
+
+
+def raise_faults(faults: Faults, scenes: int) -> None:
+    """Says what is wrong with every scene. Raises DataError if there is anything."""
+    for name, sentences in faults.items():
+        others = len(sentences) - 1
+        log.error(sentences[0] + (f" Likewise {others} more frames of {name}." if others else ""))
+    if faults:
+        raise DataError(
+            f"{len(faults)} of {scenes} scenes are incomplete for the reasons above ({_some(list(faults))}); "
+            "mend them and run the same command again: finished files are kept."
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    jobs = find_jobs(options)
+    make_folder(options.out)
+    copy_label_map(options.download, options.out)
+    report_lacking_zips(jobs)
+    surveys, faults = survey_all(jobs)
+    check_space(options.out, list(surveys.values()))
+    unfinished = [job for job, found in surveys.items() if not found.complete]
+    frames = sum(len(found.frames) for found in surveys.values())
+    stop = StopRequest()
+    faults |= export_all(unfinished, frames, options.workers, stop)
+    if stop.wanted:
+        log.info("Stopped; the same command goes on.")
+        return EXIT_STOPPED
+    raise_faults(faults, len(jobs))
+    log.info(f"Complete scenes in {options.out}: {len(jobs)}.")
+    return 0
+
+
+if __name__ == "__main__":
+    run_script(main)
