@@ -45,7 +45,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     add_data_options(parser)
     first = parser.parse_args(arguments)
     if first.config:
-        parser.set_defaults(**vars(parse_options("", ["--config", first.config])), out=None)
+        parser.set_defaults(**{**vars(parse_options("", ["--config", first.config])), "out": None})
     options = parser.parse_args(arguments)
     options.out = options.out or Path("out") / "check_data" / options.root.resolve().name
     return options

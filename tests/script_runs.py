@@ -73,7 +73,7 @@ def run_here(script: str, *arguments: Any, code: int = 0) -> str:
 
     Not for a training that begins: it takes over the signals.
     """
-    main = importlib.import_module(Path(script).stem).main
+    main = importlib.import_module(".".join(Path(script).with_suffix("").parts)).main
     stderr = io.StringIO()
     with redirect_stderr(stderr), pytest.raises(SystemExit) as ended:
         run_script(lambda: main([str(argument) for argument in arguments]))

@@ -17,9 +17,10 @@ from gpnerf.cameras import OPENGL_TO_OPENCV, Camera, pixel_grid
 from gpnerf.datasets.scene import Frame
 from gpnerf.errors import DataError
 from gpnerf.inspection.geometry import (
+    OTHER_READINGS,
     epipolar_lines,
     fundamental,
-    inverted_poses_suspected,
+    misread_poses,
     overlap,
     pose_report,
     warp,
@@ -77,10 +78,6 @@ def recorded_frame(folder: Path, index: int) -> Frame:
 
 def with_pose(frame: Frame, camera_to_world: Tensor) -> Frame:
     return replace(frame, camera=replace(frame.camera, camera_to_world=camera_to_world))
-
-
-def inverted(frames: list[Frame]) -> list[Frame]:
-    return [with_pose(frame, torch.linalg.inv(frame.camera.camera_to_world)) for frame in frames]
 
 
 def with_other_axes(frame: Frame) -> Frame:
@@ -175,32 +172,53 @@ def test_overlap_ignores_what_hides_and_what_looks_away():
     assert overlap(target, [with_pose(source, turned)], 9.0) == 0.0
 
 
-@pytest.mark.parametrize("frames", [room_frames(), [wall_frame(0.2 * step) for step in range(4)]])
-def test_inverted_poses_are_told_from_right_ones(frames):
-    """On the wall colours alone tell: its depth is the same from everywhere."""
-    right, wrong = inverted_poses_suspected(frames), inverted_poses_suspected(inverted(frames))
-    assert not right.suspected and wrong.suspected
-    assert (wrong.error, wrong.depth_error) == pytest.approx(
-        (right.inverted_error, right.inverted_depth_error), abs=1e-4
+# What a file may hold instead, by the reading that mends it.
+MISTAKES = dict(
+    zip(
+        OTHER_READINGS,
+        (
+            torch.linalg.inv,
+            lambda pose: pose @ OPENGL_TO_OPENCV,
+            lambda pose: torch.linalg.inv(pose @ OPENGL_TO_OPENCV),
+        ),
+        strict=True,
+    )
+)
+
+
+def mistaken(frames: list[Frame], reading: str) -> list[Frame]:
+    return [with_pose(frame, MISTAKES[reading](frame.camera.camera_to_world)) for frame in frames]
+
+
+@pytest.mark.parametrize("reading", OTHER_READINGS)
+def test_poses_meant_otherwise_are_told_from_right_ones(reading):
+    frames = room_frames()
+    right, wrong = misread_poses(frames), misread_poses(mistaken(frames, reading))
+    assert right.reading is None
+    assert wrong.reading == reading
+    assert (wrong.other_error, wrong.other_depth_error) == pytest.approx(
+        (right.error, right.depth_error), abs=1e-4
     )
     assert right.error < 0.01 < wrong.error
 
 
-def test_axes_of_opengl_are_not_taken_for_inverted_poses():
-    frames = [with_other_axes(frame) for frame in room_frames()]
-    assert not inverted_poses_suspected(frames).suspected
+def test_colours_alone_tell_inverted_poses_where_depth_is_the_same_from_everywhere():
+    frames = [wall_frame(0.2 * step) for step in range(4)]
+    inverse = "world-to-camera instead of camera-to-world"
+    assert misread_poses(frames).reading is None
+    assert misread_poses(mistaken(frames, inverse)).reading == inverse
 
 
 def test_frames_that_stand_still_raise_no_suspicion():
-    assert not inverted_poses_suspected([room_frame(0.4)] * 3).suspected
+    assert misread_poses([room_frame(0.4)] * 3).reading is None
 
 
-def test_nothing_to_tell_inverted_poses_by():
+def test_nothing_to_tell_misread_poses_by():
     frames = room_frames()
-    assert inverted_poses_suspected(frames[:1]) is None
-    assert inverted_poses_suspected([replace(frame, depth=None) for frame in frames]) is None
-    assert inverted_poses_suspected([frames[0], *(replace(frame, depth=None) for frame in frames)]) is None
-    assert inverted_poses_suspected([wall_frame(0.0), wall_frame(90.0)]) is None
+    assert misread_poses(frames[:1]) is None
+    assert misread_poses([replace(frame, depth=None) for frame in frames]) is None
+    assert misread_poses([frames[0], *(replace(frame, depth=None) for frame in frames)]) is None
+    assert misread_poses([wall_frame(0.0), wall_frame(90.0)]) is None
 
 
 def test_pose_report_by_hand():
@@ -272,7 +290,8 @@ def test_the_recorded_office_fits_together(real_scene):
 
 
 @pytest.mark.parametrize("first", [0, 20, 60, 100])
-def test_inverted_poses_of_the_recorded_office(real_scene, first):
+def test_poses_of_the_recorded_office(real_scene, first):
     frames = [recorded_frame(real_scene, index) for index in range(first, first + 6)]
-    assert not inverted_poses_suspected(frames).suspected
-    assert inverted_poses_suspected(inverted(frames)).suspected
+    assert misread_poses(frames).reading is None
+    for reading in OTHER_READINGS:
+        assert misread_poses(mistaken(frames, reading)).reading == reading

@@ -16,8 +16,8 @@ from gpnerf.datasets.index import SceneIndex
 from gpnerf.datasets.labels import LabelSpace
 from gpnerf.datasets.scene import Scene
 from gpnerf.errors import ConfigError, DataError, Faults
-from gpnerf.inspection.checks import NEIGHBOURS, inversion_warning, suspected
-from gpnerf.inspection.geometry import inverted_poses_suspected
+from gpnerf.inspection.checks import NEIGHBOURS, reading_warnings
+from gpnerf.inspection.geometry import misread_poses
 
 INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
     "transforms": transforms.index_scene,
@@ -136,8 +136,7 @@ def _probe(scene: Scene) -> tuple[str, ...]:
     for number in range(count)[count // 2 :][:NEIGHBOURS]:
         with Faults().collected():
             frames.append(scene.read(number, *_small(*scene.index.sizes[number].tolist())))
-    inversion = inverted_poses_suspected(frames)
-    return (inversion_warning(scene.name, inversion),) if suspected(inversion) else ()
+    return tuple(reading_warnings(scene.name, misread_poses(frames)))
 
 
 def _small(height: int, width: int) -> tuple[int, int]:

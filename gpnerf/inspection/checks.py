@@ -17,16 +17,16 @@ from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.datasets.views import FrameRule, test_sources
 from gpnerf.errors import Faults
 from gpnerf.inspection.geometry import (
-    Inversion,
+    Misreading,
     PoseReport,
     Warp,
-    inverted_poses_suspected,
+    misread_poses,
     overlap,
     pose_report,
     warp,
 )
 
-# Frames in a row that show whether poses are inverted.
+# Frames in a row that show whether poses are misread.
 NEIGHBOURS = 6
 # Test views whose overlap with their sources is measured.
 TARGETS = 10
@@ -64,7 +64,7 @@ class SceneCheck:
     poses: PoseReport
     overlap: float | None = None
     no_overlap: str = ""
-    inversion: Inversion | None = None
+    misreading: Misreading | None = None
     warps: list[Warp] = field(default_factory=list)
     # Neighbours, for pictures.
     pair: tuple[Frame, Frame] | None = None
@@ -91,7 +91,7 @@ def check_scene(
     result = SceneCheck(scene, _read_all(scene, height, width, faults), pose_report(scene.poses))
     frames = _Readable(scene, height, width)
     neighbours = frames.some(range(len(scene.views))[len(scene.views) // 2 :][:NEIGHBOURS])
-    result.inversion = inverted_poses_suspected(neighbours)
+    result.misreading = misread_poses(neighbours)
     for target, source in zip(neighbours, neighbours[1:], strict=False):
         if target.depth is not None:
             result.warps.append(warp(target, source))
@@ -120,7 +120,8 @@ class _Readable:
 
 
 def _read_all(scene: Scene, height: int, width: int, faults: Faults) -> Pixels:
-    """Decodes every file once, on all cores."""
+    """Decodes every file once, on all cores; of files that have a fault already no second one is told."""
+    told = {_place(sentence) for sentence in faults.sentences}
     pixels = Pixels(np.zeros(scene.labels.num_classes if scene.labels else 0, np.int64))
 
     def read(number: int) -> tuple[list[str], dict[str, np.ndarray]]:
@@ -136,7 +137,7 @@ def _read_all(scene: Scene, height: int, width: int, faults: Faults) -> Pixels:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for sentences, maps in pool.map(read, range(len(scene.views))):
-            faults.sentences += sentences
+            faults.sentences += [sentence for sentence in sentences if _place(sentence) not in told]
             if "semantic" in maps:
                 counts = np.bincount(maps["semantic"].ravel() - IGNORE, minlength=len(pixels.classes) + 1)
                 pixels.unlabelled += int(counts[0])
@@ -147,6 +148,11 @@ def _read_all(scene: Scene, height: int, width: int, faults: Faults) -> Pixels:
                 pixels.valid_depths += valid.size
                 pixels.depths_outside += int(((valid < scene.near) | (valid > scene.far)).sum())
     return pixels
+
+
+def _place(sentence: str) -> str:
+    """The file that a sentence is about."""
+    return sentence.partition(": ")[0]
 
 
 def _measure_overlap(
@@ -167,26 +173,24 @@ def _measure_overlap(
     result.overlap = fmean(shares) if shares else None
 
 
-def _inversion_warning(check: SceneCheck) -> list[str]:
-    return [inversion_warning(check.scene.name, check.inversion)] if suspected(check.inversion) else []
+def _reading_warning(check: SceneCheck) -> list[str]:
+    return reading_warnings(check.scene.name, check.misreading)
 
 
-def suspected(inversion: Inversion | None) -> bool:
-    return inversion is not None and inversion.suspected
-
-
-def inversion_warning(name: str, inversion: Inversion) -> str:
-    return (
-        f"{name}: the poses look inverted (world-to-camera instead of camera-to-world): neighbouring frames "
-        f"differ by {inversion.error:.3f} in colour and {inversion.depth_error:.1%} in depth with the poses "
-        f"as they are, and by {inversion.inverted_error:.3f} and {inversion.inverted_depth_error:.1%} with "
-        "their inverses; invert the matrices, or correct their axes."
-    )
+def reading_warnings(name: str, found: Misreading | None) -> list[str]:
+    """A sentence if the poses of the scene `name` seem to be meant otherwise."""
+    if found is None or found.reading is None:
+        return []
+    return [
+        f"{name}: the poses look {found.reading}: neighbouring frames differ by {found.error:.3f} in colour "
+        f"and {found.depth_error:.1%} in depth as the poses are read, and by {found.other_error:.3f} and "
+        f"{found.other_depth_error:.1%} if they are meant so; convert the matrices."
+    ]
 
 
 def _warp_warning(check: SceneCheck) -> list[str]:
     errors = check.warp_error()
-    if errors is None or suspected(check.inversion):
+    if errors is None or _reading_warning(check):
         return []
     color, depth = errors
     if color < WARP_FITS[0] and depth < WARP_FITS[1]:
@@ -242,7 +246,7 @@ def _depth_warning(check: SceneCheck) -> list[str]:
 
 
 WARNINGS: tuple[Callable[[SceneCheck], list[str]], ...] = (
-    _inversion_warning,
+    _reading_warning,
     _warp_warning,
     _jump_warning,
     _still_warning,

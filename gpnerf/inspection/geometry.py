@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gpnerf.cameras import Camera, pixel_grid
+from gpnerf.cameras import OPENGL_TO_OPENCV, Camera, pixel_grid
 from gpnerf.datasets.scene import Frame
 from gpnerf.errors import DataError
 from gpnerf.models.projection import interpolate, visible
@@ -25,10 +25,17 @@ SMALLEST_SHARE = 0.1
 CHANCE = (0.2, 0.2)
 # Errors below these are noise, and no evidence for or against poses.
 NOISE = (0.01, 0.01)
-# Inverted poses are suspected where neither error grows by more than NOT_WORSE, their product shrinks to
-# CLEARLY_BETTER, and both are a GOOD_FIT by themselves. On the recorded office right poses never are, in 510
-# runs of 2 to 6 frames (every one to every fourth), nor with 3 % depth noise. Inverted ones are in 174 of 177
-# runs of neighbours, among them all of six, and the more rarely the less the frames share.
+# How poses may be meant instead of camera-to-world in OpenCV's camera axes.
+OTHER_READINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "world-to-camera instead of camera-to-world": torch.linalg.inv,
+    "given in the camera axes of the other convention (OpenGL, OpenCV)": lambda pose: pose @ OPENGL_TO_OPENCV,
+    "world-to-camera in the camera axes of the other convention (OpenGL, OpenCV)": lambda pose: (
+        torch.linalg.inv(pose) @ OPENGL_TO_OPENCV
+    ),
+}
+# Another reading is suspected where neither error grows by more than NOT_WORSE, their product shrinks to
+# CLEARLY_BETTER, and both are a GOOD_FIT by themselves. In 56 runs of six frames of the recorded office right
+# poses never are, and all three misreadings always, each for what it is.
 NOT_WORSE = 1.1
 CLEARLY_BETTER = 1.0 / 3.0
 GOOD_FIT = (0.15, 0.08)
@@ -49,14 +56,17 @@ class Warp(NamedTuple):
     depth_error: float | None
 
 
-class Inversion(NamedTuple):
-    """Warp errors with the poses as they are, and with each of them inverted; each a median over pairs."""
+class Misreading(NamedTuple):
+    """Warp errors with the poses as they are and in the best of OTHER_READINGS; medians over pairs.
 
-    suspected: bool
+    reading: its name, None where it does not fit clearly better.
+    """
+
+    reading: str | None
     error: float
-    inverted_error: float
+    other_error: float
     depth_error: float
-    inverted_depth_error: float
+    other_depth_error: float
 
 
 class PoseReport(NamedTuple):
@@ -126,26 +136,29 @@ def overlap(target: Frame, sources: Sequence[Frame], assumed_depth: float) -> fl
     return seen.sum().item() / max(1, (depth > 0).sum().item())
 
 
-def inverted_poses_suspected(frames: Sequence[Frame]) -> Inversion | None:
-    """Whether the poses are world-to-camera where camera-to-world is expected.
+def misread_poses(frames: Sequence[Frame]) -> Misreading | None:
+    """Whether the poses are meant otherwise: world-to-camera, in OpenGL's camera axes, or both.
 
     frames: a few of one scene, neighbours overlapping: six that follow each other in a recording are enough.
-    Every one is warped into its neighbours, once with the poses given and once with their inverses. None
-    where fewer than two frames have depth, or no pair shares enough either way.
+    Every one is warped into its neighbours, with the poses given and with each of OTHER_READINGS. None where
+    fewer than two frames have depth, or no pair shares enough in any reading.
     """
     with_depth = [frame for frame in frames if frame.depth is not None]
-    given, inverted = [], []
-    for before, after in pairwise(with_depth):
-        for target, source in ((before, after), (after, before)):
-            errors = _errors(target, source)
-            inverse_errors = _errors(_with_inverse_pose(target), _with_inverse_pose(source))
-            if errors or inverse_errors:
-                given.append(errors or CHANCE)
-                inverted.append(inverse_errors or CHANCE)
-    if not given:
-        return None
-    medians = torch.tensor([given, inverted]).median(dim=1).values
-    return Inversion(_fits_better(medians[1], medians[0]), *medians.T.flatten().tolist())
+    given = _pair_errors(with_depth)
+    found = []
+    for name, read in OTHER_READINGS.items():
+        other = _pair_errors([_with_pose(frame, read(frame.camera.camera_to_world)) for frame in with_depth])
+        pairs = [
+            (one or CHANCE, another or CHANCE)
+            for one, another in zip(given, other, strict=True)
+            if one or another
+        ]
+        if pairs:
+            errors, other_errors = torch.tensor(pairs).median(dim=0).values
+            reading = name if _fits_better(other_errors, errors) else None
+            values = torch.stack([errors, other_errors]).T.flatten().tolist()
+            found.append((reading is None, other_errors.prod().item(), Misreading(reading, *values)))
+    return min(found, key=lambda item: item[:2])[2] if found else None
 
 
 def pose_report(camera_to_world: Tensor) -> PoseReport:
@@ -202,9 +215,15 @@ def _median(values: Tensor) -> float | None:
     return values.median().item() if len(values) else None
 
 
-def _with_inverse_pose(frame: Frame) -> Frame:
-    pose = torch.linalg.inv(frame.camera.camera_to_world)
+def _with_pose(frame: Frame, pose: Tensor) -> Frame:
     return replace(frame, camera=replace(frame.camera, camera_to_world=pose))
+
+
+def _pair_errors(frames: Sequence[Frame]) -> list[tuple[float, float] | None]:
+    """Of every frame in the next one, and of the next one in it."""
+    return [
+        _errors(*pair) for before, after in pairwise(frames) for pair in ((before, after), (after, before))
+    ]
 
 
 def _errors(target: Frame, source: Frame) -> tuple[float, float] | None:
