@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -29,7 +30,9 @@ def decode_image(data: bytes, source: str) -> np.ndarray:
     """The bytes of an image file -> as read_image; `source` names them in the DataError."""
     pixels = None
     if data and not _is_cut_jpeg(data):
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        # Raised where a damaged header tells of an image larger than OpenCV decodes.
+        with suppress(cv2.error):
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise DataError(
             f"{source}: expected an image, found {len(data)} bytes that cannot be decoded as one; copy the "

@@ -15,13 +15,18 @@ OUTLIERS = 0.01
 MARGIN = 1.25
 
 
+def maps_to_measure(files: Sequence[str]) -> list[str]:
+    """Up to eight of the depth maps of a scene, spread over all of it."""
+    chosen = {int(index) for index in np.linspace(0, len(files) - 1, min(MAPS_READ, len(files)))}
+    return [files[index] for index in sorted(chosen)]
+
+
 def measured_range(files: Sequence[Path], unit: float) -> tuple[float, float] | None:
-    """(near, far) in metres of up to eight depth maps spread over `files`; None if they hold no reading.
+    """(near, far) in metres of depth maps; None if they hold no reading.
 
     unit: metres per stored unit; 0 is no reading.
     """
-    chosen = {int(index) for index in np.linspace(0, len(files) - 1, min(MAPS_READ, len(files)))}
-    readings = [depth[depth > 0] for depth in (read_image(files[index]) for index in sorted(chosen))]
+    readings = [depth[depth > 0] for depth in map(read_image, files)]
     depths = np.concatenate(readings) * unit if readings else np.empty(0)
     if not depths.size:
         return None

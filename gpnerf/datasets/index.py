@@ -7,6 +7,7 @@ by it; index_cache.py keeps it on disk.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -89,6 +90,18 @@ def check_sizes(
     with ThreadPoolExecutor(HEADER_READERS) as pool:
         for sentence in filter(None, pool.map(check, jobs)):
             faults.add(sentence)
+
+
+def check_shared(files: Mapping[str, Sequence[str]], place: str, faults: Faults) -> None:
+    """Adds a fault for every kind of file that two frames share; extensions do not count."""
+    for kind, column in files.items():
+        counts = Counter(Path(path).with_suffix("") for path in column if path)
+        shared = next((path for path, count in counts.items() if count > 1), None)
+        if shared:
+            faults.add(
+                f"{place}: expected every frame to name its own {kind}, found {shared.as_posix()} in more "
+                "than one; remove the copies."
+            )
 
 
 def same_shape(first: tuple[int, int], second: tuple[int, int]) -> bool:

@@ -40,7 +40,7 @@ def recall(dataset: str, folder: Path) -> SceneIndex | None:
             if not np.array_equal(_times(folder, _texts(stored["watched"])), stored["times"]):
                 return None
             return _unpack(stored)
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile):
         return None
 
 
@@ -82,7 +82,7 @@ def _unpack(stored: np.lib.npyio.NpzFile) -> SceneIndex:
 
 
 def _path(dataset: str, folder: Path) -> Path:
-    key = hashlib.sha256(f"{VERSION} {dataset} {folder.resolve()}".encode()).hexdigest()[:24]
+    key = hashlib.sha256(f"{VERSION} {dataset} {os.path.realpath(folder)}".encode()).hexdigest()[:24]
     return cache_folder() / "index" / f"{folder.name}_{key}.npz"
 
 

@@ -9,6 +9,10 @@ import numpy as np
 from gpnerf.errors import DataError
 
 RIGID_TOLERANCE = 1e-3
+# Metres; farther from the origin, float32 does not tell places a centimetre apart.
+FARTHEST = 1e5
+# Of focal lengths, as a share of the image's larger side: lenses that see from 169 degrees to one.
+SHORTEST_FOCAL, LONGEST_FOCAL = 0.05, 50.0
 
 
 def read_numbers(path: Path, columns: int) -> np.ndarray:
@@ -37,6 +41,11 @@ def check_pose(pose: np.ndarray, place: str, axes: str = "OpenCV") -> None:
         raise DataError(
             f"{place}: expected a finite pose, found inf or nan; remove the frame, as its pose was not found."
         )
+    if np.abs(pose).max() > FARTHEST:
+        raise DataError(
+            f"{place}: expected a camera within {FARTHEST:g} m of the origin, found {np.abs(pose).max():g}; "
+            "move the origin into the scene."
+        )
     rotation = pose[:3, :3]
     rotates = np.allclose(rotation.T @ rotation, np.eye(3), rtol=0.0, atol=RIGID_TOLERANCE)
     last_row = np.allclose(pose[3], [0.0, 0.0, 0.0, 1.0], rtol=0.0, atol=RIGID_TOLERANCE)
@@ -48,3 +57,20 @@ def check_pose(pose: np.ndarray, place: str, axes: str = "OpenCV") -> None:
         f"found the rows {rows} of determinant {np.linalg.det(rotation):.3g}; write camera-to-world matrices "
         f"in {axes} axes and metres."
     )
+
+
+def check_intrinsics(intrinsics: np.ndarray, height: int, width: int, place: str) -> None:
+    """Raises DataError unless intrinsics [3, 3] can be those of images of this size, in pixels."""
+    (fx, skew, cx), (zero, fy, cy), last = intrinsics
+    larger = max(height, width)
+    if [skew, zero, *last] != [0.0, 0.0, 0.0, 0.0, 1.0]:
+        raise DataError(
+            f"{place}: expected the intrinsics fx 0 cx, 0 fy cy, 0 0 1, found other values for 0 and 1; "
+            "export them again."
+        )
+    lens = SHORTEST_FOCAL * larger <= min(fx, fy) <= max(fx, fy) <= LONGEST_FOCAL * larger
+    if not (lens and abs(cx) <= 2 * width and abs(cy) <= 2 * height):
+        raise DataError(
+            f"{place}: expected the focal lengths and the principal point of {width}x{height} pixels, found "
+            f"({fx:g}, {fy:g}) and ({cx:g}, {cy:g}); give them in pixels of the images."
+        )

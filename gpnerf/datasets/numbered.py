@@ -19,12 +19,12 @@ def numbered_files(folder: Path, prefix: str, suffixes: Iterable[str], faults: F
     DataError for a folder that cannot be listed.
     """
     try:
-        listed = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+        listed = sorted(os.listdir(folder))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise DataError(
-            f"{folder}: expected a folder that can be read, found {error.strerror}; correct its permissions."
+            f"{folder}: expected a folder that can be read, found {error.strerror}; mend or remove it."
         ) from error
     pattern = re.compile(rf"{re.escape(prefix)}(\d+)({'|'.join(map(re.escape, suffixes))})", re.IGNORECASE)
     found: dict[int, str] = {}

@@ -10,16 +10,27 @@ from typing import Any
 
 from gpnerf.errors import DataError
 
+# Of lengths, pixels and units alike; what lies beyond overflows in float32 or vanishes.
+LARGEST = 1e9
+SMALLEST_POSITIVE = 1e-9
+LONGEST_TEXT = 200
+
 
 def read_json_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file; DataError where there is none."""
     try:
         values = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: expected JSON, found a fault in it ({error}); correct the file.") from error
     if not isinstance(values, dict):
         raise DataError(f"{path}: expected a JSON object, found a {type(values).__name__}; correct the file.")
     return values
+
+
+def printable(value: object) -> str:
+    """A value out of a file, for a message: at most 200 characters of one line."""
+    text = value if isinstance(value, str) else reprlib.repr(value)
+    return repr(text)[1:-1][:LONGEST_TEXT]
 
 
 class Record:
@@ -37,20 +48,22 @@ class Record:
         value = self.values.get(key)
         if value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < math.inf:
             raise self.fault(key, "a finite number")
+        if abs(value) > LARGEST:
+            raise self.fault(key, f"a number from {-LARGEST:g} to {LARGEST:g}")
         return float(value)
 
     def positive(self, key: str, default: float | None = None) -> float | None:
         value = self.number(key, default)
-        if value is not None and value <= 0.0:
-            raise self.fault(key, "positive")
+        if value is not None and value < SMALLEST_POSITIVE:
+            raise self.fault(key, "positive" if value <= 0.0 else f"at least {SMALLEST_POSITIVE:g}")
         return value
 
-    def integer(self, key: str, default: int) -> int:
+    def integer(self, key: str, default: int, lowest: int, highest: int) -> int:
         value = self.number(key, default)
-        if value != int(value):
-            raise self.fault(key, "a whole number")
+        if value != int(value) or not lowest <= value <= highest:
+            raise self.fault(key, f"a whole number from {lowest} to {highest}")
         return int(value)
 
     def text(self, key: str) -> str | None:

@@ -25,7 +25,7 @@ import numpy as np
 from gpnerf.datasets.class_lists import NYU40_CLASSES, SCANNET_NYU40_IDS
 from gpnerf.datasets.index import KINDS, SceneIndex, check_sizes, probe
 from gpnerf.datasets.labels import IGNORE, LARGEST_ID, LabelSpace
-from gpnerf.datasets.matrices import check_pose, read_numbers
+from gpnerf.datasets.matrices import check_intrinsics, check_pose, read_numbers
 from gpnerf.datasets.numbered import numbered_files, relative, some
 from gpnerf.errors import DataError, Faults
 from gpnerf.images import image_size
@@ -99,24 +99,33 @@ def _read_label_map(path: Path) -> dict[int, int | None]:
         )
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, delimiter="\t")
+            # A stray quotation mark would swallow all rows up to the next one.
+            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             lacking = [name for name in ("id", "nyu40id") if name not in (reader.fieldnames or ())]
             if lacking:
                 raise DataError(
                     f"{path}: expected the columns id and nyu40id, found no {' and no '.join(lacking)}; "
                     f"take the official {LABEL_MAP}."
                 )
-            table = {int(row["id"]): int(row["nyu40id"]) if row["nyu40id"] != "" else None for row in reader}
+            rows = [(int(row["id"]), int(row["nyu40id"]) if row["nyu40id"] != "" else None) for row in reader]
     except (ValueError, TypeError, csv.Error) as error:
         raise DataError(
             f"{path}: expected whole numbers in the columns id and nyu40id, found another text ({error}); "
             f"take the official {LABEL_MAP}."
         ) from error
+    table = dict(rows)
     if not table or not 0 <= min(table) <= max(table) <= LARGEST_ID:
         raise DataError(
             f"{path}: expected rows with ids from 0 to {LARGEST_ID}, found "
-            f"{f'{min(table)} to {max(table)}' if table else 'none'}; take the official {LABEL_MAP}."
+            f"{f'{min(table):g} to {max(table):g}' if table else 'none'}; take the official {LABEL_MAP}."
         )
+    for raw, nyu40 in rows:
+        if nyu40 != table[raw] or not (nyu40 is None or 0 <= nyu40 <= len(NYU40_CLASSES)):
+            found = " and ".join(map(str, sorted({nyu40, table[raw]}, key=str)))
+            raise DataError(
+                f"{path}: expected one nyu40id from 0 to {len(NYU40_CLASSES)} for every id, found {found} "
+                f"for the id {raw}; take the official {LABEL_MAP}."
+            )
     return table
 
 
@@ -155,7 +164,7 @@ def _intrinsics(folder: Path, height: int, width: int) -> np.ndarray:
     path = folder / INTRINSICS
     matrix = _read_matrix(path)[:3, :3]
     (fx, _, cx), (_, fy, cy), _ = matrix
-    if not (np.isfinite(matrix).all() and min(fx, fy) > 0):
+    if not (fx > 0 and fy > 0):
         raise DataError(f"{path}: expected positive focal lengths, found {fx:g} and {fy:g}; export it again.")
     if not (0.25 * width < cx < 0.75 * width and 0.25 * height < cy < 0.75 * height):
         raise DataError(
@@ -163,4 +172,5 @@ def _intrinsics(folder: Path, height: int, width: int) -> np.ndarray:
             f"({cx:g}, {cy:g}); the images were resized without the file: export the scene again with "
             "scripts/prepare_scannet.py --height --width."
         )
+    check_intrinsics(matrix, height, width, str(path))
     return matrix

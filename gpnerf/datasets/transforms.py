@@ -7,17 +7,18 @@ Beyond nerfstudio's keys a frame may name `semantic_path` and `instance_path`, a
 from __future__ import annotations
 
 import math
+import os
 import re
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from gpnerf.cameras import OPENGL_TO_OPENCV
-from gpnerf.datasets.depth_range import measured_range
-from gpnerf.datasets.index import KINDS, MILLIMETRE, SceneIndex, check_sizes, folders_of, probe
-from gpnerf.datasets.matrices import check_pose
-from gpnerf.datasets.records import Record, read_json_object
+from gpnerf.datasets.depth_range import maps_to_measure, measured_range
+from gpnerf.datasets.index import KINDS, MILLIMETRE, SceneIndex, check_shared, check_sizes, folders_of, probe
+from gpnerf.datasets.labels import LARGEST_ID
+from gpnerf.datasets.matrices import check_intrinsics, check_pose
+from gpnerf.datasets.records import Record, printable, read_json_object
 from gpnerf.errors import DataError, Faults
 from gpnerf.images import image_size
 
@@ -38,6 +39,8 @@ DISTORTION_KEYS = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6")
 # nerfstudio puts the centre of the top left pixel at (0.5, 0.5), cameras.py at (0, 0).
 PIXEL_CENTER = 0.5
 LISTED_FILES = 10
+# Pixels; OpenCV decodes nothing larger.
+LARGEST_SIDE = 1 << 20
 
 
 def index_scene(folder: Path, faults: Faults) -> SceneIndex:
@@ -55,27 +58,29 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
     for record in records:
         with faults.collected():
             rows.append(_frame(folder, record, missing))
-    rows = [row for row in rows if row["image"]]
+    rows = [row for row in rows if row]
     _report_missing(folder, missing, faults)
     if not rows:
         faults.raise_any()
     rows.sort(key=lambda row: _natural(row["image"]))
     files = {kind: tuple(row[kind] for row in rows) for kind in KINDS}
+    check_shared(files, str(folder / FILE_NAME), faults)
     columns = {name: np.stack([row[name] for row in rows]) for name in ("intrinsics", "poses", "sizes")}
     check_sizes(folder, files, columns["sizes"], FILE_NAME, faults)
+    measured = maps_to_measure([path for path in files["depth"] if path])
     near, far = DEFAULT_NEAR, DEFAULT_FAR
     with faults.collected():
-        near, far = _depth_range(folder, top, files["depth"], depth_unit)
+        near, far = _depth_range(folder, top, measured, depth_unit)
     return SceneIndex(
-        names=_names(folder, files["image"], faults),
+        names=_names(files["image"]),
         files=files,
         distortion=np.stack([row["distortion"] for row in rows]),
         near=near,
         far=far,
-        watched=(FILE_NAME, *folders_of(files), *probe(files)),
+        watched=(FILE_NAME, *folders_of(files), *probe(files), *measured),
         depth_unit=depth_unit,
         class_names=class_names,
-        ignore_label=top.integer("ignore_label", DEFAULT_IGNORE_LABEL),
+        ignore_label=top.integer("ignore_label", DEFAULT_IGNORE_LABEL, 0, LARGEST_ID),
         **columns,
     )
 
@@ -100,12 +105,14 @@ def _read_records(folder: Path) -> tuple[Record, list[Record]]:
         if not isinstance(frame, dict):
             raise Record(str(path), {f"frames[{number}]": frame}).fault(f"frames[{number}]", "an object")
         own = {key: value for key, value in frame.items() if value is not None}
-        records.append(Record(f"{path}, frame {number} ({frame.get('file_path')})", shared | own))
+        place = f"{path}, frame {number} ({printable(frame.get('file_path'))})"
+        records.append(Record(place, shared | own))
     return top, records
 
 
-def _frame(folder: Path, frame: Record, missing: list[str]) -> dict:
-    """One frame's entry in every column of the index; files that are not there go to `missing`."""
+def _frame(folder: Path, frame: Record, missing: list[str]) -> dict | None:
+    """One frame's entry in every column of the index, None for a frame without its image; files that are not
+    there go to `missing`."""
     if not frame.text("file_path"):
         raise frame.fault("file_path", "the path of an image")
     fisheye = frame.values.get("is_fisheye")
@@ -116,8 +123,10 @@ def _frame(folder: Path, frame: Record, missing: list[str]) -> dict:
             "undistort the images first with ns-process-data or COLMAP's image_undistorter",
         )
     paths = {kind: _find_file(folder, frame, key) for kind, key in PATH_KEYS.items()}
-    missing += [frame.values[PATH_KEYS[kind]] for kind, path in paths.items() if path is None]
-    size = _size(frame, folder, paths["image"])
+    missing += [printable(frame.values[PATH_KEYS[kind]]) for kind, path in paths.items() if path is None]
+    if not paths["image"]:
+        return None
+    size = _size(frame, folder / paths["image"])
     return {
         **{kind: path or "" for kind, path in paths.items()},
         "sizes": np.array(size),
@@ -135,7 +144,7 @@ def _find_file(folder: Path, frame: Record, key: str) -> str | None:
     if Path(relative).is_absolute() or ".." in Path(relative).parts:
         raise frame.fault(key, f"a path inside {folder}", "move the files there and write relative paths")
     candidates = (relative + suffix for suffix in IMAGE_SUFFIXES)
-    found = next((path for path in candidates if (folder / path).is_file()), None)
+    found = next((path for path in candidates if os.path.isfile(folder / path)), None)
     return None if found is None else Path(found).as_posix()
 
 
@@ -148,13 +157,10 @@ def _report_missing(folder: Path, missing: list[str], faults: Faults) -> None:
         )
 
 
-def _size(frame: Record, folder: Path, image: str | None) -> tuple[int, int]:
+def _size(frame: Record, image: Path) -> tuple[int, int]:
     """(height, width): as the file says, or else as the image has."""
-    stored = image_size(folder / image) if image else (1, 1)
-    size = frame.integer("h", stored[0]), frame.integer("w", stored[1])
-    if min(size) < 1:
-        raise frame.fault("h" if size[0] < 1 else "w", "at least 1")
-    return size
+    height, width = image_size(image)
+    return frame.integer("h", height, 1, LARGEST_SIDE), frame.integer("w", width, 1, LARGEST_SIDE)
 
 
 def _intrinsics(frame: Record, height: int, width: int) -> np.ndarray:
@@ -165,7 +171,9 @@ def _intrinsics(frame: Record, height: int, width: int) -> np.ndarray:
     fl_y = _focal(frame, "fl_y", "camera_angle_y", height) or fl_x
     cx = frame.number("cx", width / 2) - PIXEL_CENTER
     cy = frame.number("cy", height / 2) - PIXEL_CENTER
-    return np.array([[fl_x, 0.0, cx], [0.0, fl_y, cy], [0.0, 0.0, 1.0]])
+    intrinsics = np.array([[fl_x, 0.0, cx], [0.0, fl_y, cy], [0.0, 0.0, 1.0]])
+    check_intrinsics(intrinsics, height, width, frame.place)
+    return intrinsics
 
 
 def _focal(frame: Record, key: str, angle_key: str, size: int) -> float | None:
@@ -184,7 +192,7 @@ def _pose(frame: Record) -> np.ndarray:
     key = "transform_matrix"
     try:
         pose = np.array(frame.values.get(key), dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pose = np.empty(0)
     if pose.shape != (4, 4):
         raise frame.fault(key, "a 4x4 matrix of numbers")
@@ -192,11 +200,10 @@ def _pose(frame: Record) -> np.ndarray:
     return pose @ OPENGL_TO_OPENCV.double().numpy()
 
 
-def _depth_range(folder: Path, top: Record, depths: tuple[str, ...], unit: float) -> tuple[float, float]:
+def _depth_range(folder: Path, top: Record, depths: list[str], unit: float) -> tuple[float, float]:
     near, far = top.positive("near"), top.positive("far")
     if near is None or far is None:
-        files = [folder / path for path in depths if path]
-        measured = measured_range(files, unit) or (DEFAULT_NEAR, DEFAULT_FAR)
+        measured = measured_range([folder / path for path in depths], unit) or (DEFAULT_NEAR, DEFAULT_FAR)
         near = measured[0] if near is None else near
         far = measured[1] if far is None else far
     return near, far
@@ -218,15 +225,9 @@ def _class_names(top: Record, frames: list[Record]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _names(folder: Path, images: tuple[str, ...], faults: Faults) -> tuple[str, ...]:
+def _names(images: tuple[str, ...]) -> tuple[str, ...]:
     """Frames are named by the stem of their image, or by its path where stems clash."""
     paths = [Path(image).with_suffix("").as_posix() for image in images]
-    repeated = [path for path, count in Counter(paths).items() if count > 1]
-    if repeated:
-        faults.add(
-            f"{folder / FILE_NAME}: expected every frame to name its own image, found {repeated[0]} in more "
-            "than one; remove the copies."
-        )
     stems = [Path(image).stem for image in images]
     return tuple(paths if len(set(stems)) < len(stems) else stems)
 
