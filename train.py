@@ -21,6 +21,7 @@ from gpnerf.datasets.examples import (
     TrainingExamples,
     describe_missing,
 )
+from gpnerf.datasets.instances import known_objects, most_instances, slot_names, with_objects
 from gpnerf.datasets.load import common_labels, load_scenes, test_views, training_scenes
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
@@ -30,7 +31,7 @@ from gpnerf.images import write_image
 from gpnerf.losses import LossWeights
 from gpnerf.metrics.image import psnr
 from gpnerf.models.build import Architecture, build_model
-from gpnerf.panels import compare
+from gpnerf.panels import compare, pictures
 from gpnerf.rendering import render_example
 from gpnerf.scripting import EXIT_STOPPED, StopRequest, leave_signals_to_parent, make_folder, run_script
 from gpnerf.training import (
@@ -52,20 +53,21 @@ class Trainer:
         self.options = options
         self.device = choose_device(options.device)
         self.folder = make_folder(Path(options.out) / options.expname)
-        train, test = self._load_scenes()
+        rule = from_options(FrameRule, options)
+        train, test = self._load_scenes(rule)
         labels = common_labels(train)
         self.class_names = labels.names if labels else ()
         self.architecture = from_options(Architecture, options, classes=len(self.class_names))
         torch.manual_seed(options.seed)
         self.model = build_model(self.architecture)
         self.weights = from_options(LossWeights, options, "weight_")
+        self.match_instances = options.target == "instance" and options.instance_matching == "hungarian"
         self.rates = from_options(LearningRates, options, "lr_")
         self.step, state = self._start()
         self.model.to(self.device)
         self.optimizer = build_optimizer(self.model, self.rates)
         if state:
             self.optimizer.load_state_dict(state)
-        rule = from_options(FrameRule, options)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
         self.examples = TrainingExamples(
             training_scenes(train, test, rule), *size, seed=options.seed, length=options.steps
@@ -74,14 +76,30 @@ class Trainer:
         write_options(options, self.folder)
         self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step + 1)
 
-    def _load_scenes(self) -> tuple[list[Scene], list[Scene]]:
+    def _load_scenes(self, rule: FrameRule) -> tuple[list[Scene], list[Scene]]:
         if not self.options.train_scenes:
             raise ConfigError("Expected scenes to train on, found none; name them with --train_scenes.")
         train = load_scenes(self.options, self.options.train_scenes)
         test = load_scenes(self.options, self.options.test_scenes)
+        if self.options.target == "instance":
+            names = self._objects(train, test, rule)
+            train, test = ([with_objects(scene, names) for scene in scenes] for scenes in (train, test))
         for sentence in describe_missing(train):
             log.info(sentence)
         return train, test
+
+    def _objects(self, train: list[Scene], test: list[Scene], rule: FrameRule) -> tuple[str, ...]:
+        """Names of the head's outputs when it tells objects apart."""
+        options = self.options
+        frames = training_scenes(train, test, rule)
+        if options.instance_matching == "hungarian":
+            return slot_names(options.slots or most_instances(frames, options.height, options.width))
+        if len(train) > 1:
+            raise ConfigError(
+                f"Expected one scene with --target instance, found {len(train)}, whose ids mean different "
+                "things; train on one, or add --instance_matching hungarian."
+            )
+        return known_objects(frames[0], test_views(test, rule), options.height, options.width)
 
     def _start(self) -> tuple[int, dict]:
         """Weights of the run's newest checkpoint, of --load_weights, or fresh: (step, optimiser state)."""
@@ -104,6 +122,9 @@ class Trainer:
 
     def train(self) -> int:
         """All remaining steps; returns the exit code of the script."""
+        if self.step >= self.options.steps:
+            log.info(f"{self.folder} has its {self.step} steps already.")
+            return 0
         stop = StopRequest()
         loader = DataLoader(
             FaultsAsItems(self.examples, self.step),
@@ -140,7 +161,7 @@ class Trainer:
         generator = step_generator(self.options.seed, self.step)
         with autocast(self.device, self.options.precision):
             losses, train_psnr = compute_losses(
-                self.model, example, self.options.num_rays, self.weights, generator
+                self.model, example, self.options.num_rays, self.weights, generator, self.match_instances
             )
         self.optimizer.zero_grad(set_to_none=True)
         total = backward(self.model, losses, self.weights)
@@ -169,7 +190,8 @@ class Trainer:
         self.model.eval()
         view = render_example(self.model, example, self.options.chunk_size, self.options.precision)
         self.model.train()
-        panel = compare(view, example.target, self.class_names)
+        shown = pictures(view, example.target, self.class_names)
+        panel = compare(shown, view, example.target, self.class_names)
         self.board.add_image("held_out", panel, self.step, dataformats="HWC")
         self.board.add_scalar("held_out/psnr", psnr(view.color, example.target.image), self.step)
         write_image(make_folder(self.folder / "pictures") / f"step_{self.step:07d}.png", panel)

@@ -31,6 +31,7 @@ from gpnerf.option_types import (
     integers,
     names,
     positive,
+    table_numbers,
     yes_or_no,
 )
 from gpnerf.sampling import SPACINGS
@@ -39,6 +40,9 @@ from gpnerf.training import LearningRates
 T = TypeVar("T")
 DATASETS = ("rooms", "transforms", "replica", "scannet")
 LABEL_SPACES = ("benchmark", "all")
+TARGETS = ("semantic", "instance")
+MATCHINGS = ("fixed", "hungarian")
+PROTOCOLS = ("paper", "released")
 
 
 def build_parser(description: str) -> Parser:
@@ -95,6 +99,12 @@ def add_data_options(parser: Parser) -> None:
         choices=LABEL_SPACES,
         default="benchmark",
         help="ScanNet: the 20 scored classes or nyu40; Replica: 51 or 101",
+    )
+    add(
+        "--target",
+        choices=TARGETS,
+        default="semantic",
+        help="what the head tells apart: classes, or the objects of the one scene trained on",
     )
     add("--border", type=count, default=0, help="pixels cut off each side of the stored images")
     add("--height", type=positive, default=240, help="images are resized to this height, pixels")
@@ -190,6 +200,18 @@ def _train(parser: Parser) -> None:
     rates = LearningRates()
     add("--steps", type=positive, default=200_000, help="length of the training")
     add("--num_rays", type=positive, default=512, help="rays per step")
+    add(
+        "--instance_matching",
+        choices=MATCHINGS,
+        default="fixed",
+        help="hungarian: for instance ids that do not mean the same in all views",
+    )
+    add(
+        "--slots",
+        type=positive,
+        default=None,
+        help="hungarian: outputs of the head (default: as ids in a view)",
+    )
     add("--lr_extractor", type=amount, default=rates.extractor, help="learning rate, pyramid included")
     add("--lr_transformer", type=amount, default=rates.transformer, help="learning rate")
     add("--lr_head", type=amount, default=rates.head, help="learning rate of the perception head")
@@ -217,6 +239,15 @@ def _eval(parser: Parser) -> None:
         choices=("rendered", "target"),
         default="rendered",
         help="eval.py: what the head sees; target: features of the true image (red curve of Fig. 8)",
+    )
+    add(
+        "--protocol",
+        choices=PROTOCOLS,
+        default="paper",
+        help="eval.py: released repeats the frames and sources of the released code, leaks and all",
+    )
+    add(
+        "--table", type=table_numbers, default=(), help="eval.py: the paper's tables to write, 1,2,3,4 or all"
     )
     add("--lpips", type=yes_or_no, default=True, help="measure LPIPS if its weights are on this machine")
 

@@ -17,6 +17,8 @@ from gpnerf.errors import ConfigError
 N = TypeVar("N", int, float)
 REPOSITORY = Path(__file__).resolve().parent.parent
 INCLUDE = "include"
+# Of the paper.
+TABLES = ("1", "2", "3", "4")
 
 
 class Parser(configargparse.ArgumentParser):
@@ -100,6 +102,14 @@ def frames(text: str) -> str:
     except ConfigError as error:
         raise ArgumentTypeError(str(error)) from None
     return text
+
+
+def table_numbers(text: str) -> tuple[str, ...]:
+    """Numbers of the paper's tables."""
+    numbers = TABLES if text == "all" else tuple(part.strip() for part in text.split(",") if part.strip())
+    if not set(numbers) <= set(TABLES):
+        raise ArgumentTypeError(f"expected some of {','.join(TABLES)} or all, found {text!r}")
+    return numbers
 
 
 def positive(text: str) -> int:

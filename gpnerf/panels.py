@@ -14,32 +14,50 @@ from gpnerf.rendering import RenderedView
 from gpnerf.visualize import FeaturePCA, colors, depth_map, depth_range, error_map, grid, label_map, legend
 
 DEPTH_MARGIN = 1.3
+# What stands above what where both are there.
+UPPER = ("photograph", "labels", "true depth", "colour error")
+LOWER = ("rendered", "rendered labels", "rendered depth", "features")
+# Their order where they are shown one by one.
+PICTURES = tuple(name for pair in zip(UPPER, LOWER, strict=True) for name in pair)
 
 
-def compare(view: RenderedView, truth: Frame, class_names: tuple[str, ...]) -> np.ndarray:
-    """Truth above rendering: colour, depth, labels; then the colour error above the features' PCA.
+def pictures(view: RenderedView, truth: Frame, class_names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Everything that can be shown of a view, uint8 RGB [H, W, 3] by name.
 
-    Returns uint8 RGB [H', W', 3]. Maps that the data or the model lack are left out.
+    truth: at the rendered pixels. What the data or the model lack is left out.
     """
     near, far = depth_range(view.depth if truth.depth is None else truth.depth)
     table = class_colors(class_names)
-    upper = {"photograph": colors(truth.image)}
-    lower = {"rendered": colors(view.color)}
+    shown = {
+        "photograph": colors(truth.image),
+        "rendered": colors(view.color),
+        "colour error": error_map(view.color, truth.image),
+        "rendered depth": depth_map(view.depth, near, far),
+    }
     if truth.depth is not None:
-        upper["true depth"] = depth_map(truth.depth, near, far)
-        lower["rendered depth"] = depth_map(view.depth, near, far)
-    labels = [] if view.labels is None or truth.semantic is None else [truth.semantic, view.labels]
-    if labels:
-        upper["labels"] = label_map(truth.semantic, table)
-        lower["rendered labels"] = label_map(view.labels, table)
-    upper["colour error"] = error_map(view.color, truth.image)
-    lower.setdefault("rendered depth", depth_map(view.depth, near, far))
+        shown["true depth"] = depth_map(truth.depth, near, far)
+    if view.labels is not None and truth.semantic is not None:
+        shown["labels"] = label_map(truth.semantic, table)
+        shown["rendered labels"] = label_map(view.labels, table)
     if view.features is not None:
-        lower["rendered features (PCA)"] = FeaturePCA.fit(view.features)(view.features)
-    picture = grid([list(upper.values()), list(lower.values())], [list(upper), list(lower)])
-    if not labels:
+        shown["features"] = FeaturePCA.fit(view.features)(view.features)
+    return shown
+
+
+def compare(
+    shown: dict[str, np.ndarray], view: RenderedView, truth: Frame, class_names: tuple[str, ...]
+) -> np.ndarray:
+    """Truth above rendering: colour, labels, depth; then the colour error above the features' PCA.
+
+    shown: by `pictures`. Returns uint8 RGB [H', W', 3] with a legend of the classes that occur.
+    """
+    rows = [[name for name in row if name in shown] for row in (UPPER, LOWER)]
+    captions = [["rendered features (PCA)" if name == "features" else name for name in row] for row in rows]
+    picture = grid([[shown[name] for name in row] for row in rows], captions)
+    if "labels" not in shown:
         return picture
-    present = np.unique(torch.stack(labels))
+    table = class_colors(class_names)
+    present = np.unique(torch.stack([truth.semantic, view.labels]))
     present = present[present >= 0]
     return np.vstack([picture, legend([class_names[k] for k in present], table[present], picture.shape[1])])
 

@@ -17,12 +17,13 @@ from gpnerf.models.gpnerf import GPNeRF, SourceFeatures
 @dataclass(frozen=True)
 class RenderedView:
     """color [3, H, W], not clipped; depth [H, W] z in metres; features [D, H/2, W/2] (S_sem of Fig. 3b) and
-    labels [H, W], None in a model without classes. All on the CPU."""
+    labels [H, W] with their probabilities [H, W], None in a model without classes. All on the CPU."""
 
     color: Tensor
     depth: Tensor
     features: Tensor | None = None
     labels: Tensor | None = None
+    confidence: Tensor | None = None
 
 
 @torch.no_grad()
@@ -57,9 +58,8 @@ def render_view(
     if not features:
         return RenderedView(color, depth)
     feature_map = torch.cat(features).T.reshape(-1, (height + 1) // 2, (width + 1) // 2)
-    return RenderedView(
-        color, depth, feature_map.float().cpu(), model.labels(feature_map, height, width).cpu()
-    )
+    labels, confidence = model.labels(feature_map, height, width)
+    return RenderedView(color, depth, feature_map.float().cpu(), labels.cpu(), confidence.cpu())
 
 
 class SourceCache:
@@ -106,10 +106,11 @@ def render_example(
 
 
 @torch.no_grad()
-def segment_target(model: GPNeRF, example: Example, precision: str) -> Tensor:
-    """Labels [H, W] that the head gives the features of the *true* target image (red curve of Fig. 8)."""
+def segment_target(model: GPNeRF, example: Example, precision: str) -> tuple[Tensor, Tensor]:
+    """Labels and probabilities [H, W] of the *true* target image by its own features (Fig. 8, red)."""
     example = example.to(model.device)
     target = example.target
     with autocast(model.device, precision):
         _, teacher = model.encode(example.source_images, example.source_cameras, target.image)
-        return model.labels(teacher, target.camera.height, target.camera.width).cpu()
+        labels, confidence = model.labels(teacher, target.camera.height, target.camera.width)
+        return labels.cpu(), confidence.cpu()

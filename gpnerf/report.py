@@ -1,115 +1,116 @@
-"""From a row per view to the tables of an evaluation: csv, json, markdown."""
+"""From the results of views to the scores of an evaluation: csv, json, markdown."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from gpnerf.files import write_whole
+from gpnerf.results import (
+    POOLED_TITLES,
+    TITLES,
+    SceneResult,
+    Scores,
+    ViewResult,
+    by_scene,
+    load_view,
+    overall,
+)
 
-
-@dataclass(frozen=True)
-class Scores:
-    """Of one view, or averaged. None where the data has no labels or the metric cannot be computed.
-
-    psnr in dB, ssim and lpips as gpnerf.metrics.image defines them; miou and accuracies in [0, 1] over the
-    classes present in the image; the last two are the baselines that any method must beat.
-    """
-
-    psnr: float
-    ssim: float
-    ssim_scikit: float
-    lpips: float | None
-    miou: float | None
-    total_accuracy: float | None
-    average_accuracy: float | None
-    psnr_nearest_view: float
-    miou_majority_class: float | None
-
-
-@dataclass(frozen=True)
-class ViewRow:
-    """The scores of one rendered view."""
-
-    scene: str
-    view: str
-    scores: Scores
-
-
-COLUMNS = {
-    "psnr": "PSNR",
-    "ssim": "SSIM",
-    "lpips": "LPIPS",
-    "miou": "mIoU",
-    "total_accuracy": "total acc.",
-    "average_accuracy": "average acc.",
-    "psnr_nearest_view": "PSNR of the nearest view",
-    "miou_majority_class": "mIoU of the majority class",
-}
-
-
-def average(scores: Sequence[Scores]) -> Scores:
-    """The mean of every column; None where a value is missing."""
-    columns = {field.name: [getattr(one, field.name) for one in scores] for field in fields(Scores)}
-    return Scores(**{name: None if None in column else fmean(column) for name, column in columns.items()})
-
-
-def summarize(rows: Sequence[ViewRow]) -> dict[str, Any]:
-    """Views are averaged per scene, scenes overall (Sec. 5.1): {"overall": ..., "scenes": {name: ...}}."""
-    by_scene: dict[str, list[Scores]] = {}
-    for row in rows:
-        by_scene.setdefault(row.scene, []).append(row.scores)
-    scenes = {name: average(scores) for name, scores in by_scene.items()}
-    return {
-        "overall": {**asdict(average(list(scenes.values()))), "views": len(rows)},
-        "scenes": {name: {**asdict(scenes[name]), "views": len(by_scene[name])} for name in scenes},
-    }
-
-
-def markdown_table(summary: dict[str, Any]) -> str:
-    """Scenes and their mean as a markdown table."""
-    lines = [
-        "| scene | views | " + " | ".join(COLUMNS.values()) + " |",
-        "|---|" + "--:|" * (len(COLUMNS) + 1),
-    ]
-    for name, scores in [*summary["scenes"].items(), ("**mean of scenes**", summary["overall"])]:
-        cells = [_cell(column, scores[column]) for column in COLUMNS]
-        lines.append(f"| {name} | {scores['views']} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _cell(column: str, value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2f}" if column.startswith("psnr") else f"{value:.3f}"
-
-
+SHOWN = tuple(name for name in (*TITLES, *POOLED_TITLES) if name != "ssim_scikit")
+DECIBELS = ("psnr", "psnr_nearest_view")
 NOTES = """
 PSNR in dB of unclipped colours; SSIM with an 11x11 Gaussian window, zero-padded (as published; views.csv
 has scikit-image's too); LPIPS with VGG and inputs scaled to [-1, 1]. mIoU and average accuracy over the
-classes present in a view's truth. Views are averaged per scene, scenes in the last line. Baselines on the
-same views: the nearest source photograph copied, and the most frequent class of the scene's test views
-predicted everywhere.
+classes present in a view's truth; pooled: of a scene's summed confusion matrix, over the classes that are
+labelled or predicted. AP by DM-NeRF's recipe per image; strict: unmatched predictions are false positives.
+Views are averaged per scene, scenes in the last line. Baselines on the same views: the nearest source
+photograph copied, and the most frequent class of the scene's test views predicted everywhere.
 """
 
 
-def write_report(folder: Path, rows: Sequence[ViewRow], header: dict[str, Any]) -> str:
-    """Writes views.csv, metrics.json and table.md; returns the markdown table. header: how it was made."""
-    summary = summarize(rows)
-    table = markdown_table(summary)
+@dataclass(frozen=True)
+class Evaluated:
+    """All views of an evaluation; facts: what they were made with (protocol, step, commit, ...); class_names:
+    of their confusion matrices."""
+
+    views: Sequence[ViewResult]
+    facts: Mapping[str, Any]
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def scenes(self) -> list[SceneResult]:
+        return by_scene(self.views)
+
+
+def write_scores(folder: Path, evaluated: Evaluated) -> str:
+    """Writes views.csv, metrics.json and table.md; returns the markdown table."""
+    scenes = evaluated.scenes
+    table = markdown_table(scenes)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["scene", "view", *(field.name for field in fields(Scores))])
-    for row in rows:
-        writer.writerow([row.scene, row.view, *asdict(row.scores).values()])
+    writer.writerow(["scene", "view", *TITLES])
+    for view in evaluated.views:
+        writer.writerow([view.scene, view.view, *(view.scores[name] for name in TITLES)])
     write_whole(folder / "views.csv", text.getvalue())
-    write_whole(folder / "metrics.json", json.dumps({**header, **summary}, indent=2) + "\n")
-    made_by = ", ".join(f"{name} {value}" for name, value in header.items())
-    write_whole(folder / "table.md", f"{table}\n{made_by}\n{NOTES}")
+    summary = {"made_by": dict(evaluated.facts), "class_names": evaluated.class_names, **summarize(scenes)}
+    write_whole(folder / "metrics.json", json.dumps(summary, indent=2) + "\n")
+    write_whole(folder / "table.md", f"{table}\n{facts_line(evaluated.facts)}\n{NOTES}")
     return table
+
+
+def summarize(scenes: Sequence[SceneResult]) -> dict[str, Any]:
+    """{"overall": {...}, "scenes": {name: {...}}}, each with its scores and number of views."""
+    return {
+        "overall": {**overall(scenes), "views": sum(scene.views for scene in scenes)},
+        "scenes": {scene.scene: {**scene.scores, "views": scene.views} for scene in scenes},
+    }
+
+
+def read_evaluated(folder: Path) -> Evaluated | None:
+    """What `write_scores` and `results.save_view` have written; None where it is missing or damaged."""
+    try:
+        summary = json.loads((folder / "metrics.json").read_text())
+        with (folder / "views.csv").open(newline="") as file:
+            views = [_read_view(folder, row) for row in csv.DictReader(file)]
+        return Evaluated(views, summary["made_by"], tuple(summary["class_names"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _read_view(folder: Path, row: dict[str, str]) -> ViewResult:
+    kept = load_view(folder / row["scene"] / row["view"], row["scene"], row["view"])
+    scores = {name: float(row[name]) if row[name] else None for name in TITLES}
+    return ViewResult(row["scene"], row["view"], scores, kept and kept.confusion)
+
+
+def markdown_table(scenes: Sequence[SceneResult]) -> str:
+    """Scenes and their mean as a markdown table; columns that nothing has are left out."""
+    rows = [(scene.scene, scene.views, scene.scores) for scene in scenes]
+    rows.append(("**mean of scenes**", sum(scene.views for scene in scenes), overall(scenes)))
+    titles = TITLES | POOLED_TITLES
+    shown = [name for name in SHOWN if any(scores.get(name) is not None for _, _, scores in rows)]
+    lines = [
+        "| scene | views | " + " | ".join(titles[name] for name in shown) + " |",
+        "|---|" + "--:|" * (len(shown) + 1),
+    ]
+    for name, views, scores in rows:
+        lines.append(f"| {name} | {views} | " + " | ".join(cell(one, scores) for one in shown) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def cell(name: str, scores: Scores) -> str:
+    """A score as text: two decimals for decibels, three for the rest."""
+    value = scores.get(name)
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if name in DECIBELS else f"{value:.3f}"
+
+
+def facts_line(facts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in facts.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,21 @@ def run_script(main: Callable[[], int]) -> None:
         sys.exit(EXIT_USER_FAULT)
     except KeyboardInterrupt:
         sys.exit(EXIT_STOPPED)
+
+
+def commit() -> str:
+    """The commit of the checkout, with "+" where files differ from it; "unknown" outside a checkout."""
+    repository = Path(__file__).resolve().parent.parent
+    try:
+        found = [
+            subprocess.run(
+                ["git", "-C", str(repository), *words], capture_output=True, text=True, check=True, timeout=10
+            ).stdout.strip()
+            for words in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "-uno"])
+        ]
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found[0] + ("+" if found[1] else "")
 
 
 def make_folder(folder: Path) -> Path:

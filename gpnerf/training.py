@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gpnerf.datasets.examples import Example
 from gpnerf.losses import LossWeights, depth_guided_loss, distill_loss, photometric_loss, semantic_loss
+from gpnerf.metrics.instance import assign_slots
 from gpnerf.models.gpnerf import GPNeRF, RenderedRays, fuse, teacher_at
 from gpnerf.sampling import random_pixels
 
@@ -65,12 +66,18 @@ def step_generator(seed: int, step: int) -> torch.Generator:
 
 
 def compute_losses(
-    model: GPNeRF, example: Example, num_rays: int, weights: LossWeights, generator: torch.Generator
+    model: GPNeRF,
+    example: Example,
+    num_rays: int,
+    weights: LossWeights,
+    generator: torch.Generator,
+    match_instances: bool = False,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """The losses of one target view that its maps allow and whose weight is not zero, by name; and the PSNR.
 
     Colour needs nothing; semantic and distill need a model with classes; depth_guided also needs depth.
-    The PSNR in dB is that of the rays' final colours.
+    match_instances: the labels are the instance ids, each in the output that suits it best at the moment
+    (ids need not mean the same in two views). The PSNR in dB is that of the rays' final colours.
     """
     target = example.target
     sources, teacher = model.encode(
@@ -92,7 +99,9 @@ def compute_losses(
     losses = {"photometric": sum(photometric_loss(one.color, truth) for one in passes)}
     if teacher is not None:
         true_depth = at_pixels(target.depth, pixels) if by_depth else None
-        losses |= _semantic_losses(model, example, teacher, passes[-1], pixels, true_depth, weights)
+        losses |= _semantic_losses(
+            model, example, teacher, passes[-1], pixels, true_depth, weights, match_instances
+        )
     psnr = -10.0 * (passes[-1].color.detach() - truth).square().mean().log10()
     return losses, psnr
 
@@ -105,13 +114,17 @@ def _semantic_losses(
     pixels: Tensor,
     true_depth: Tensor | None,
     weights: LossWeights,
+    match_instances: bool,
 ) -> dict[str, Tensor]:
     target = example.target
     losses = {}
-    if target.semantic is not None and weights.semantic > 0:
+    labels = target.instance if match_instances else target.semantic
+    if labels is not None and weights.semantic > 0:
         fused = fuse(teacher, rendered.semantic, pixels)
         logits = model.segment(fused, target.camera.height, target.camera.width)
-        losses["semantic"] = semantic_loss(logits, target.semantic)
+        if match_instances:
+            labels = assign_slots(logits.detach().softmax(dim=0), labels)
+        losses["semantic"] = semantic_loss(logits, labels)
     # The gradient block: distillation moves the student towards the teacher, never the teacher.
     goal = teacher_at(teacher, pixels).float()
     goal = goal if model.gradient_block == "none" else goal.detach()

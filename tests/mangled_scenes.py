@@ -1,4 +1,4 @@
-"""Tiny scenes of every layout, and damages to one of their files."""
+"""Tiny scenes of every layout, damages to one of their files, and what must still hold after them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from tempfile import TemporaryDirectory
 from unittest import mock
 
 import numpy as np
+import torch
 from conftest import SceneWriter
 from layouts import write_replica, write_scannet
-from mangled_texts import RANGE, Pairs
+from mangled_texts import EVERY, RANGE, Pairs
 
+from gpnerf.datasets.scene import Frame
 from gpnerf.images import read_image, write_image
 
 DATASETS = ("transforms", "replica", "scannet")
+HEIGHT, WIDTH = 24, 32
 # Between the frames that are decoded when a scene is indexed lies one that is not.
 FRAMES = 6
 KINDS = {
@@ -59,6 +62,36 @@ class Damage:
         for changed in (path, path.parent):
             if changed.exists() and (changed == path or self.content is None or self.how == "copied"):
                 os.utime(changed, ns=(later, later))
+
+
+def check_sane(frame: Frame) -> None:
+    """Asserts what a network relies on, whatever the files say."""
+    assert frame.image.shape == (3, HEIGHT, WIDTH)
+    assert frame.image.min() >= 0.0 and frame.image.max() <= 1.0
+    assert frame.depth is None or (frame.depth.isfinite() & (frame.depth >= 0.0)).all()
+    assert frame.semantic is None or frame.semantic.min() >= -1
+    origins, directions = frame.camera.rays(torch.tensor([[0.0, 0.0], [WIDTH - 1.0, HEIGHT - 1.0]]))
+    assert origins.isfinite().all() and directions.isfinite().all()
+    # Rays of opposite corners, which differ unless there is no picture to render.
+    assert (directions[0] - directions[1]).norm() > 1e-3
+
+
+def check_unchanged(frame: Frame, expected: Frame, damage: Damage) -> None:
+    """Asserts that all of a frame is as it was, but for what the damage entitles to."""
+
+    def is_among(kind: str, pairs: frozenset[tuple[str, str]]) -> bool:
+        return bool(pairs & {(kind, frame.name), (kind, EVERY)})
+
+    check_sane(frame)
+    if not is_among("camera", damage.changes):
+        torch.testing.assert_close(frame.camera.intrinsics, expected.camera.intrinsics)
+        torch.testing.assert_close(frame.camera.camera_to_world, expected.camera.camera_to_world)
+    for kind in ("image", "depth", "semantic", "instance"):
+        one, other = getattr(frame, kind), getattr(expected, kind)
+        if one is None:
+            assert other is None or is_among(kind, damage.losses), kind
+        elif not is_among(kind, damage.changes):
+            torch.testing.assert_close(one, other)
 
 
 @dataclass(frozen=True)

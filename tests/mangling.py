@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import cv2
@@ -135,26 +134,68 @@ def _fits(dataset: str, kind: str | None, content: bytes) -> bool:
 
 
 def known_damages(scene: Layout) -> list[Damage]:
-    """What once ended in a traceback or went unnoticed; to be tried before what is drawn."""
-    if scene.dataset == "transforms":
-        path = "tiny/transforms.json"
-        depths = [as_good(scene, "tiny/depth/1.png", "as another", scene.files["tiny/depth/5.png"])]
-        depths += [reencoded(scene, "tiny/depth/1.png", "8 bits")]
-        return depths + [changed_json(scene, path, *change) for change in KNOWN_CHANGES]
-    if scene.dataset == "replica":
-        folder = "office_0/Sequence_1"
-        label = scene.files[f"{folder}/semantic_class/semantic_class_1.png"]
-        return [
-            as_good(scene, f"{folder}/depth/depth_1.png", "as a label", label),
-            made_folder(f"{folder}/rgb/rgb_1.png"),
-            made_folder(f"{folder}/semantic_instance/semantic_instance_4.png"),
-        ]
-    return _known_in_scannet(scene)
+    """What once went unnoticed or ended in a traceback; to be tried before what is drawn."""
+    return {"transforms": _known_of_transforms, "replica": _known_of_replica, "scannet": _known_of_scannet}[
+        scene.dataset
+    ](scene)
 
 
-def _known_in_scannet(scene: Layout) -> list[Damage]:
-    path, table, photograph = (
-        f"scene0000_00/intrinsic/intrinsic_color.txt",
-        "scannetv2-labels.combined.tsv",
-        "scene0000_00/color/1.jpg",
-    )
+def _known_of_transforms(scene: Layout) -> list[Damage]:
+    depth = "tiny/depth/1.png"
+    return [
+        as_good(scene, depth, "as another", scene.files["tiny/depth/5.png"]),
+        reencoded(scene, depth, "8 bits"),
+        *(changed_json(scene, "tiny/transforms.json", place, value) for place, value in KNOWN_CHANGES),
+    ]
+
+
+def _known_of_replica(scene: Layout) -> list[Damage]:
+    folder = "office_0/Sequence_1"
+    label = scene.files[f"{folder}/semantic_class/semantic_class_1.png"]
+    return [
+        as_good(scene, f"{folder}/depth/depth_1.png", "as a label", label),
+        made_folder(f"{folder}/rgb/rgb_1.png"),
+        made_folder(f"{folder}/semantic_instance/semantic_instance_4.png"),
+    ]
+
+
+def _known_of_scannet(scene: Layout) -> list[Damage]:
+    camera, table = "scene0000_00/intrinsic/intrinsic_color.txt", "scannetv2-labels.combined.tsv"
+    photograph = "scene0000_00/color/1.jpg"
+    size = scene.files[photograph].find(b"\xff\xc0") + 5
+
+    def put(path: str, old: bytes, new: bytes) -> Damage:
+        return as_good(scene, path, f"{new!r}", scene.files[path].replace(old, new))
+
+    return [
+        put(camera, b"0.000000 0.000000 1.000000 0.000000", b"0.000000 0.000000 0.000000 0.000000"),
+        put(camera, b"20.000000 0.000000 15", b"20.000000 7.000000 15"),
+        put(camera, b"20.000000 0.000000 15", b"1e300 0.000000 15"),
+        put(table, b"5\tchair\n", b"5\tchair\n300\twall\t1\twall\n"),
+        put(table, b"300\tchair\t5", b"300\tchair\t999"),
+        put("scene0000_00/pose/1.txt", b"0.100000", b"1e30"),
+        by_chance(
+            scene,
+            photograph,
+            "flipped to 65535x65535 pixels",
+            _flipped(scene.files[photograph], [(place, 255) for place in (size, size + 2)]),
+        ),
+        reencoded(scene, "scene0000_00/depth/1.png", "8 bits"),
+        made_folder("scene0000_00/label-filt/3.png"),
+    ]
+
+
+KNOWN_CHANGES = (
+    (("fl_x",), "1e300"),
+    (("fl_x",), "1" + "0" * 400),
+    (("w",), "1e300"),
+    (("near",), "1e-320"),
+    (("ignore_label",), "70000"),
+    (("depth_unit_scale_factor",), "1e300"),
+    (("frames", 1), "[" * 100_000 + "]" * 100_000),
+    (("frames", 1, "file_path"), '"a\\nb"'),
+    (("frames", 1, "file_path"), '"' + "x" * 5000 + '"'),
+    (("frames", 1, "depth_file_path"), '"depth/2.png"'),
+    (("frames", 1, "transform_matrix", 0, 3), "1" + "0" * 400),
+    (("frames", 1, "transform_matrix", 0, 3), "1e30"),
+)

@@ -45,9 +45,9 @@ def test_unlabelled_output_is_ignored_in_label_images():
     model.head = SemanticFPNHead(32, 3)
     torch.nn.init.zeros_(model.head.predictor.weight)
     model.head.predictor.bias.data = torch.tensor([0.0, 1.0, 0.0, 2.0])
-    assert (model.labels(torch.randn(128, 16, 16), 32, 32) == IGNORE).all()
+    assert (model.labels(torch.randn(128, 16, 16), 32, 32)[0] == IGNORE).all()
     model.head.predictor.bias.data[1] = 3.0
-    assert (model.labels(torch.randn(128, 16, 16), 32, 32) == 1).all()
+    assert (model.labels(torch.randn(128, 16, 16), 32, 32)[0] == 1).all()
 
 
 def test_linear_head_sees_one_cell_only():

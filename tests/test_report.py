@@ -1,83 +1,54 @@
-"""The tables of an evaluation: scenes weigh the same whatever their number of views; gaps stay gaps."""
+"""The files of an evaluation, and that they can be read again."""
 
 import csv
 import json
 
 import pytest
+from test_results import VIEWS, scores
 
-from gpnerf.report import Scores, ViewRow, average, markdown_table, summarize, write_report
-
-
-def scores(psnr, miou=0.5, lpips=None):
-    return Scores(
-        psnr=psnr,
-        ssim=0.9,
-        ssim_scikit=0.8,
-        lpips=lpips,
-        miou=miou,
-        total_accuracy=miou,
-        average_accuracy=miou,
-        psnr_nearest_view=15.0,
-        miou_majority_class=None if miou is None else 0.1,
-    )
+from gpnerf.report import Evaluated, markdown_table, read_evaluated, write_scores
+from gpnerf.results import RECORD, ViewResult, by_scene, save_view
 
 
-# Hall: three views; attic: one.
-ROWS = [
-    ViewRow("hall", "2", scores(20.0, 0.2)),
-    ViewRow("attic", "0", scores(30.0, 0.9)),
-    ViewRow("hall", "8", scores(22.0, 0.4)),
-    ViewRow("hall", "14", scores(27.0, 0.6)),
-]
-
-
-def test_views_are_averaged_per_scene_and_scenes_overall():
-    summary = summarize(ROWS)
-    assert summary["scenes"]["hall"]["psnr"] == pytest.approx(23.0)
-    assert summary["scenes"]["hall"]["miou"] == pytest.approx(0.4)
-    assert summary["scenes"]["attic"]["psnr"] == pytest.approx(30.0)
-    # 26.5, not the mean over views, 24.75.
-    assert summary["overall"]["psnr"] == pytest.approx(26.5)
-    assert summary["overall"]["miou"] == pytest.approx(0.65)
-    counts = {name: scene["views"] for name, scene in summary["scenes"].items()}
-    assert counts == {"hall": 3, "attic": 1}
-    assert summary["overall"]["views"] == 4
-
-
-def test_a_missing_value_makes_its_mean_missing_and_no_other():
-    mean = average([scores(20.0, 0.2), scores(30.0, None)])
-    assert mean.miou is None and mean.total_accuracy is None and mean.miou_majority_class is None
-    assert mean.psnr == pytest.approx(25.0)
-    summary = summarize([*ROWS, ViewRow("cellar", "0", scores(10.0, None))])
-    assert summary["scenes"]["hall"]["miou"] == pytest.approx(0.4)
-    assert summary["scenes"]["cellar"]["miou"] is None
-    assert summary["overall"]["miou"] is None
-    assert summary["overall"]["psnr"] == pytest.approx(21.0)
-
-
-def test_the_markdown_table_has_a_line_per_scene_the_mean_last_and_dashes_for_gaps():
-    lines = markdown_table(summarize(ROWS)).splitlines()
+def test_the_markdown_table_has_a_line_per_scene_the_mean_last_and_only_columns_with_values():
+    lines = markdown_table(by_scene([*VIEWS, ViewResult("cellar", "0", scores(10.0))])).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert {len(line) for line in cells} == {len(cells[0])}
-    assert [line[0] for line in cells] == ["scene", "---", "hall", "attic", "**mean of scenes**"]
-    last = dict(zip(cells[0], cells[-1], strict=True))
-    assert (last["views"], last["PSNR"], last["mIoU"], last["LPIPS"]) == ("4", "26.50", "0.650", "-")
+    assert [line[0] for line in cells] == ["scene", "---", "hall", "attic", "cellar", "**mean of scenes**"]
+    hall, last = (dict(zip(cells[0], cells[row], strict=True)) for row in (2, -1))
+    assert (hall["views"], hall["PSNR"], hall["mIoU"]) == ("3", "23.00", "0.400")
+    assert (last["views"], last["PSNR"], last["mIoU"]) == ("5", "21.00", "-")
+    assert "LPIPS" not in cells[0] and "AP .75" not in cells[0]
 
 
 def test_the_files_of_a_report(tmp_path):
-    table = write_report(tmp_path, ROWS, {"step": 1200, "height": 96})
+    table = write_scores(tmp_path, Evaluated(VIEWS, {"step": 1200, "protocol": "paper"}, ("wall", "floor")))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.json", "table.md", "views.csv"]
     text = (tmp_path / "table.md").read_text()
-    assert text.startswith(table) and "step 1200, height 96" in text
+    assert text.startswith(table) and "step 1200, protocol paper" in text
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert set(metrics) == {"step", "height", "overall", "scenes"}
-    fields = {"psnr", "ssim", "ssim_scikit", "lpips", "miou", "total_accuracy", "average_accuracy", "views"}
-    assert set(metrics["overall"]) == fields | {"psnr_nearest_view", "miou_majority_class"}
-    assert set(metrics["scenes"]["hall"]) == set(metrics["overall"])
-    assert metrics["overall"]["lpips"] is None
+    assert metrics["made_by"] == {"step": 1200, "protocol": "paper"}
+    assert metrics["overall"]["views"] == 4 and metrics["overall"]["lpips"] is None
+    assert metrics["scenes"]["hall"]["miou_pooled"] == pytest.approx((1 / 5 + 7 / 11) / 2)
     with open(tmp_path / "views.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["scene"], row["view"], float(row["psnr"])) for row in rows] == [
-        (row.scene, row.view, row.scores.psnr) for row in ROWS
+        (view.scene, view.view, view.scores["psnr"]) for view in VIEWS
     ]
     assert rows[0]["lpips"] == ""
+
+
+def test_a_report_can_be_read_again(tmp_path):
+    for view in VIEWS:
+        save_view(tmp_path / view.scene / view.view, view, "x")
+    write_scores(tmp_path, Evaluated(VIEWS, {"step": 1}, ("wall", "floor")))
+    again = read_evaluated(tmp_path)
+    assert (again.facts, again.class_names) == ({"step": 1}, ("wall", "floor"))
+    assert [(view.scene, view.view, view.scores) for view in again.views] == [
+        (view.scene, view.view, view.scores) for view in VIEWS
+    ]
+    assert again.scenes[0].scores == by_scene(VIEWS)[0].scores
+    (tmp_path / "hall" / "2" / RECORD).unlink()
+    assert read_evaluated(tmp_path).scenes[0].confusion is None
+    (tmp_path / "metrics.json").write_text("{")
+    assert read_evaluated(tmp_path) is None

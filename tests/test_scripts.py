@@ -60,7 +60,7 @@ def test_evaluation_writes_a_row_per_view_and_means_per_scene_and_overall(evalua
         rows = list(csv.DictReader(file))
     summary = json.loads((evaluated / "metrics.json").read_text())
     assert list(summary["scenes"]) == ["room_1000", "room_1001"]
-    assert summary["checkpoint_step"] == 6 and summary["overall"]["views"] == 4
+    assert summary["made_by"]["step"] == 6 and summary["overall"]["views"] == 4
     for name, scene in summary["scenes"].items():
         of_scene = [row for row in rows if row["scene"] == name]
         assert tuple(row["view"] for row in of_scene) == TEST_FRAMES and scene["views"] == 2
@@ -70,7 +70,7 @@ def test_evaluation_writes_a_row_per_view_and_means_per_scene_and_overall(evalua
         scenes = [scene[metric] for scene in summary["scenes"].values()]
         assert summary["overall"][metric] == pytest.approx(fmean(scenes))
     table = (evaluated / "table.md").read_text()
-    assert f"| {summary['overall']['psnr']:.2f} |" in table and "checkpoint_step 6" in table
+    assert f"| {summary['overall']['psnr']:.2f} |" in table and "step 6" in table
     for row in rows:
         assert read_image(evaluated / row["scene"] / f"{row['view']}.png").ndim == 3
 

@@ -140,7 +140,7 @@ def test_folder_that_cannot_be_written_to_is_refused(writer, config, script):
     (config.parent / "file").touch()
     out = config.parent / "file" / "out"
     sentence = refusal(script, "--config", config, "--out", out, "--checkpoint", checkpoint)
-    assert f"Output folder {out}" in sentence and "--out" in sentence
+    assert f"Output folder {out}" in sentence
 
 
 def test_rooms_that_cannot_be_written_are_refused(config):

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from gpnerf.cameras import Camera
 from gpnerf.datasets.scene import Frame, Scene
-from gpnerf.datasets.views import check_candidates, test_sources, training_sources
+from gpnerf.datasets.views import check_candidates, released_sources, test_sources, training_sources
 from gpnerf.errors import GPNeRFError
 
 CACHE_BYTES = 1 << 30
@@ -169,7 +169,7 @@ class FaultsAsItems(Dataset):
     Raised in a worker, the error's sentence would reach the user inside the worker's traceback.
     """
 
-    def __init__(self, examples: TrainingExamples, first: int) -> None:
+    def __init__(self, examples: TrainingExamples | TestExamples, first: int = 0) -> None:
         self.examples, self.first = examples, first
 
     def __len__(self) -> int:
@@ -183,13 +183,25 @@ class FaultsAsItems(Dataset):
 
 
 class TestExamples(Dataset):
-    """The test views in the order given, each with its nearest sources; nothing is random."""
+    """The test views in the order given, each with its nearest sources; nothing is random.
+
+    released: the sources are drawn as the released code does, by the number of the view in its scene.
+    """
+
+    # Not a test.
+    __test__ = False
 
     def __init__(
-        self, views: Sequence[TestView], height: int, width: int, num_source_views: int, metric: str
+        self,
+        views: Sequence[TestView],
+        height: int,
+        width: int,
+        num_source_views: int,
+        metric: str,
+        released: bool = False,
     ) -> None:
         self.views = [TestView(*view) for view in views]
-        self.num_source_views, self.metric = num_source_views, metric
+        self.num_source_views, self.metric, self.released = num_source_views, metric, released
         self.reader = FrameReader(height, width)
         for scene, target, sources in self.views:
             check_candidates(len(_without(sources, target)), num_source_views, scene.name)
@@ -197,18 +209,21 @@ class TestExamples(Dataset):
     def __len__(self) -> int:
         return len(self.views)
 
-    def target(self, index: int) -> Frame:
-        """The frame that example `index` renders, without its sources."""
-        scene, target, _ = self.views[index]
-        return self.reader.frame(scene, target)
-
-    def __getitem__(self, index: int) -> Example:
+    def sources(self, index: int) -> list[int]:
+        """The frames that example `index` is rendered from, nearest first (released: in the order drawn)."""
         scene, target, sources = self.views[index]
         candidates = _without(sources, target)
-        chosen = test_sources(
-            scene.poses[target], scene.poses[candidates], self.num_source_views, self.metric, scene.name
-        )
-        return _example(self.reader, scene, target, [candidates[rank] for rank in chosen.tolist()])
+        poses = scene.poses[target], scene.poses[candidates]
+        if self.released:
+            number = sum(view.scene is scene for view in self.views[:index])
+            chosen = released_sources(number, *poses, self.num_source_views, scene.name)
+        else:
+            chosen = test_sources(*poses, self.num_source_views, self.metric, scene.name)
+        return [candidates[rank] for rank in chosen.tolist()]
+
+    def __getitem__(self, index: int) -> Example:
+        scene, target, _ = self.views[index]
+        return _example(self.reader, scene, target, self.sources(index))
 
 
 def _without(sources: Sequence[int], target: int) -> list[int]:

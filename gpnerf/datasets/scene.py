@@ -25,6 +25,9 @@ from gpnerf.images import read_image, resize_colors, resize_values
 
 # OpenCV takes the first 4, 5 or 8 coefficients.
 DISTORTION_LENGTHS = (4, 5, 8)
+UINT8, UINT16 = np.dtype(np.uint8), np.dtype(np.uint16)
+# Eight bits of depth are a picture of it.
+STORED_TYPES = {"depth": (UINT16,), "semantic": (UINT8, UINT16), "instance": (UINT8, UINT16)}
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class Frame:
 class Scene:
     """Posed views of one place.
 
-    near, far: z-depth range of its content in metres. labels: None where the scene is not labelled.
+    near, far: z-depth range of its content in metres. labels: None where the scene is not labelled;
+    labelled_by: the kind of files they are read from, "instance" where objects take the place of classes.
     border: pixels cut off each side of the stored images, such as ScanNet's black strips.
     """
 
@@ -79,6 +83,7 @@ class Scene:
     far: float
     labels: LabelSpace | None = None
     border: int = 0
+    labelled_by: str = "semantic"
 
     @property
     def views(self) -> Views:
@@ -90,7 +95,9 @@ class Scene:
 
     def count(self, kind: str) -> int:
         """How many frames have a map of this kind; labels without a list of classes do not count."""
-        return 0 if kind == "semantic" and self.labels is None else self.index.count(kind)
+        if kind == "semantic":
+            return 0 if self.labels is None else self.index.count(self.labelled_by)
+        return self.index.count(kind)
 
     @cached_property
     def poses(self) -> Tensor:
@@ -127,11 +134,11 @@ class Scene:
 
         "depth": float32 z in metres, 0 = unknown; "semantic" and "instance": int64, IGNORE where unlabelled.
         """
-        relative = self.index.files[kind][number]
+        relative = self.index.files[self.labelled_by if kind == "semantic" else kind][number]
         if not relative or (kind == "semantic" and self.labels is None):
             return None
         path = self.folder / relative
-        values = self._read_values(number, path, 0 if kind == "depth" else IGNORE, height, width)
+        values = self._read_values(number, path, kind, height, width)
         if kind == "depth":
             return torch.from_numpy(values.astype(np.float32) * self.index.depth_unit)
         if kind == "semantic":
@@ -165,20 +172,22 @@ class Scene:
             f"{pixels.shape[1]}x{pixels.shape[0]}; correct the camera's size or replace the file."
         )
 
-    def _read_values(self, number: int, path: Path, outside: int, height: int, width: int) -> np.ndarray:
+    def _read_values(self, number: int, path: Path, kind: str, height: int, width: int) -> np.ndarray:
         pixels = read_image(path)
         if pixels.ndim != 2:
             raise DataError(
                 f"{path}: expected one channel, found {pixels.shape[2]}; save the values, not their colours."
             )
-        if pixels.dtype not in (np.uint8, np.uint16):
+        if pixels.dtype not in STORED_TYPES[kind]:
+            expected = " or ".join(map(str, STORED_TYPES[kind]))
             raise DataError(
-                f"{path}: expected 8- or 16-bit values, found {pixels.dtype}; save them as a 16-bit png."
+                f"{path}: expected {expected} values, found {pixels.dtype}; save them as a 16-bit png."
             )
         self._check_size(path, pixels, number, exactly=False)
         if self.border or self.index.distortion[number].any():
             pixels = resize_values(pixels, *self.index.sizes[number].tolist())
             # Pixels from outside the photograph must not become class 0; float32 holds -1 and any uint16.
+            outside = 0 if kind == "depth" else IGNORE
             pixels = self._undistort(number, pixels, cv2.INTER_NEAREST, outside)
         return resize_values(self._cropped(pixels), height, width)
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -110,6 +111,19 @@ def test_sources(target_pose: Tensor, poses: Tensor, count: int, metric: str, sc
     """The nearest `count` candidates: indices into poses [N, 4, 4]; DataError where there are too few."""
     check_candidates(len(poses), count, scene)
     return rank_views(target_pose, poses, metric)[:count]
+
+
+def released_sources(number: int, target_pose: Tensor, poses: Tensor, count: int, scene: str) -> Tensor:
+    """`count` candidates as the released code draws them for test view `number` of a scene: [count].
+
+    At random among the 10 to 50 nearest by the angle seen from the world's origin, with NumPy's generator
+    seeded by `number`. All other frames are candidates, the neighbours in the video included.
+    """
+    check_candidates(len(poses), count, scene)
+    random = np.random.RandomState(number)
+    factor = random.choice(POOL_FACTORS, p=POOL_PROBABILITIES)
+    nearest = rank_views(target_pose, poses, "angle")[: factor * count]
+    return torch.from_numpy(random.choice(nearest.numpy(), count, replace=False))
 
 
 def check_candidates(found: int, count: int, scene: str) -> None:

@@ -138,13 +138,13 @@ class GPNeRF(nn.Module):
         """A feature image [D, h, w] -> logits [K, height, width]."""
         return self.head(features[None], height, width)[0].float()
 
-    def labels(self, features: Tensor, height: int, width: int) -> Tensor:
-        """A feature image [D, h, w] -> the most likely classes [height, width].
+    def labels(self, features: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """A feature image [D, h, w] -> the most likely classes [height, width] and their probabilities.
 
         IGNORE where the published head chooses its output for "unlabelled", the one after the last class.
         """
-        labels = self.segment(features, height, width).argmax(dim=0)
-        return torch.where(labels < self.classes, labels, IGNORE)
+        confidence, labels = self.segment(features, height, width).softmax(dim=0).max(dim=0)
+        return torch.where(labels < self.classes, labels, IGNORE), confidence
 
     def _render(
         self,

@@ -1,0 +1,82 @@
+"""Instances of one scene as the classes of the head: raw instance ids -> slots."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gpnerf.datasets.examples import TestView, TrainingScene
+from gpnerf.datasets.labels import IGNORE, LARGEST_ID, LabelSpace
+from gpnerf.datasets.scene import Scene
+from gpnerf.errors import DataError
+
+log = logging.getLogger(__name__)
+
+OBJECT = "object"
+SLOT = "slot"
+
+
+def instance_ids(scene: Scene, frames: Iterable[int], height: int, width: int) -> set[int]:
+    """The ids in the instance maps of these frames, at the size they are used at."""
+    found: set[int] = set()
+    for frame in frames:
+        ids = scene.read_map(frame, "instance", height, width)
+        if ids is not None:
+            found |= set(np.unique(ids.numpy()).tolist())
+    return found - {IGNORE}
+
+
+def known_objects(
+    trained: TrainingScene, tested: Sequence[TestView], height: int, width: int
+) -> tuple[str, ...]:
+    """A class name for every object of the training frames; says how many occur in test frames alone."""
+    known = instance_ids(trained.scene, trained.targets, height, width)
+    seen: set[int] = set()
+    for view in tested:
+        seen |= instance_ids(view.scene, [view.target], height, width)
+    if seen - known:
+        log.info(
+            f"{trained.scene.name}: {len(seen - known)} of {len(seen)} objects of the test frames occur in "
+            "no training frame; they have no output of their own and count as missed."
+        )
+    return object_names(known)
+
+
+def most_instances(scenes: Sequence[TrainingScene], height: int, width: int) -> int:
+    """The largest number of instances in a training frame."""
+    return max(
+        len(instance_ids(scene, [frame], height, width)) for scene, targets, _ in scenes for frame in targets
+    )
+
+
+def object_names(ids: Iterable[int]) -> tuple[str, ...]:
+    """A class name per instance id, in the order of the ids: a slot of the head for each."""
+    return tuple(f"{OBJECT} {number}" for number in sorted(ids))
+
+
+def slot_names(count: int) -> tuple[str, ...]:
+    """Class names of slots that stand for no id: objects are matched to them view by view."""
+    return tuple(f"{SLOT} {number}" for number in range(count))
+
+
+def with_objects(scene: Scene, class_names: Sequence[str]) -> Scene:
+    """The scene with its instance maps as labels, in the slots that `object_names` has made of ids.
+
+    Ids without a slot, which occur in test frames alone, are unlabelled. Raises DataError for a scene
+    without instance maps.
+    """
+    if not scene.count("instance"):
+        raise DataError(
+            f"{scene.folder}: expected instance maps for --target instance, found none; add them, or "
+            "train on classes."
+        )
+    classes = dict.fromkeys(range(LARGEST_ID + 1), IGNORE)
+    for slot, name in enumerate(class_names):
+        match = re.fullmatch(rf"{OBJECT} (\d+)", name)
+        if match:
+            classes[int(match[1])] = slot
+    return replace(scene, labels=LabelSpace.mapped(tuple(class_names), classes), labelled_by="instance")

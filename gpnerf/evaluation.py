@@ -1,0 +1,204 @@
+"""A checkpoint on the test views of its scenes: every view is rendered, scored and kept once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
+
+from gpnerf.checkpoint import Checkpoint, checkpoint_to_use
+from gpnerf.config import from_options
+from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples, TestView
+from gpnerf.datasets.instances import with_objects
+from gpnerf.datasets.load import common_labels, load_scenes, test_views
+from gpnerf.datasets.scene import Scene
+from gpnerf.datasets.views import FrameRule
+from gpnerf.devices import choose_device, keep_freed_memory
+from gpnerf.errors import ConfigError, DataError, Faults, GPNeRFError
+from gpnerf.images import write_image
+from gpnerf.metrics.image import load_lpips
+from gpnerf.panels import compare, pictures
+from gpnerf.protocols import released_order, released_rule
+from gpnerf.rendering import RenderedView, render_example, segment_target
+from gpnerf.results import ViewResult, load_view, save_view, with_majority_class
+from gpnerf.scoring import Scorer, at_stride
+from gpnerf.scripting import leave_signals_to_parent, make_folder
+
+log = logging.getLogger("eval")
+
+
+class Evaluation:
+    """A checkpoint, its test views, and the folder of their results. faults: what could not be evaluated."""
+
+    def __init__(self, options: Namespace) -> None:
+        self.options = options
+        if not options.test_scenes:
+            raise ConfigError("Expected scenes to evaluate, found none; name them with --test_scenes.")
+        run = Path(options.out) / options.expname
+        self.checkpoint = checkpoint_to_use(run, options.checkpoint)
+        self.instances = _target_of(self.checkpoint) == "instance"
+        self.released = options.protocol == "released"
+        self.faults = Faults()
+        self.scenes = self._load_scenes()
+        self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
+        device = choose_device(options.device)
+        keep_freed_memory()
+        self.model = self.checkpoint.build().to(device).eval()
+        scored = len(self.checkpoint.class_names) if self._check_labels() else 0
+        self.scorer = Scorer(scored, self.instances, load_lpips(device) if options.lpips else None)
+        size = (options.height, options.width, options.num_source_views, options.view_metric)
+        self.examples = TestExamples(self._test_views(), *size, released=self.released)
+        # Seconds in the network and in all, of the views rendered now.
+        self.network_seconds = self.seconds = 0.0
+
+    @property
+    def setting(self) -> str:
+        """How the checkpoint knows the test scenes, in the words of the paper's tables."""
+        trained = set(self.checkpoint.options.get("train_scenes", ()))
+        if not trained & set(self.options.test_scenes):
+            return "generalized"
+        return "finetuned" if self.checkpoint.options.get("load_weights") else "per scene"
+
+    def _load_scenes(self) -> list[Scene]:
+        """The test scenes that can be read; what is wrong with the others goes to the faults."""
+        if self.options.target != _target_of(self.checkpoint):
+            raise ConfigError(
+                f"The checkpoint was trained with --target {_target_of(self.checkpoint)}, found --target "
+                f"{self.options.target}; evaluate it as it was trained."
+            )
+        scenes: list[Scene] = []
+        for name in self.options.test_scenes:
+            with self.faults.collected():
+                scenes += load_scenes(self.options, [name])
+        if not scenes:
+            self.faults.raise_any()
+        if not self.instances:
+            return scenes
+        return [with_objects(scene, self.checkpoint.class_names) for scene in scenes]
+
+    def _check_labels(self) -> bool:
+        """Whether semantic metrics can be computed; says why if not."""
+        labels = common_labels(self.scenes)
+        if labels is None or not self.checkpoint.class_names:
+            owner = "The model was trained without classes" if labels else "The test scenes have no labels"
+            log.info(f"{owner}: mIoU and accuracies are left out.")
+            return False
+        if labels.names != self.checkpoint.class_names:
+            raise DataError(
+                f"The test scenes have the classes {', '.join(labels.names)}, the checkpoint has "
+                f"{', '.join(self.checkpoint.class_names)}; evaluate it on scenes of its own label space."
+            )
+        return True
+
+    def _test_views(self) -> list[TestView]:
+        if not self.released:
+            return test_views(self.scenes, from_options(FrameRule, self.options))
+        rule = released_rule(self.options)
+        views = []
+        for scene in self.scenes:
+            order = released_order(self.options.dataset, self.setting, scene)
+            split = rule.split(len(order), scene.name)
+            sources = [order[number] for number in split.sources]
+            views += [TestView(scene, order[number], sources) for number in split.test]
+        return views
+
+    def view_folder(self, index: int) -> Path:
+        """Where the score and the pictures of a test view are kept."""
+        scene, target, _ = self.examples.views[index]
+        return self.folder / scene.name / scene.index.names[target]
+
+    def run(self) -> list[ViewResult]:
+        """The results of all test views; those that are kept from an earlier run are not rendered again."""
+        results = {}
+        for index, (scene, target, _) in enumerate(self.examples.views):
+            name = scene.index.names[target]
+            kept = load_view(self.view_folder(index), scene.name, name, self._made_by(index))
+            if kept is not None:
+                results[index] = kept
+        if results:
+            log.info(f"{len(results)} of {len(self.examples)} views are kept from an earlier evaluation.")
+        missing = [index for index in range(len(self.examples)) if index not in results]
+        for index, example in tqdm(
+            zip(missing, self._read(missing), strict=True), "evaluating", len(missing), unit="view"
+        ):
+            if isinstance(example, GPNeRFError):
+                self.faults.add(str(example))
+            else:
+                results[index] = self._evaluate(index, example)
+        if not results:
+            self.faults.raise_any()
+        return with_majority_class([results[index] for index in sorted(results)])
+
+    def _read(self, indices: Sequence[int]) -> Iterator[Example | GPNeRFError]:
+        """Examples, read while the one before is rendered."""
+        yield from DataLoader(
+            Subset(FaultsAsItems(self.examples), indices),
+            batch_size=None,
+            num_workers=min(1, self.options.workers),
+            worker_init_fn=leave_signals_to_parent,
+        )
+
+    def _evaluate(self, index: int, example: Example) -> ViewResult:
+        start = time.perf_counter()
+        view = self._render(example)
+        self.network_seconds += time.perf_counter() - start
+        result = self.scorer(view, example.target, _nearest(example), self.options.stride)
+        target = at_stride(example.target, self.options.stride)
+        folder, names = make_folder(self.view_folder(index)), self.checkpoint.class_names
+        shown = pictures(view, target, names)
+        for name, picture in shown.items():
+            write_image(folder / f"{name.replace(' ', '_')}.png", picture)
+        write_image(folder.with_name(f"{folder.name}.png"), compare(shown, view, target, names))
+        save_view(folder, result, self._made_by(index))
+        self.seconds += time.perf_counter() - start
+        return result
+
+    def _render(self, example: Example) -> RenderedView:
+        options = self.options
+        view = render_example(self.model, example, options.chunk_size, options.precision, options.stride)
+        if options.segment == "target" and self.model.has_semantics:
+            labels, confidence = segment_target(self.model, example, options.precision)
+            view = replace(view, labels=labels, confidence=confidence)
+        return view
+
+    def _made_by(self, index: int) -> str:
+        """Differs where anything differs that decides the scores of a view, but for the pixels on disk."""
+        scene, target, _ = self.examples.views[index]
+        options = self.options
+        frames = [target, *self.examples.sources(index)]
+        values = [
+            self._fingerprint,
+            self.scorer.num_classes,
+            self.scorer.lpips is not None,
+            [options.height, options.width, options.stride, options.border, options.segment],
+            [options.precision, scene.near, scene.far],
+            [str(scene.folder.resolve()), *(scene.index.names[frame] for frame in frames)],
+            np.round(scene.index.poses[frames], 6).tolist(),
+        ]
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:24]
+
+    @property
+    def _fingerprint(self) -> str:
+        if not hasattr(self, "_weights"):
+            self._weights = self.checkpoint.fingerprint()
+        return self._weights
+
+
+def _target_of(checkpoint: Checkpoint) -> str:
+    return checkpoint.options.get("target", "semantic")
+
+
+def _nearest(example: Example) -> Tensor:
+    """The source photograph whose camera is closest to the target's."""
+    distances = (example.source_cameras.center - example.target.camera.center).norm(dim=-1)
+    return example.source_images[int(distances.argmin())]

@@ -1,0 +1,59 @@
+"""A rendered view and the truth -> every score of the tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from gpnerf.datasets.scene import Frame
+from gpnerf.metrics.image import LPIPS, psnr, ssim, ssim_scikit
+from gpnerf.metrics.instance import THRESHOLDS, average_precision, match_instances, strict_average_precision
+from gpnerf.metrics.semantic import confusion_matrix, image_scores
+from gpnerf.rendering import RenderedView
+from gpnerf.results import AP_NAMES, STRICT_AP_NAMES, TITLES, Scores, ViewResult
+
+
+class Scorer:
+    """What is measured is fixed for an evaluation: classes or instances, with or without LPIPS."""
+
+    def __init__(self, num_classes: int, instances: bool, lpips: LPIPS | None) -> None:
+        """num_classes: outputs of the head that are scored, 0 for none. instances: outputs are objects."""
+        self.num_classes, self.instances, self.lpips = num_classes, instances, lpips
+
+    def __call__(self, view: RenderedView, target: Frame, nearest: Tensor, stride: int = 1) -> ViewResult:
+        """nearest [3, H, W]: the closest source photograph, a baseline. stride: of colour and depth."""
+        truth = at_stride(target, stride)
+        scores: Scores = dict.fromkeys(TITLES)
+        scores["psnr"] = psnr(view.color, truth.image)
+        scores["ssim"] = ssim(view.color, truth.image)
+        scores["ssim_scikit"] = ssim_scikit(view.color, truth.image)
+        scores["psnr_nearest_view"] = psnr(nearest[:, ::stride, ::stride], truth.image)
+        if self.lpips:
+            scores["lpips"] = self.lpips(view.color, truth.image)
+            scores["lpips_as_published"] = self.lpips(view.color, truth.image, as_published=True)
+        confusion = None
+        if self.num_classes and self.instances and target.instance is not None:
+            scores |= self._instance_scores(view, target.instance)
+        elif self.num_classes and not self.instances and target.semantic is not None:
+            confusion = confusion_matrix(view.labels, target.semantic, self.num_classes)
+            scores |= image_scores(confusion)._asdict()
+        return ViewResult(target.scene, target.name, scores, confusion)
+
+    def _instance_scores(self, view: RenderedView, truth: Tensor) -> Scores:
+        found = match_instances(view.labels, view.confidence, truth, self.num_classes)
+        if found is None:
+            return {}
+        lenient = {name: average_precision(found, t) for name, t in zip(AP_NAMES, THRESHOLDS, strict=True)}
+        strict = {
+            name: strict_average_precision(found, t)
+            for name, t in zip(STRICT_AP_NAMES, THRESHOLDS, strict=True)
+        }
+        return lenient | strict
+
+
+def at_stride(target: Frame, stride: int) -> Frame:
+    """The truth at the rendered pixels; labels keep their size, as the rendered ones do."""
+    kept = (..., slice(None, None, stride), slice(None, None, stride))
+    depth = None if target.depth is None else target.depth[kept]
+    return replace(target, image=target.image[kept], depth=depth)

@@ -1,0 +1,108 @@
+"""Puts evaluated runs side by side, with the differences of every scene to the first run.
+
+python scripts/compare_runs.py out/rooms out/rooms_finetuned
+python scripts/compare_runs.py out/a out/b out/c --scores psnr,miou,ap_75
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from gpnerf.errors import ConfigError, DataError  # noqa: E402
+from gpnerf.option_types import Parser, names  # noqa: E402
+from gpnerf.report import Evaluated, cell, read_evaluated  # noqa: E402
+from gpnerf.report_page.content import Table  # noqa: E402
+from gpnerf.results import POOLED_TITLES, TITLES, Scores, overall  # noqa: E402
+from gpnerf.scripting import run_script  # noqa: E402
+from gpnerf.tables import markdown  # noqa: E402
+
+ALL_TITLES = TITLES | POOLED_TITLES
+DEFAULT_SCORES = ("psnr", "ssim", "miou", "ap_75")
+# What must agree for a difference to mean anything.
+COMPARED_FACTS = ("protocol", "dataset", "size", "stride", "segment")
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = Parser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or of their evaluations")
+    parser.add_argument("--scores", type=names, default=DEFAULT_SCORES, help="columns (psnr,ssim,miou,ap_75)")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.scores if name not in ALL_TITLES]
+    if unknown:
+        raise ConfigError(f"Unknown score {unknown[0]}; expected some of {', '.join(ALL_TITLES)}.")
+    if len(options.runs) < 2:
+        raise ConfigError(f"Expected two runs or more, found {len(options.runs)}; name them.")
+    return options
+
+
+def load(run: Path) -> Evaluated:
+    """The evaluation of a run. Raises DataError where there is none."""
+    found = read_evaluated(run / "eval") or read_evaluated(run)
+    if found is None:
+        raise DataError(f"{run}: expected an evaluated run, found no eval/metrics.json; run eval.py first.")
+    return found
+
+
+def compare(runs: dict[str, Evaluated], scores: Sequence[str]) -> list[Table]:
+    """A table per score that two runs have: a row per scene, a column per run, and differences."""
+    tables = []
+    for name in scores:
+        by_run = {run: _rows(evaluated, name) for run, evaluated in runs.items()}
+        scenes = list(dict.fromkeys(scene for rows in by_run.values() for scene in rows))
+        if sum(any(value.get(name) is not None for value in rows.values()) for rows in by_run.values()) > 1:
+            tables.append(_table(name, by_run, scenes))
+    return tables
+
+
+def _rows(evaluated: Evaluated, name: str) -> dict[str, Scores]:
+    """Scores by scene, the mean of scenes last."""
+    scenes = evaluated.scenes
+    return {**{scene.scene: scene.scores for scene in scenes}, "**mean of scenes**": overall(scenes)}
+
+
+def _table(name: str, by_run: dict[str, dict[str, Scores]], scenes: Sequence[str]) -> Table:
+    first, *others = by_run
+    last = "**mean of scenes**"
+    rows = []
+    for scene in [*(scene for scene in scenes if scene != last), last]:
+        values = {run: rows_of.get(scene, {}).get(name) for run, rows_of in by_run.items()}
+        differences = [
+            "-" if None in (values[run], values[first]) else f"{values[run] - values[first]:+.3f}"
+            for run in others
+        ]
+        rows.append([scene, *(cell(name, {name: value}) for value in values.values()), *differences])
+    columns = ["scene", *by_run, *(f"{run} - {first}" for run in others)]
+    return Table(ALL_TITLES[name], columns, rows)
+
+
+def disagreements(runs: dict[str, Evaluated]) -> list[str]:
+    """What the runs were evaluated with differently."""
+    sentences = []
+    for fact in COMPARED_FACTS:
+        values = {run: str(evaluated.facts.get(fact)) for run, evaluated in runs.items()}
+        if len(set(values.values())) > 1:
+            listed = ", ".join(f"{run}: {value}" for run, value in values.items())
+            sentences.append(f"Not the same {fact} ({listed}): differences mean little.")
+    return sentences
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    runs = {str(run): load(run) for run in options.runs}
+    tables = compare(runs, options.scores)
+    if not tables:
+        raise DataError(f"No score of {', '.join(options.scores)} is in two of the runs; choose others.")
+    for text in [*disagreements(runs), *map(markdown, tables)]:
+        sys.stdout.write(f"{text}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,130 @@
+"""Finetunes one checkpoint on each of several scenes, evaluates every one, and writes one report over all.
+
+    python scripts/finetune_scenes.py --config configs/rooms_finetune.txt --scenes 1000-1003
+    python scripts/finetune_scenes.py --config configs/rooms_instance.txt --scenes 1000-1003 -- --steps 500
+
+The runs are OUT/NAME/SCENE, NAME being the config's expname up to its last slash; the report over all scenes
+is OUT/NAME/eval. Finished scenes are skipped and a stopped one is resumed by the same command. With several
+GPUs, as many scenes are trained at a time. Options after -- go to train.py and eval.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from gpnerf.checkpoint import checkpoint_path  # noqa: E402
+from gpnerf.config import parse_options  # noqa: E402
+from gpnerf.errors import ConfigError, Faults  # noqa: E402
+from gpnerf.option_types import REPOSITORY, Parser, names  # noqa: E402
+from gpnerf.publish import merge  # noqa: E402
+from gpnerf.scripting import EXIT_USER_FAULT, run_script  # noqa: E402
+
+log = logging.getLogger("finetune_scenes")
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = Parser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("--config", required=True, help="config of one finetuning")
+    add("--scenes", type=names, help="a,b,c or a file of names (default: the config's test_scenes)")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    cut = given.index("--") if "--" in given else len(given)
+    options = parser.parse_args(given[:cut])
+    options.passed_on = given[cut + 1 :]
+    return options
+
+
+class SceneRuns:
+    """A run per scene: where it is, and the commands that make it."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.run = parse_options("", ["--config", options.config, *options.passed_on])
+        self.name = self.run.expname.rpartition("/")[0] or self.run.expname
+        self.scenes = options.scenes or self.run.test_scenes
+        self.folder = Path(self.run.out) / self.name
+        if not self.scenes:
+            raise ConfigError("Expected scenes to finetune on, found none; name them with --scenes.")
+        # Scenes at a time: one for each GPU, or one.
+        self.devices: Queue[str | None] = Queue()
+        for device in range(torch.cuda.device_count()) if self.run.device == "auto" else ():
+            self.devices.put(str(device))
+        if self.devices.empty():
+            self.devices.put(None)
+
+    def place(self, scene: str) -> Path:
+        return self.folder / scene.replace("/", "_")
+
+    def is_finished(self, scene: str) -> bool:
+        """Whether the scene has its last checkpoint, and results that are newer."""
+        last, results = (
+            checkpoint_path(self.place(scene), self.run.steps),
+            self.place(scene) / "eval" / "metrics.json",
+        )
+        return last.is_file() and results.is_file() and results.stat().st_mtime >= last.stat().st_mtime
+
+    def finish(self, scene: str) -> None:
+        """Trains and evaluates a scene; both go on where they were. Raises ConfigError if one fails."""
+        if self.is_finished(scene):
+            return
+        device = self.devices.get()
+        environment = os.environ if device is None else {**os.environ, "CUDA_VISIBLE_DEVICES": device}
+        try:
+            for script in ("train.py", "eval.py"):
+                command = [sys.executable, str(REPOSITORY / script), "--config", self.options.config]
+                command += [*self.options.passed_on, "--expname", f"{self.name}/{self.place(scene).name}"]
+                command += ["--train_scenes", scene, "--test_scenes", scene]
+                code = subprocess.call(command, env=environment)
+                if code:
+                    raise ConfigError(
+                        f"{script} of {scene} ended with code {code}, see above; run `{shlex.join(command)}` "
+                        "to see it alone."
+                    )
+        finally:
+            self.devices.put(device)
+
+    def finish_all(self) -> Faults:
+        """All scenes, as many at a time as there are GPUs; what failed, scene by scene."""
+        faults = Faults()
+        with ThreadPoolExecutor(self.devices.qsize()) as pool:
+            for scene, done in [(scene, pool.submit(self.finish, scene)) for scene in self.scenes]:
+                error = done.exception()
+                if isinstance(error, ConfigError):
+                    faults.add(str(error))
+                elif error:
+                    raise error
+                else:
+                    log.info(f"{scene} is finished: {self.place(scene)}.")
+        return faults
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    runs = SceneRuns(parse(arguments))
+    faults = runs.finish_all()
+    finished = [runs.place(scene) for scene in runs.scenes if (runs.place(scene) / "eval").is_dir()]
+    if finished:
+        command = shlex.join(["python", *sys.argv])
+        table = merge(runs.folder, finished, command)
+        sys.stdout.write(f"{table}\nThe report over all scenes is in {runs.folder / 'eval'}.\n")
+    for sentence in faults.sentences:
+        log.error(sentence)
+    return EXIT_USER_FAULT if faults.sentences else 0
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,55 @@
+"""Runs side by side: differences by hand, gaps, and runs that cannot be compared."""
+
+import pytest
+from test_results import VIEWS, scores
+
+from gpnerf.errors import ConfigError, DataError
+from gpnerf.report import Evaluated, write_scores
+from gpnerf.results import ViewResult
+from scripts.compare_runs import main
+
+FACTS = {"protocol": "paper", "dataset": "rooms", "size": "32x24", "stride": 1, "segment": "rendered"}
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two runs; the second is 1 dB and 0.1 mIoU better in the hall and has no attic."""
+    better = [
+        ViewResult(view.scene, view.view, scores(view.scores["psnr"] + 1, view.scores["miou"] + 0.1))
+        for view in VIEWS
+        if view.scene == "hall"
+    ]
+    for name, views in (("a", VIEWS), ("b", better)):
+        write_scores(tmp_path / name / "eval", Evaluated(views, FACTS))
+    return tmp_path / "a", tmp_path / "b"
+
+
+def test_differences_of_every_scene_and_the_mean(runs, capsys):
+    assert main([str(run) for run in runs]) == 0
+    text = capsys.readouterr().out
+    assert "### PSNR" in text and "### mIoU" in text and "### AP" not in text
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if "|" in line
+    ]
+    psnr = {row[0]: row[1:] for row in rows[:5]}
+    assert psnr["hall"] == ["23.00", "24.00", "+1.000"]
+    assert psnr["attic"] == ["30.00", "-", "-"]
+    assert psnr["**mean of scenes**"] == ["26.50", "24.00", "-2.500"]
+    assert ["hall", "0.400", "0.500", "+0.100"] in rows
+
+
+def test_what_was_evaluated_differently_is_said(runs, capsys):
+    write_scores(runs[1] / "eval", Evaluated(VIEWS, FACTS | {"protocol": "released"}))
+    main([str(run) for run in runs])
+    assert "Not the same protocol (" in capsys.readouterr().out
+
+
+def test_runs_that_cannot_be_compared(runs, tmp_path):
+    with pytest.raises(DataError, match="nowhere: expected an evaluated run, found no eval/metrics.json"):
+        main([str(runs[0]), str(tmp_path / "nowhere")])
+    with pytest.raises(ConfigError, match="Expected two runs or more, found 1"):
+        main([str(runs[0])])
+    with pytest.raises(ConfigError, match="Unknown score beauty; expected some of psnr"):
+        main([*map(str, runs), "--scores", "beauty"])
+    with pytest.raises(DataError, match="No score of lpips is in two of the runs"):
+        main([*map(str, runs), "--scores", "lpips"])
