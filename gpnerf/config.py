@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gpnerf.datasets.loaders import LABEL_SPACES
 from gpnerf.datasets.views import METRICS, FrameRule
 from gpnerf.errors import ConfigError
 from gpnerf.files import write_whole
@@ -39,7 +40,6 @@ from gpnerf.training import LearningRates
 
 T = TypeVar("T")
 DATASETS = ("rooms", "transforms", "replica", "scannet")
-LABEL_SPACES = ("benchmark", "all")
 TARGETS = ("semantic", "instance")
 MATCHINGS = ("fixed", "hungarian")
 PROTOCOLS = ("paper", "released")

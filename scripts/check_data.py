@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gpnerf.config import add_data_options, from_options, parse_options  # noqa: E402
 from gpnerf.datasets.discover import FoundScene, find_scenes  # noqa: E402
-from gpnerf.datasets.loaders import scene_to_check  # noqa: E402
+from gpnerf.datasets.loaders import Reading, scene_to_check  # noqa: E402
 from gpnerf.datasets.views import FrameRule  # noqa: E402
 from gpnerf.errors import ConfigError, Faults  # noqa: E402
 from gpnerf.images import write_image  # noqa: E402
@@ -93,14 +93,7 @@ class DataCheck:
 
     def _check(self, place: FoundScene) -> SceneCheck:
         options = self.options
-        scene = scene_to_check(
-            *place,
-            self.faults,
-            near=options.near,
-            far=options.far,
-            border=options.border,
-            all_classes=options.label_space == "all",
-        )
+        scene = scene_to_check(*place, from_options(Reading, options), self.faults)
         rule = from_options(FrameRule, options)
         size = (options.height, options.width)
         return check_scene(scene, *size, rule, options.num_source_views, options.view_metric, self.faults)

@@ -94,7 +94,7 @@ class Tab:
         return json.loads(message)
 
     def open(self, page: Path, width: int, height: int = 900, scripts: bool = True) -> None:
-        """Loads a file into a window of this size, with or without JavaScript, and waits until it is loaded."""
+        """Loads a file into a window of this size, with JavaScript or without, and waits for its end."""
         self.events.clear()
         self.call(
             "Emulation.setDeviceMetricsOverride",

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gpnerf.cameras import Camera, pixel_grid
 from gpnerf.datasets.examples import Example
-from gpnerf.datasets.loaders import load_scene
+from gpnerf.datasets.loaders import Reading, load_scene
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.models.build import Architecture, build_model
 from gpnerf.models.gpnerf import GPNeRF, SourceFeatures
@@ -68,9 +68,9 @@ PYRAMID_NAMES = (
 )
 
 
-def load_folder(folder: Path, dataset: str = "transforms", **options: Any) -> Scene:
+def load_folder(folder: Path, dataset: str = "transforms", **reading: Any) -> Scene:
     """The scene in a folder."""
-    return load_scene(dataset, folder.parent, folder.name, **options)
+    return load_scene(dataset, folder.parent, folder.name, Reading(**reading))
 
 
 def tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

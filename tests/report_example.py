@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from gpnerf.report_page import Curve, Report, Table, ViewEntry
 
@@ -133,3 +137,9 @@ class Reader(HTMLParser):
 
 def tree(text: str) -> Node:
     return Reader(text).open[0]
+
+
+def decoded(uri: str) -> tuple[str, Image.Image]:
+    """Media type and picture of a data URI."""
+    kind, data = re.fullmatch(r"data:image/(png|webp);base64,([A-Za-z0-9+/]+=*)", uri).groups()
+    return kind, Image.open(io.BytesIO(base64.b64decode(data)))

@@ -8,7 +8,7 @@ from script_runs import run_here
 from gpnerf.datasets import examples as views
 from gpnerf.datasets import rooms
 from gpnerf.datasets.labels import IGNORE
-from gpnerf.datasets.loaders import load_scene
+from gpnerf.datasets.loaders import Reading, load_scene
 from gpnerf.datasets.roommaker.export_scannet import CLASSES
 from gpnerf.datasets.roommaker.exports import REPLICA_CLASSES, export
 from gpnerf.datasets.roommaker.layout import CLASS_NAMES
@@ -36,7 +36,7 @@ def layouts(tmp_path_factory):
 
 def scene_of(folder, dataset, layout):
     name = f"{ROOM}/Sequence_1" if dataset == "replica" else ROOM
-    return load_scene(dataset, folder / layout, name, near=0.3, far=9.0, all_classes=True)
+    return load_scene(dataset, folder / layout, name, Reading(near=0.3, far=9.0, label_space="all"))
 
 
 def examples(scene) -> list[views.Example]:

@@ -48,7 +48,7 @@ def test_the_camera_of_the_release(sequence):
 
 def test_all_classes(sequence):
     assert load_folder(sequence, "replica").labels.num_classes == 51
-    scene = load_folder(sequence, "replica", all_classes=True)
+    scene = load_folder(sequence, "replica", label_space="all")
     assert scene.labels.num_classes == 101
     assert scene.read(0, HEIGHT, WIDTH).semantic.unique().tolist() == [IGNORE, 92]
 

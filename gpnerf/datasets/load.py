@@ -8,10 +8,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from gpnerf.config import from_options
 from gpnerf.datasets import rooms
 from gpnerf.datasets.examples import TestView, TrainingScene
 from gpnerf.datasets.labels import LabelSpace
-from gpnerf.datasets.loaders import load_scene
+from gpnerf.datasets.loaders import Reading, load_scene
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 from gpnerf.errors import ConfigError, DataError, Faults
@@ -27,20 +28,11 @@ def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
     """
     if options.dataset == "rooms":
         return _load_rooms(options, names)
+    root, reading = Path(options.data_root), from_options(Reading, options)
     scenes, faults = [], Faults()
     for name in tqdm(names, desc="Reading scenes", unit="scene", delay=PATIENCE_S):
         with faults.collected():
-            scenes.append(
-                load_scene(
-                    options.dataset,
-                    Path(options.data_root),
-                    name,
-                    options.near,
-                    options.far,
-                    options.border,
-                    options.label_space == "all",
-                )
-            )
+            scenes.append(load_scene(options.dataset, root, name, reading))
     faults.raise_any()
     return scenes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,29 +30,34 @@ log = logging.getLogger(__name__)
 PROBED = 5
 # Pixels.
 COMPARED_WIDTH = 160
+LABEL_SPACES = ("benchmark", "all")
 
 
-def load_scene(
-    dataset: str,
-    root: Path,
-    name: str,
-    near: float | None = None,
-    far: float | None = None,
-    border: int = 0,
-    all_classes: bool = False,
-) -> Scene:
+@dataclass(frozen=True)
+class Reading:
+    """How scenes are read, by the options of these names.
+
+    near, far: z-depth range in metres, None for the data set's own. border: pixels to cut off each side.
+    label_space: "benchmark", or "all" for all classes of ScanNet and Replica.
+    """
+
+    near: float | None = None
+    far: float | None = None
+    border: int = 0
+    label_space: str = LABEL_SPACES[0]
+
+
+def load_scene(dataset: str, root: Path, name: str, reading: Reading = Reading()) -> Scene:
     """The scene root/name of a data set.
 
-    near, far: z-depth range in metres, if not the data set's own. border: pixels to cut off each side.
-    all_classes: of ScanNet and Replica, not only those that are scored. Raises DataError with all that is
-    wrong in it; of the pixels, only those of a few frames are looked at.
+    Raises DataError with all that is wrong in it; of the pixels, only those of a few frames are looked at.
     """
     folder = Path(root) / name
     kept = index_cache.recall(dataset, folder)
     faults = Faults()
     index = kept or INDEXERS[dataset](folder, faults)
     faults.raise_any()
-    scene = _scene(dataset, Path(root), name, index, near, far, border, all_classes)
+    scene = _scene(dataset, Path(root), name, index, reading)
     if kept is None:
         index = replace(index, warnings=_probe(scene))
         index_cache.keep(dataset, folder, index)
@@ -61,45 +66,27 @@ def load_scene(
     return scene
 
 
-def scene_to_check(
-    dataset: str,
-    root: Path,
-    name: str,
-    faults: Faults,
-    near: float | None = None,
-    far: float | None = None,
-    border: int = 0,
-    all_classes: bool = False,
-) -> Scene:
+def scene_to_check(dataset: str, root: Path, name: str, reading: Reading, faults: Faults) -> Scene:
     """Like load_scene, but what is wrong with single frames goes to `faults`, and nothing is decoded or kept.
 
     Raises DataError where too much is wrong to go on.
     """
-    index = INDEXERS[dataset](Path(root) / name, faults)
-    return _scene(dataset, Path(root), name, index, near, far, border, all_classes)
+    return _scene(dataset, Path(root), name, INDEXERS[dataset](Path(root) / name, faults), reading)
 
 
-def _scene(
-    dataset: str,
-    root: Path,
-    name: str,
-    index: SceneIndex,
-    near: float | None,
-    far: float | None,
-    border: int,
-    all_classes: bool,
-) -> Scene:
+def _scene(dataset: str, root: Path, name: str, index: SceneIndex, reading: Reading) -> Scene:
     folder = root / name
-    near = index.near if near is None else near
-    far = index.far if far is None else far
+    near = index.near if reading.near is None else reading.near
+    far = index.far if reading.far is None else reading.far
     if not 0.0 < near < far < math.inf:
         raise DataError(
             f"{folder}: expected 0 < near < far in metres, found near {near:g} and far {far:g}; correct the "
             "file or the options --near and --far."
         )
-    if 2 * border >= index.sizes.min():
-        raise ConfigError(f"{folder}: --border {border} leaves nothing of its images; lower it.")
-    return Scene(name, folder, index, near, far, label_space(dataset, root, index, all_classes), border)
+    if 2 * reading.border >= index.sizes.min():
+        raise ConfigError(f"{folder}: --border {reading.border} leaves nothing of its images; lower it.")
+    labels = label_space(dataset, root, index, all_classes=reading.label_space == "all")
+    return Scene(name, folder, index, near, far, labels, reading.border)
 
 
 def label_space(dataset: str, root: Path, index: SceneIndex, all_classes: bool) -> LabelSpace | None:

@@ -21,7 +21,7 @@ import torch
 from tqdm import tqdm
 
 from gpnerf.cameras import OPENGL_TO_OPENCV, Camera
-from gpnerf.datasets.loaders import load_scene
+from gpnerf.datasets.loaders import Reading, load_scene
 from gpnerf.datasets.roommaker.layout import CLASS_NAMES, make_room
 from gpnerf.datasets.roommaker.tracer import Picture, Tracer
 from gpnerf.datasets.scene import Scene
@@ -88,7 +88,7 @@ def load(
     job = _job(root, seed, height, width, num_views)
     if not _complete(job):
         _make(job)
-    return load_scene("transforms", job.folder.parent, job.folder.name, near, far)
+    return load_scene("transforms", job.folder.parent, job.folder.name, Reading(near, far))
 
 
 def prepare(

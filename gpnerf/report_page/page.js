@@ -175,7 +175,7 @@
       const [key, first] = order.value.split(" ");
       const sign = first === "worst" ? 1 : -1;
       // Views without the score come last in both orders.
-      const placeOf = (view) => (key in ranks.get(view) ? ? -sign * ranks.get(view)[key] : Infinity);
+      const placeOf = (view) => (key in ranks.get(view) ? sign * ranks.get(view)[key] : Infinity);
       box.append(...[...views].sort((a, b) => placeOf(a) - placeOf(b) || 0));
     }
 
