@@ -128,13 +128,14 @@ class Evaluation:
         if results:
             log.info(f"{len(results)} of {len(self.examples)} views are kept from an earlier evaluation.")
         missing = [index for index in range(len(self.examples)) if index not in results]
-        for index, example in tqdm(
-            zip(missing, self._read(missing), strict=True), "evaluating", len(missing), unit="view"
-        ):
+        bar = tqdm(total=len(missing), desc="evaluating", unit="view", disable=not missing)
+        for index, example in zip(missing, self._read(missing), strict=True):
             if isinstance(example, GPNeRFError):
                 self.faults.add(str(example))
             else:
                 results[index] = self._evaluate(index, example)
+            bar.update()
+        bar.close()
         if not results:
             self.faults.raise_any()
         return with_majority_class([results[index] for index in sorted(results)])

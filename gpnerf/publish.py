@@ -13,12 +13,12 @@ from gpnerf.datasets.labels import class_colors
 from gpnerf.images import read_image
 from gpnerf.metrics.semantic import class_ious
 from gpnerf.panels import PICTURES
-from gpnerf.report import POOLED_TITLES, TITLES, Evaluated, cell, read_evaluated, write_scores
+from gpnerf.report import Evaluated, read_evaluated, scene_table, write_scores
 from gpnerf.report_page.content import Report, ViewEntry
 from gpnerf.report_page.curves import read_curves
 from gpnerf.report_page.page import write_page
-from gpnerf.results import AP_NAMES, SceneResult, ViewResult, overall
-from gpnerf.tables import TABLE_4, Run, Table, table_1, table_2, table_3, table_4, write_table
+from gpnerf.results import AP_NAMES, ViewResult
+from gpnerf.tables import TABLE_4, Run, table_1, table_2, table_3, table_4, write_table
 
 # Shown with the views of the page.
 VIEW_SCORES = ("psnr", "ssim", "lpips", "miou", "total_accuracy", "average_accuracy", *AP_NAMES)
@@ -67,20 +67,6 @@ def _report(run: Path, evaluated: Evaluated, entries: list[ViewEntry]) -> Report
         curves=read_curves(run / "tensorboard"),
         views=entries,
         worst_by="ap_75" if instances else "miou" if matrices else "psnr",
-    )
-
-
-def scene_table(scenes: Sequence[SceneResult]) -> Table:
-    """Every score of every scene, and the mean of scenes."""
-    titles = TITLES | POOLED_TITLES
-    rows = [(scene.scene, scene.views, scene.scores) for scene in scenes]
-    rows.append(("**mean of scenes**", sum(scene.views for scene in scenes), overall(scenes)))
-    shown = [name for name in titles if any(scores.get(name) is not None for _, _, scores in rows)]
-    return Table(
-        "Scenes",
-        ["scene", "views", *(titles[name] for name in shown)],
-        [[name, str(views), *(cell(one, scores) for one in shown)] for name, views, scores in rows],
-        "Views are averaged per scene, scenes in the last line; table.md defines every score.",
     )
 
 

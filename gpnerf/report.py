@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gpnerf.files import write_whole
+from gpnerf.report_page.content import Table
 from gpnerf.results import (
     POOLED_TITLES,
     TITLES,
@@ -21,6 +22,7 @@ from gpnerf.results import (
     load_view,
     overall,
 )
+from gpnerf.tables import markdown_rows
 
 SHOWN = tuple(name for name in (*TITLES, *POOLED_TITLES) if name != "ssim_scikit")
 DECIBELS = ("psnr", "psnr_nearest_view")
@@ -51,7 +53,7 @@ class Evaluated:
 def write_scores(folder: Path, evaluated: Evaluated) -> str:
     """Writes views.csv, metrics.json and table.md; returns the markdown table."""
     scenes = evaluated.scenes
-    table = markdown_table(scenes)
+    table = markdown_rows(scene_table(scenes))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["scene", "view", *TITLES])
@@ -89,19 +91,18 @@ def _read_view(folder: Path, row: dict[str, str]) -> ViewResult:
     return ViewResult(row["scene"], row["view"], scores, kept and kept.confusion)
 
 
-def markdown_table(scenes: Sequence[SceneResult]) -> str:
-    """Scenes and their mean as a markdown table; columns that nothing has are left out."""
+def scene_table(scenes: Sequence[SceneResult]) -> Table:
+    """Scenes and their mean; columns that nothing has are left out."""
     rows = [(scene.scene, scene.views, scene.scores) for scene in scenes]
     rows.append(("**mean of scenes**", sum(scene.views for scene in scenes), overall(scenes)))
     titles = TITLES | POOLED_TITLES
     shown = [name for name in SHOWN if any(scores.get(name) is not None for _, _, scores in rows)]
-    lines = [
-        "| scene | views | " + " | ".join(titles[name] for name in shown) + " |",
-        "|---|" + "--:|" * (len(shown) + 1),
-    ]
-    for name, views, scores in rows:
-        lines.append(f"| {name} | {views} | " + " | ".join(cell(one, scores) for one in shown) + " |")
-    return "\n".join(lines) + "\n"
+    return Table(
+        "Scenes",
+        ["scene", "views", *(titles[name] for name in shown)],
+        [[name, str(views), *(cell(one, scores) for one in shown)] for name, views, scores in rows],
+        "Views are averaged per scene, scenes in the last line; table.md defines every score.",
+    )
 
 
 def cell(name: str, scores: Scores) -> str:

@@ -28,6 +28,8 @@ class _ProgressSafeHandler(logging.Handler):
 def run_script(main: Callable[[], int]) -> None:
     """Runs a script: a fault that the user can mend is one sentence on stderr and exit code 2."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_ProgressSafeHandler()])
+    # It tells of every file that it has read to the end.
+    logging.getLogger("tensorboard").setLevel(logging.WARNING)
     try:
         sys.exit(main())
     except GPNeRFError as error:

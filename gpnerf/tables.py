@@ -138,9 +138,13 @@ def table_4(runs: Mapping[str, Sequence[Run]]) -> Table:
 
 def markdown(table: Table) -> str:
     """The table with its title and note."""
+    return f"### {table.title}\n\n{markdown_rows(table)}\n{table.note}\n"
+
+
+def markdown_rows(table: Table) -> str:
+    """The table alone."""
     aligned = ["---", *["--:"] * (len(table.columns) - 1)]
-    lines = [f"| {' | '.join(row)} |" for row in (table.columns, aligned, *table.rows)]
-    return "\n".join([f"### {table.title}", "", *lines, "", table.note, ""])
+    return "".join(f"| {' | '.join(row)} |\n" for row in (table.columns, aligned, *table.rows))
 
 
 def latex(table: Table) -> str:

@@ -6,19 +6,17 @@ import json
 import pytest
 from test_results import VIEWS, scores
 
-from gpnerf.report import Evaluated, markdown_table, read_evaluated, write_scores
+from gpnerf.report import Evaluated, read_evaluated, scene_table, write_scores
 from gpnerf.results import RECORD, ViewResult, by_scene, save_view
 
 
-def test_the_markdown_table_has_a_line_per_scene_the_mean_last_and_only_columns_with_values():
-    lines = markdown_table(by_scene([*VIEWS, ViewResult("cellar", "0", scores(10.0))])).splitlines()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert {len(line) for line in cells} == {len(cells[0])}
-    assert [line[0] for line in cells] == ["scene", "---", "hall", "attic", "cellar", "**mean of scenes**"]
-    hall, last = (dict(zip(cells[0], cells[row], strict=True)) for row in (2, -1))
+def test_the_table_has_a_line_per_scene_the_mean_last_and_only_columns_with_values():
+    table = scene_table(by_scene([*VIEWS, ViewResult("cellar", "0", scores(10.0))]))
+    assert [row[0] for row in table.rows] == ["hall", "attic", "cellar", "**mean of scenes**"]
+    hall, last = (dict(zip(table.columns, table.rows[row], strict=True)) for row in (0, -1))
     assert (hall["views"], hall["PSNR"], hall["mIoU"]) == ("3", "23.00", "0.400")
     assert (last["views"], last["PSNR"], last["mIoU"]) == ("5", "21.00", "-")
-    assert "LPIPS" not in cells[0] and "AP .75" not in cells[0]
+    assert "LPIPS" not in table.columns and "AP .75" not in table.columns
 
 
 def test_the_files_of_a_report(tmp_path):

@@ -215,7 +215,6 @@ def test_the_matrix_says_in_words_what_a_cell_is(opened):
     opened.press("ArrowDown")
     opened.press("End")
     assert opened.value(said) == "floor, predicted chair: 50.00 % (4 pixels)"
-    opened.press("ArrowRight")
     opened.press("Home")
     assert opened.value(said) == "floor, predicted wall: 12.50 % (1 pixel)"
 

@@ -7,21 +7,14 @@ import re
 from collections.abc import Sequence
 
 from gpnerf.report_page.content import ViewEntry
+from gpnerf.results import TITLES
 
-NAMES = {
-    "psnr": "PSNR",
-    "ssim": "SSIM",
-    "lpips": "LPIPS",
-    "miou": "mIoU",
-    "total_accuracy": "total acc.",
-    "average_accuracy": "average acc.",
-}
-LOWER_IS_BETTER = {"lpips"}
+LOWER_IS_BETTER = {"lpips", "lpips_as_published"}
 BY_NAME = "name"
 
 
 def score_name(key: str) -> str:
-    return NAMES.get(key, key.replace("_", " "))
+    return TITLES.get(key, key)
 
 
 def score_text(key: str, value: float | None) -> str:
