@@ -142,6 +142,8 @@ def test_arrow_keys_and_clicks_move_the_boundary(opened):
     opened.press("End")
     assert opened.value(state)[:2] == ["100", "100%"]
     opened.value("document.querySelector('.stage').scrollIntoView({ behavior: 'instant' })")
+    # The window has scrolled when the second frame begins.
+    opened.value("new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))")
     box = opened.value("document.querySelector('.stage').getBoundingClientRect().toJSON()")
     opened.click(box["left"] + 0.25 * box["width"], box["top"] + 0.1 * box["height"])
     assert float(opened.value(state)[0]) == pytest.approx(25.0, abs=3.0)
