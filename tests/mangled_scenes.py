@@ -141,7 +141,7 @@ def layout(dataset: str) -> Layout:
             writer = SceneWriter(root / "tiny", FRAMES, depth=True, semantic=True)
             writer.top["k1"] = 0.05
             name = writer.write().name
-        for path in (*root.rglob("*.png"), *root.rglob("*.jpg")):
+        for path in sorted((*root.rglob("*.png"), *root.rglob("*.jpg"))):
             write_image(path, _noise(read_image(path), path.parent.name, random))
         paths = sorted(path for path in root.rglob("*") if path.is_file())
         files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}

@@ -204,7 +204,7 @@ def test_a_damaged_scene_is_found_in_its_layout_or_not_at_all(dataset):
 def test_the_check_of_a_data_set_reports_what_loading_refuses(dataset):
     scene = layout(dataset)
 
-    @drawn(4, damages(scene))
+    @drawn(4, damages(scene), known=known_damages(scene)[-1:])
     def holds(damage: Damage) -> None:
         with scene.written() as root:
             damage.apply(root)

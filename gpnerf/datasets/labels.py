@@ -14,30 +14,33 @@ IGNORE = -1
 # In a table: an id that no file may contain.
 UNKNOWN = -2
 LARGEST_ID = np.iinfo(np.uint16).max
+LISTED = "the list of classes"
 
 
 @dataclass(frozen=True)
 class LabelSpace:
     """K classes and the table that maps the raw ids of files to them.
 
-    names: [K]; table: int16 [65536], raw id -> class, IGNORE or UNKNOWN. Spaces of the same names are equal.
+    names: [K]; table: int16 [65536], raw id -> class, IGNORE or UNKNOWN; listed: where the ids are listed,
+    for messages. Spaces of the same names are equal.
     """
 
     names: tuple[str, ...]
     table: np.ndarray = field(compare=False, repr=False)
+    listed: str = field(default=LISTED, compare=False)
 
     @staticmethod
-    def mapped(names: tuple[str, ...], classes: Mapping[int, int]) -> LabelSpace:
+    def mapped(names: tuple[str, ...], classes: Mapping[int, int], listed: str = LISTED) -> LabelSpace:
         """From raw id -> class; ids that are not named are refused, those mapped to IGNORE unlabelled."""
         table = np.full(LARGEST_ID + 1, UNKNOWN, np.int16)
         table[list(classes)] = list(classes.values())
-        return LabelSpace(names, table)
+        return LabelSpace(names, table, listed)
 
     @staticmethod
-    def identity(names: tuple[str, ...], ignore_id: int = 255) -> LabelSpace:
+    def identity(names: tuple[str, ...], ignore_id: int = 255, listed: str = LISTED) -> LabelSpace:
         """Ids that are classes already, and one that means "no label"."""
         classes = {index: index for index in range(len(names))}
-        return LabelSpace.mapped(names, classes | {ignore_id: IGNORE})
+        return LabelSpace.mapped(names, classes | {ignore_id: IGNORE}, listed)
 
     @property
     def num_classes(self) -> int:
@@ -64,7 +67,7 @@ class LabelSpace:
         wrong = ids[labels == UNKNOWN]
         if wrong.size:
             raise DataError(
-                f"{source}: label id {wrong[0]} ({wrong.size} pixels) is not in the list of classes "
+                f"{source}: label id {wrong[0]} ({wrong.size} pixels) is not in {self.listed} "
                 f"({self._known()}); correct the file or the list."
             )
         return labels
@@ -72,7 +75,8 @@ class LabelSpace:
     def _known(self) -> str:
         classes, ignored = np.flatnonzero(self.table >= 0), np.flatnonzero(self.table == IGNORE)
         some = ", ".join(map(str, ignored[:4])) + (", ..." if len(ignored) > 4 else "")
-        return f"{len(classes)} ids from {classes.min()} to {classes.max()}, {some or 'none'} unlabelled"
+        extent = f" from {classes.min()} to {classes.max()}" if classes.size else ""
+        return f"{len(classes)} ids{extent}, {some or 'none'} unlabelled"
 
 
 def class_colors(names: tuple[str, ...]) -> np.ndarray:

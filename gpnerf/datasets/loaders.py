@@ -13,7 +13,7 @@ import numpy as np
 
 from gpnerf.datasets import index_cache, replica, scannet, transforms
 from gpnerf.datasets.index import SceneIndex
-from gpnerf.datasets.labels import LabelSpace
+from gpnerf.datasets.labels import LISTED, LabelSpace
 from gpnerf.datasets.scene import Scene
 from gpnerf.errors import ConfigError, DataError, Faults
 from gpnerf.inspection.checks import NEIGHBOURS, reading_warnings
@@ -99,7 +99,8 @@ def label_space(dataset: str, root: Path, index: SceneIndex, all_classes: bool) 
         return _scannet_labels(table, all_classes, changed)
     if dataset == "replica":
         return _replica_labels(all_classes)
-    return LabelSpace.identity(index.class_names, index.ignore_label)
+    listed = f"{LISTED} in {transforms.FILE_NAME}"
+    return LabelSpace.identity(index.class_names, index.ignore_label, listed)
 
 
 @lru_cache

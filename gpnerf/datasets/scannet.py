@@ -24,7 +24,7 @@ import numpy as np
 
 from gpnerf.datasets.class_lists import NYU40_CLASSES, SCANNET_NYU40_IDS
 from gpnerf.datasets.index import KINDS, SceneIndex, check_sizes, probe
-from gpnerf.datasets.labels import IGNORE, LARGEST_ID, LabelSpace
+from gpnerf.datasets.labels import IGNORE, LARGEST_ID, LISTED, LabelSpace
 from gpnerf.datasets.matrices import check_intrinsics, check_pose, read_numbers
 from gpnerf.datasets.numbered import numbered_files, relative, some
 from gpnerf.errors import DataError, Faults
@@ -87,7 +87,8 @@ def label_space(label_map: Path, all_classes: bool) -> LabelSpace:
     chosen = range(1, len(NYU40_CLASSES) + 1) if all_classes else SCANNET_NYU40_IDS
     index = {number: position for position, number in enumerate(chosen)}
     classes = {raw: index.get(to_nyu40.get(raw), IGNORE) for raw in range(max(to_nyu40) + 1)}
-    return LabelSpace.mapped(tuple(NYU40_CLASSES[number - 1] for number in chosen), classes)
+    names = tuple(NYU40_CLASSES[number - 1] for number in chosen)
+    return LabelSpace.mapped(names, classes, f"{LISTED} in {label_map}")
 
 
 def _read_label_map(path: Path) -> dict[int, int | None]:
