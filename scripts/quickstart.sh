@@ -25,8 +25,8 @@ python render.py --config configs/rooms.txt
 
 stage "Done in $(((SECONDS + 30) / 60)) min. Where to look, in $root:"
 cat <<'END'
+  out/rooms/eval/report.html     tables, IoU per class, and every view with a slider: open it in a browser
   out/rooms/eval/table.md        ours beside two baselines; metrics.json has the same figures
-  out/rooms/eval/                pictures of prediction beside truth
   out/rooms/render/*.mp4         colour, depth, labels and features along a camera path
   .venv/bin/python -m tensorboard.main --logdir out/rooms        the curves of the training
 END
