@@ -23,6 +23,7 @@ from gpnerf.tables import markdown  # noqa: E402
 
 ALL_TITLES = TITLES | POOLED_TITLES
 DEFAULT_SCORES = ("psnr", "ssim", "miou", "ap_75")
+MEAN = "**mean of scenes**"
 # What must agree for a difference to mean anything.
 COMPARED_FACTS = ("protocol", "dataset", "size", "stride", "segment")
 
@@ -64,17 +65,20 @@ def compare(runs: dict[str, Evaluated], scores: Sequence[str]) -> list[Table]:
 def _rows(evaluated: Evaluated, name: str) -> dict[str, Scores]:
     """Scores by scene, the mean of scenes last."""
     scenes = evaluated.scenes
-    return {**{scene.scene: scene.scores for scene in scenes}, "**mean of scenes**": overall(scenes)}
+    return {**{scene.scene: scene.scores for scene in scenes}, MEAN: overall(scenes)}
 
 
 def _table(name: str, by_run: dict[str, dict[str, Scores]], scenes: Sequence[str]) -> Table:
     first, *others = by_run
-    last = "**mean of scenes**"
+    # Means over other scenes say nothing about each other.
+    comparable = {run: by_run[run].keys() == by_run[first].keys() for run in others}
     rows = []
-    for scene in [*(scene for scene in scenes if scene != last), last]:
+    for scene in [*(scene for scene in scenes if scene != MEAN), MEAN]:
         values = {run: rows_of.get(scene, {}).get(name) for run, rows_of in by_run.items()}
         differences = [
-            "-" if None in (values[run], values[first]) else f"{values[run] - values[first]:+.3f}"
+            "-"
+            if None in (values[run], values[first]) or (scene == MEAN and not comparable[run])
+            else f"{values[run] - values[first]:+.3f}"
             for run in others
         ]
         rows.append([scene, *(cell(name, {name: value}) for value in values.values()), *differences])
