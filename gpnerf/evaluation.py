@@ -9,6 +9,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -188,11 +189,9 @@ class Evaluation:
         ]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:24]
 
-    @property
+    @cached_property
     def _fingerprint(self) -> str:
-        if not hasattr(self, "_weights"):
-            self._weights = self.checkpoint.fingerprint()
-        return self._weights
+        return self.checkpoint.fingerprint()
 
 
 def _target_of(checkpoint: Checkpoint) -> str:

@@ -22,7 +22,7 @@ from gpnerf.results import (
     load_view,
     overall,
 )
-from gpnerf.tables import markdown_rows
+from gpnerf.tables import facts_line, markdown_rows
 
 SHOWN = tuple(name for name in (*TITLES, *POOLED_TITLES) if name != "ssim_scikit")
 DECIBELS = ("psnr", "psnr_nearest_view")
@@ -111,7 +111,3 @@ def cell(name: str, scores: Scores) -> str:
     if value is None:
         return "-"
     return f"{value:.2f}" if name in DECIBELS else f"{value:.3f}"
-
-
-def facts_line(facts: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in facts.items())

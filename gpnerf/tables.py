@@ -159,7 +159,7 @@ def latex(table: Table) -> str:
 
 def write_table(folder: Path, name: str, table: Table, facts: Mapping[str, str]) -> None:
     """Writes name.md, .csv, .tex and .json; facts: protocol, checkpoint, ..., how the rows were made."""
-    made_by = ", ".join(f"{key} {value}" for key, value in facts.items())
+    made_by = facts_line(facts)
     write_whole(folder / f"{name}.md", f"{markdown(table)}\n{made_by}\n")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -169,6 +169,11 @@ def write_table(folder: Path, name: str, table: Table, facts: Mapping[str, str])
     write_whole(
         folder / f"{name}.json", json.dumps({**asdict(table), "made_by": dict(facts)}, indent=1) + "\n"
     )
+
+
+def facts_line(facts: Mapping[str, object]) -> str:
+    """How numbers were made, in a line."""
+    return ", ".join(f"{name} {value}" for name, value in facts.items())
 
 
 def _ours(run: Run) -> str:

@@ -72,10 +72,8 @@ class SceneRuns:
 
     def is_finished(self, scene: str) -> bool:
         """Whether the scene has its last checkpoint, and results that are newer."""
-        last, results = (
-            checkpoint_path(self.place(scene), self.run.steps),
-            self.place(scene) / "eval" / "metrics.json",
-        )
+        last = checkpoint_path(self.place(scene), self.run.steps)
+        results = self.place(scene) / "eval" / "metrics.json"
         return last.is_file() and results.is_file() and results.stat().st_mtime >= last.stat().st_mtime
 
     def finish(self, scene: str) -> None:
