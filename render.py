@@ -14,10 +14,11 @@ from tqdm import tqdm
 
 from gpnerf.cameras import Camera
 from gpnerf.checkpoint import checkpoint_to_use
+from gpnerf.compilation import compile_layers
 from gpnerf.config import parse_options
 from gpnerf.datasets.load import load_scenes
 from gpnerf.datasets.views import check_candidates, test_sources
-from gpnerf.devices import autocast, choose_device, keep_freed_memory
+from gpnerf.devices import allow_tf32, autocast, choose_device, keep_freed_memory
 from gpnerf.errors import ConfigError
 from gpnerf.images import read_image, write_image
 from gpnerf.panels import Look, video_panel
@@ -43,6 +44,7 @@ class VideoRenderer:
         check_candidates(len(self.scene.views), options.num_source_views, self.scene.name)
         self.device = choose_device(options.device)
         keep_freed_memory()
+        allow_tf32(options.precision)
         self.model = self.checkpoint.build().to(self.device).eval()
         self.sources = SourceCache(self.model, self._read_source)
         paths = {"interpolate": interpolate, "orbit": orbit}
@@ -57,6 +59,8 @@ class VideoRenderer:
     def run(self) -> Path:
         """Renders the frames that are missing, then writes the video; returns its path."""
         frames = self._finished_frames()
+        pixels = self.options.height * self.options.width // self.options.stride**2
+        compile_layers(self.model, self.options.compile, (self.options.frames - len(frames)) * pixels)
         look = Look.load(self.folder / "look.pt") if frames else None
         for number in tqdm(range(self.options.frames), desc=f"rendering {self.scene.name}", unit="frame"):
             if number in frames:

@@ -13,6 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from gpnerf import checkpoint as checkpoints
+from gpnerf.compilation import compile_layers
 from gpnerf.config import from_options, parse_options, write_options
 from gpnerf.datasets.examples import (
     Example,
@@ -25,7 +26,7 @@ from gpnerf.datasets.instances import known_objects, most_instances, slot_names,
 from gpnerf.datasets.load import common_labels, load_scenes, test_views, training_scenes
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
-from gpnerf.devices import autocast, choose_device
+from gpnerf.devices import allow_tf32, autocast, choose_device
 from gpnerf.errors import CheckpointError, ConfigError, GPNeRFError
 from gpnerf.images import write_image
 from gpnerf.losses import LossWeights
@@ -65,12 +66,18 @@ class Trainer:
         self.rates = from_options(LearningRates, options, "lr_")
         self.step, state = self._start()
         self.model.to(self.device)
+        allow_tf32(options.precision)
+        remaining = (options.steps - self.step) * options.accumulate * options.num_rays
+        compile_layers(self.model, options.compile, remaining)
         self.optimizer = build_optimizer(self.model, self.rates)
         if state:
             self.optimizer.load_state_dict(state)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
         self.examples = TrainingExamples(
-            training_scenes(train, test, rule), *size, seed=options.seed, length=options.steps
+            training_scenes(train, test, rule),
+            *size,
+            seed=options.seed,
+            length=options.steps * options.accumulate,
         )
         self.held_out = TestExamples(test_views(test, rule), *size)
         write_options(options, self.folder)
@@ -127,17 +134,16 @@ class Trainer:
             return 0
         stop = StopRequest()
         loader = DataLoader(
-            FaultsAsItems(self.examples, self.step),
+            FaultsAsItems(self.examples, self.step * self.options.accumulate),
             batch_size=None,
             num_workers=self.options.workers,
             worker_init_fn=leave_signals_to_parent,
         )
         bar = tqdm(total=self.options.steps, initial=self.step, desc=self.options.expname, unit="step")
         with bar:
-            for example in loader:
-                if isinstance(example, GPNeRFError):
-                    raise example
-                values = self._one_step(example.to(self.device, non_blocking=True))
+            # As many of the loader's examples at a time as make a step.
+            for examples in zip(*[iter(loader)] * self.options.accumulate, strict=True):
+                values = self._one_step(examples)
                 self.step += 1
                 bar.update()
                 self._report(bar, values)
@@ -155,24 +161,35 @@ class Trainer:
         log.info(f"Finished {self.step} steps: {path}.")
         return 0
 
-    def _one_step(self, example: Example) -> dict[str, torch.Tensor]:
-        """One update of the weights; returns the total loss, the PSNR of the rays and each loss."""
+    def _one_step(self, examples: Sequence[Example | GPNeRFError]) -> dict[str, torch.Tensor]:
+        """One update of the weights by the mean gradient of some examples; returns the means of the total
+        loss, the PSNR of the rays and each loss."""
         set_learning_rates(self.optimizer, self.rates, self.step)
-        generator = step_generator(self.options.seed, self.step)
+        self.optimizer.zero_grad(set_to_none=True)
+        values = [self._add_gradients(number, example) for number, example in enumerate(examples)]
+        self.optimizer.step()
+        names = dict.fromkeys(name for found in values for name in found)
+        return {name: torch.stack([one[name] for one in values if name in one]).mean() for name in names}
+
+    def _add_gradients(self, number: int, example: Example | GPNeRFError) -> dict[str, torch.Tensor]:
+        """Adds the gradient of one example of the step; returns its total loss, PSNR and losses."""
+        if isinstance(example, GPNeRFError):
+            raise example
+        share = self.options.accumulate
+        generator = step_generator(self.options.seed, self.step * share + number)
+        example = example.to(self.device, non_blocking=True)
         with autocast(self.device, self.options.precision):
             losses, train_psnr = compute_losses(
                 self.model, example, self.options.num_rays, self.weights, generator, self.match_instances
             )
-        self.optimizer.zero_grad(set_to_none=True)
-        total = backward(self.model, losses, self.weights)
-        self.optimizer.step()
-        return {"loss": total, "psnr": train_psnr, **losses}
+        total = backward(self.model, losses, self.weights, 1.0 / share)
+        return {"loss": total, "psnr": train_psnr, **{name: loss.detach() for name, loss in losses.items()}}
 
     def _report(self, bar: tqdm, values: dict[str, torch.Tensor]) -> None:
         """The progress bar and, every log_every steps, TensorBoard."""
         if self.step % self.options.log_every and self.step != self.options.steps:
             return
-        rays = (bar.format_dict["rate"] or 0.0) * self.options.num_rays
+        rays = (bar.format_dict["rate"] or 0.0) * self.options.num_rays * self.options.accumulate
         texts = []
         for name, value in values.items():
             self.board.add_scalar(f"training/{name}", value.item(), self.step)

@@ -21,6 +21,11 @@ SMALLEST_DEPTH = 1e-8
 LARGEST_PIXEL = 1e6
 
 
+def full_precision(device: torch.device) -> torch.autocast:
+    """Geometry needs float32, whatever precision the network runs in: no automatic casts inside."""
+    return torch.autocast(device.type, enabled=False)
+
+
 @dataclass(frozen=True)
 class Camera:
     """One camera, or a batch of cameras of one image size.
@@ -97,8 +102,9 @@ class Camera:
         Returns origins [R, 3] and directions [R, 3] in the world.
         """
         homogeneous = torch.cat([pixels.float(), torch.ones_like(pixels[:, :1]).float()], dim=-1)
-        camera_directions = homogeneous @ torch.linalg.inv(self.intrinsics).T
-        directions = camera_directions @ self.camera_to_world[:3, :3].T
+        with full_precision(pixels.device):
+            camera_directions = homogeneous @ torch.linalg.inv(self.intrinsics).T
+            directions = camera_directions @ self.camera_to_world[:3, :3].T
         return self.center.expand_as(directions), directions
 
     def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -106,10 +112,11 @@ class Camera:
 
         Returns pixels [V, ..., 2] as (column, row), clamped to +-1e6, and z-depths [V, ...].
         """
-        world_to_camera = torch.linalg.inv(self.camera_to_world)[:, :3]
-        world_to_image = self.intrinsics @ world_to_camera
         flat = points.reshape(-1, 3)
-        image = torch.einsum("vij,nj->vni", world_to_image[..., :3], flat) + world_to_image[:, None, :, 3]
+        with full_precision(points.device):
+            world_to_image = self.intrinsics @ torch.linalg.inv(self.camera_to_world)[:, :3]
+            image = torch.einsum("vij,nj->vni", world_to_image[..., :3], flat)
+            image = image + world_to_image[:, None, :, 3]
         depth = image[..., 2]
         pixels = image[..., :2] / depth.clamp(min=SMALLEST_DEPTH)[..., None]
         pixels = pixels.clamp(-LARGEST_PIXEL, LARGEST_PIXEL)

@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gpnerf.compilation import WHEN
 from gpnerf.datasets.loaders import LABEL_SPACES
 from gpnerf.datasets.views import METRICS, FrameRule
 from gpnerf.errors import ConfigError
@@ -72,7 +73,13 @@ def _run(parser: Parser) -> None:
         "--precision",
         choices=("auto", "float32", "bfloat16"),
         default="auto",
-        help="of the network (geometry and losses: float32). auto: bfloat16 on CUDA devices that have it",
+        help="of the network (geometry, losses: float32). auto: bfloat16 where there are instructions for it",
+    )
+    add(
+        "--compile",
+        choices=WHEN,
+        default="auto",
+        help="layers by torch.compile: faster after up to a minute. auto: if the run is long enough",
     )
 
 
@@ -199,7 +206,8 @@ def _train(parser: Parser) -> None:
     add = parser.add_argument_group("training (train.py)").add_argument
     rates = LearningRates()
     add("--steps", type=positive, default=200_000, help="length of the training")
-    add("--num_rays", type=positive, default=512, help="rays per step")
+    add("--num_rays", type=positive, default=512, help="rays per target view")
+    add("--accumulate", type=positive, default=1, help="target views per step, one after the other")
     add(
         "--instance_matching",
         choices=MATCHINGS,
@@ -232,7 +240,12 @@ def _train(parser: Parser) -> None:
 def _eval(parser: Parser) -> None:
     add = parser.add_argument_group("evaluation and rendering (eval.py, render.py)").add_argument
     add("--checkpoint", default=None, help="file to use (default: the run's latest)")
-    add("--chunk_size", type=positive, default=4096, help="rays at a time; bounds the memory")
+    add(
+        "--chunk_size",
+        type=positive,
+        default=None,
+        help="rays at a time; bounds the memory (default: by device and free memory)",
+    )
     add("--stride", type=positive, default=1, help="render every so many rows and columns (quicker preview)")
     add(
         "--segment",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 
 import torch
 
@@ -23,11 +24,34 @@ def choose_device(name: str) -> torch.device:
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """The context in which networks run. "auto" is bfloat16 on CUDA devices that have it, else float32."""
+    """The context in which networks run. "auto" is bfloat16 where the device multiplies it faster."""
     if precision == "auto":
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        precision = "bfloat16" if fast else "float32"
+        precision = "bfloat16" if has_fast_bfloat16(device) else "float32"
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether matrix products have instructions for bfloat16; False where PyTorch cannot tell."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    found = getattr(torch.cpu, "get_capabilities", dict)()
+    return device.type == "cpu" and bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
+def allow_tf32(precision: str) -> None:
+    """Lets CUDA devices round the float32 products that remain to TF32, unless float32 is asked for."""
+    torch.set_float32_matmul_precision("highest" if precision == "float32" else "high")
+    torch.backends.cudnn.allow_tf32 = precision != "float32"
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that can still be had on a device; None where the system does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 # Of glibc's mallopt(3); a larger threshold for mmap is refused.

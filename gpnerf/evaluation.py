@@ -18,13 +18,14 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from gpnerf.checkpoint import Checkpoint, checkpoint_to_use
+from gpnerf.compilation import compile_layers
 from gpnerf.config import from_options
 from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples, TestView
 from gpnerf.datasets.instances import with_objects
 from gpnerf.datasets.load import common_labels, load_scenes, test_views
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
-from gpnerf.devices import choose_device, keep_freed_memory
+from gpnerf.devices import allow_tf32, choose_device, keep_freed_memory
 from gpnerf.errors import ConfigError, DataError, Faults, GPNeRFError
 from gpnerf.images import write_image
 from gpnerf.metrics.image import load_lpips
@@ -54,6 +55,7 @@ class Evaluation:
         self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
         device = choose_device(options.device)
         keep_freed_memory()
+        allow_tf32(options.precision)
         self.model = self.checkpoint.build().to(device).eval()
         scored = len(self.checkpoint.class_names) if self._check_labels() else 0
         self.scorer = Scorer(scored, self.instances, load_lpips(device) if options.lpips else None)
@@ -129,6 +131,8 @@ class Evaluation:
         if results:
             log.info(f"{len(results)} of {len(self.examples)} views are kept from an earlier evaluation.")
         missing = [index for index in range(len(self.examples)) if index not in results]
+        pixels = self.options.height * self.options.width // self.options.stride**2
+        compile_layers(self.model, self.options.compile, len(missing) * pixels)
         bar = tqdm(total=len(missing), desc="evaluating", unit="view", disable=not missing)
         for index, example in zip(missing, self._read(missing), strict=True):
             if isinstance(example, GPNeRFError):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gpnerf.cameras import Camera, pixel_grid
 from gpnerf.datasets.examples import Example
-from gpnerf.devices import autocast
+from gpnerf.devices import autocast, free_memory
 from gpnerf.models.gpnerf import GPNeRF, SourceFeatures
 
 
@@ -26,6 +26,20 @@ class RenderedView:
     confidence: Tensor | None = None
 
 
+# Rays at a time that a device is fast with: a CPU while they fit its caches, a GPU when it is busy.
+FAST_CHUNKS = {"cpu": 256, "cuda": 8192}
+# Numbers of a layer that are alive at a time, per sample, view and channel; measured (docs/performance.md).
+ALIVE = 12
+
+
+def suitable_chunk(model: GPNeRF, views: int) -> int:
+    """Rays at a time for a model and V source views: as many as are fast, in half of the free memory."""
+    device, width = model.device, model.transformer.width
+    fast, free = FAST_CHUNKS.get(device.type, FAST_CHUNKS["cpu"]), free_memory(device)
+    per_ray = (model.samples + model.fine_samples) * views * width * ALIVE * torch.float32.itemsize
+    return fast if free is None else max(1, min(fast, free // (2 * per_ray)))
+
+
 @torch.no_grad()
 def render_view(
     model: GPNeRF,
@@ -33,11 +47,13 @@ def render_view(
     camera: Camera,
     near: float,
     far: float,
-    chunk_size: int,
+    chunk_size: int | None,
     stride: int = 1,
 ) -> RenderedView:
     """Colour and depth of every `stride`-th pixel; semantics of the pixels (2i, 2j), which the head reads.
 
+    chunk_size: rays at a time; None: a suitable number. All chunks have this size, the last one padded, so
+    that compiled layers see one shape.
     With a stride, color and depth shrink to [::stride, ::stride] of the image; labels keep its size.
     """
     height, width = camera.height, camera.width
@@ -46,14 +62,17 @@ def render_view(
     colored = (pixels % stride == 0).all(dim=-1)
     read_by_head = (pixels % 2 == 0).all(dim=-1) & model.has_semantics
     features = []
+    chunk_size = min(chunk_size or suitable_chunk(model, len(sources.images)), len(pixels))
     for chosen, semantics in ((pixels[colored & ~read_by_head], False), (pixels[read_by_head], True)):
         for chunk in chosen.split(chunk_size) if len(chosen) else ():
-            origins, directions = camera.rays(chunk.to(model.device))
+            count = len(chunk)
+            padded = torch.cat([chunk, chunk[-1:].expand(chunk_size - count, 2)])
+            origins, directions = camera.rays(padded.to(model.device))
             rays = model.render_rays(sources, origins, directions, near, far, semantics)[-1]
-            color[chunk[:, 1], chunk[:, 0]] = rays.color.cpu()
-            depth[chunk[:, 1], chunk[:, 0]] = rays.depth.cpu()
+            color[chunk[:, 1], chunk[:, 0]] = rays.color[:count].cpu()
+            depth[chunk[:, 1], chunk[:, 0]] = rays.depth[:count].cpu()
             if semantics:
-                features.append(rays.semantic)
+                features.append(rays.semantic[:count])
     color, depth = color[::stride, ::stride].permute(2, 0, 1), depth[::stride, ::stride]
     if not features:
         return RenderedView(color, depth)
@@ -94,7 +113,7 @@ class SourceCache:
 
 @torch.no_grad()
 def render_example(
-    model: GPNeRF, example: Example, chunk_size: int, precision: str, stride: int = 1
+    model: GPNeRF, example: Example, chunk_size: int | None, precision: str, stride: int = 1
 ) -> RenderedView:
     """The target view of an example from its sources; the target's image is not looked at."""
     example = example.to(model.device)

@@ -137,8 +137,9 @@ def _semantic_losses(
     return losses
 
 
-def backward(model: GPNeRF, losses: dict[str, Tensor], weights: LossWeights) -> Tensor:
-    """Adds the gradients of the weighted losses to those of the parameters; returns their total, Eq. 8.
+def backward(model: GPNeRF, losses: dict[str, Tensor], weights: LossWeights, share: float = 1.0) -> Tensor:
+    """Adds `share` of the gradients of the weighted losses to those of the parameters; returns their total,
+    Eq. 8.
 
     Under the full gradient block, the distillation losses get a pass of their own that ends at the
     transformers: in a common pass, their part in the gradient of the colour features could not be told apart.
@@ -146,12 +147,12 @@ def backward(model: GPNeRF, losses: dict[str, Tensor], weights: LossWeights) -> 
     total = weights.total(losses)
     distilled = {name: losses[name] for name in DISTILLATION if name in losses and losses[name].requires_grad}
     if model.gradient_block != "full" or not distilled:
-        total.backward()
+        (share * total).backward()
         return total.detach()
     others = {name: loss for name, loss in losses.items() if name not in distilled}
-    weights.total(others).backward(retain_graph=True)
+    (share * weights.total(others)).backward(retain_graph=True)
     students = [*model.transformer.parameters(), *model.adaptor.parameters()]
-    weights.total(distilled).backward(inputs=students)
+    (share * weights.total(distilled)).backward(inputs=students)
     return total.detach()
 
 

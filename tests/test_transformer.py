@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers import ADAPTOR_NAMES, TRANSFORMER_NAMES, assert_golden, gradient_size, tensors, weights
+from literal import literal_field_layer, literal_transformer
 from torch import nn
 
 from gpnerf.models.field_transformer import FieldAggregationLayer
@@ -20,8 +21,10 @@ def golden_transformer(arrays, layers):
 
 
 def golden_inputs(arrays):
-    features, difference = arrays["in/rgb_feat"], arrays["in/ray_diff"]
-    return features, difference, arrays["in/mask"][..., 0] > 0, arrays["in/pts"], arrays["in/ray_d"]
+    """The reference has the views third; here they come first."""
+    names = ("in/rgb_feat", "in/ray_diff", "in/mask")
+    features, difference, mask = (arrays[name].movedim(2, 0) for name in names)
+    return features, difference, mask[..., 0] > 0, arrays["in/pts"], arrays["in/ray_d"]
 
 
 def small_transformer(**changes):
@@ -37,33 +40,16 @@ def small_inputs():
     def normal(*shape):
         return torch.randn(*shape, generator=generator)
 
-    seen = torch.ones(RAYS, SAMPLES, VIEWS, dtype=torch.bool)
-    seen[0, 0] = False
-    seen[0, 1] = torch.tensor([False, False, True, False])
+    seen = torch.ones(VIEWS, RAYS, SAMPLES, dtype=torch.bool)
+    seen[:, 0, 0] = False
+    seen[:, 0, 1] = torch.tensor([False, False, True, False])
     return (
-        normal(RAYS, SAMPLES, VIEWS, 8),
-        normal(RAYS, SAMPLES, VIEWS, 4),
+        normal(VIEWS, RAYS, SAMPLES, 8),
+        normal(VIEWS, RAYS, SAMPLES, 4),
         seen,
         normal(RAYS, SAMPLES, 3),
         normal(RAYS, 3),
     )
-
-
-def literal_field_layer(layer, query, views, difference, unseen):
-    """The formula of the layer, view by view, with every product in the order it is written."""
-    normed = layer.norm(query)
-    logits, values = [], []
-    for view in range(views.shape[-2]):
-        key = layer.key(views[..., view, :])
-        value = layer.value(key)
-        position = layer.position(difference[..., view, :])
-        logit = layer.weigh(key - layer.query(normed) + position)
-        logits.append(torch.where(unseen[..., view, :], torch.full_like(logit, -1e9), logit))
-        values.append(value + position)
-    attention = torch.softmax(torch.stack(logits, dim=-2), dim=-2)
-    query = query + layer.out(sum(attention[..., view, :] * value for view, value in enumerate(values)))
-    feed = layer.feed_forward
-    return query + feed.reduce(F.relu(feed.expand(feed.norm(query)))), attention
 
 
 @pytest.mark.parametrize(
@@ -84,24 +70,22 @@ def test_single_layers_match_the_reference(golden):
     transformer = golden_transformer(arrays, 2)
     features, difference, seen, points, directions = golden_inputs(arrays)
     views = transformer.embed(features)
-    query, _ = transformer.field_layers[0](views.amax(dim=-2), views, difference, ~seen[..., None])
+    query, _ = transformer.field_layers[0](views.amax(dim=0), views, difference, ~seen[..., None])
     assert_golden(query, arrays["mid/q_view0"])
     encoded = frequency_encoding(points, 10), frequency_encoding(F.normalize(directions, dim=-1), 10)
     query = transformer.mixers["0"](query, *encoded)
     assert_golden(query, arrays["mid/q_fc0"])
-    query, attention = transformer.ray_layers[0](query)
+    query, first_row, _ = transformer.ray_layers[0](query)
     assert_golden(query, arrays["mid/q_ray0"])
-    assert_golden(attention.mean(dim=1)[:, 0], arrays["mid/weights0"])
+    assert_golden(first_row.mean(dim=1), arrays["mid/weights0"])
 
 
 @torch.no_grad()
 def test_semantics_match_the_reference(golden):
     arrays = tensors(golden("gpnerf_transformer"))
     found = golden_transformer(arrays, 2)(*golden_inputs(arrays), semantics=True, point_semantics=True)
-    sampled = group_channels(arrays["in/deep_sem_feat"], 64)
-    rendered, points = render_semantics(
-        lambda view: sampled[:, :, view], found.joint_weights, found.field_weights
-    )
+    sampled = group_channels(arrays["in/deep_sem_feat"].movedim(2, 0), 64)
+    rendered, points = render_semantics(lambda view: sampled[view], found.joint_weights, found.field_weights)
     assert_golden(rendered, arrays["mid/sem_before_adaptor"])
     assert_golden(points, arrays["out/sem_feat_3d"])
     adaptor = Adaptor(512)
@@ -121,11 +105,14 @@ def test_the_merged_field_layer_equals_its_formula_view_by_view():
     torch.manual_seed(2)
     layer = FieldAggregationLayer(WIDTH, dropout=0.0).double()
     _, difference, seen, _, _ = small_inputs()
-    query, views = torch.randn(RAYS, SAMPLES, WIDTH), torch.randn(RAYS, SAMPLES, VIEWS, WIDTH)
-    inputs = query.double(), views.double(), difference.double(), ~seen[..., None]
-    found, expected = layer(*inputs), literal_field_layer(layer, *inputs)
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-10)
+    query, views = torch.randn(RAYS, SAMPLES, WIDTH), torch.randn(VIEWS, RAYS, SAMPLES, WIDTH)
+    views, difference, unseen = views.double(), difference.double(), ~seen[..., None]
+    features, weights = layer(query.double(), views, difference, unseen)
+    by_point = (one.movedim(0, 2) for one in (views, difference, unseen))
+    expected, expected_weights = literal_field_layer(layer, query.double(), *by_point)
+    # The layer's softmax runs in single precision.
+    torch.testing.assert_close(features, expected, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(weights, expected_weights.movedim(2, 0), atol=1e-6, rtol=1e-6)
 
 
 def test_frequency_encoding_by_hand():
@@ -138,11 +125,11 @@ def test_the_order_of_the_source_views_changes_nothing():
     transformer, order = small_transformer(), torch.tensor([2, 0, 3, 1])
     features, difference, seen, points, directions = small_inputs()
     found = transformer(features, difference, seen, points, directions, True, True)
-    inputs = features[:, :, order], difference[:, :, order], seen[:, :, order]
+    inputs = features[order], difference[order], seen[order]
     turned = transformer(*inputs, points, directions, True, True)
     torch.testing.assert_close(turned.color, found.color, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(turned.ray_weights, found.ray_weights, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(turned.joint_weights, found.joint_weights[:, :, order], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(turned.joint_weights, found.joint_weights[order], atol=1e-5, rtol=1e-5)
 
 
 def test_the_length_of_a_ray_direction_changes_nothing():
@@ -156,41 +143,35 @@ def test_all_weights_sum_to_one_per_layer_also_under_masks():
     found = small_transformer()(*small_inputs(), True, True)
     layers = 3.0
     torch.testing.assert_close(found.ray_weights.sum(dim=1), torch.ones(RAYS))
-    torch.testing.assert_close(found.field_weights.sum(dim=2), torch.full((RAYS, SAMPLES, WIDTH), layers))
-    torch.testing.assert_close(found.joint_weights.sum(dim=(1, 2)), torch.full((RAYS, WIDTH), layers))
+    torch.testing.assert_close(found.field_weights.sum(dim=0), torch.full((RAYS, SAMPLES, WIDTH), layers))
+    torch.testing.assert_close(found.joint_weights.sum(dim=(0, 2)), torch.full((RAYS, WIDTH), layers))
 
 
 def test_views_that_do_not_see_a_point_weigh_nothing_and_a_point_seen_by_none_weighs_all_alike():
     weights_of = small_transformer()(*small_inputs(), True, True).field_weights / 3.0
-    torch.testing.assert_close(weights_of[0, 0], torch.full((VIEWS, WIDTH), 1.0 / VIEWS))
+    torch.testing.assert_close(weights_of[:, 0, 0], torch.full((VIEWS, WIDTH), 1.0 / VIEWS))
     expected = torch.zeros(VIEWS, WIDTH)
     expected[2] = 1.0
-    torch.testing.assert_close(weights_of[0, 1], expected)
+    torch.testing.assert_close(weights_of[:, 0, 1], expected)
 
 
-def test_rendering_by_merged_weights_equals_rendering_layer_by_layer():
-    transformer = small_transformer(layers=2)
-    features, difference, seen, points, directions = small_inputs()
-    semantics = torch.randn(RAYS, SAMPLES, VIEWS, 2 * WIDTH)
-    found = transformer(features, difference, seen, points, directions, True, True)
+def test_rendering_by_merged_weights_equals_the_formulas_layer_by_layer():
+    transformer = small_transformer()
+    *inputs, points, directions = small_inputs()
+    semantics = torch.randn(VIEWS, RAYS, SAMPLES, 2 * WIDTH)
+    found = transformer(*inputs, points, directions, True, True)
     grouped = group_channels(semantics, WIDTH)
     rendered, by_point = render_semantics(
-        lambda view: grouped[:, :, view], found.joint_weights, found.field_weights
+        lambda view: grouped[view], found.joint_weights, found.field_weights
     )
-    expected, expected_points = 0.0, 0.0
-    views = transformer.embed(features)
-    query = views.amax(dim=-2)
-    encoded = frequency_encoding(points, 2), frequency_encoding(F.normalize(directions, dim=-1), 2)
-    for layer in range(2):
-        query, view_weights = transformer.field_layers[layer](query, views, difference, ~seen[..., None])
-        query = transformer.mixers["0"](query, *encoded) if layer == 0 else query
-        query, attention = transformer.ray_layers[layer](query)
-        aggregated = (view_weights.repeat_interleave(2, dim=-1) * semantics).sum(dim=2)
-        heads = aggregated.unflatten(-1, (4, -1)).transpose(1, 2)
-        along_ray = (attention @ heads).transpose(1, 2).flatten(start_dim=-2)
-        expected, expected_points = expected + along_ray.mean(dim=1), expected_points + aggregated
-    torch.testing.assert_close(rendered, expected, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(by_point, expected_points, atol=1e-5, rtol=1e-4)
+    by_point_first = (one.movedim(0, 2) for one in inputs)
+    color, ray_weights, expected, expected_points = literal_transformer(
+        transformer, *by_point_first, points, directions, semantics.movedim(0, 2)
+    )
+    torch.testing.assert_close(found.color, color, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(found.ray_weights, ray_weights, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(rendered, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(by_point, expected_points, atol=1e-5, rtol=1e-5)
 
 
 def test_grouping_channels_puts_those_that_share_a_weight_under_each_other():
@@ -201,7 +182,7 @@ def test_grouping_channels_puts_those_that_share_a_weight_under_each_other():
 
 def test_joint_attention_lets_semantic_gradients_into_the_transformer_and_its_absence_stops_them():
     joint, frozen = small_transformer(), small_transformer(joint_attention=False)
-    direction = torch.randn(RAYS, SAMPLES, VIEWS, WIDTH, generator=torch.Generator().manual_seed(4))
+    direction = torch.randn(VIEWS, RAYS, SAMPLES, WIDTH, generator=torch.Generator().manual_seed(4))
     found, stopped = joint(*small_inputs(), True, True), frozen(*small_inputs(), True, True)
     assert torch.equal(found.joint_weights, stopped.joint_weights)
     semantic = (found.joint_weights * direction).sum()
@@ -215,7 +196,9 @@ def test_joint_attention_lets_semantic_gradients_into_the_transformer_and_its_ab
 def test_depth_weights_are_the_mean_attention_over_layers_heads_and_rows():
     transformer, attentions = small_transformer(), []
     for layer in transformer.ray_layers:
-        layer.register_forward_hook(lambda module, inputs, outputs: attentions.append(outputs[1]))
+        # Its softmax, before the mean over rows.
+        layer.dropout.register_forward_hook(lambda module, inputs, outputs: attentions.append(outputs))
     found = transformer(*small_inputs(), True)
+    attentions = [one for one in attentions if one.dim() == 4]
     torch.testing.assert_close(found.depth_weights, torch.stack(attentions).mean(dim=(0, 2, 3)))
     torch.testing.assert_close(found.depth_weights.sum(dim=1), torch.ones(RAYS))

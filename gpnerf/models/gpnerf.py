@@ -11,7 +11,7 @@ from gpnerf.cameras import Camera
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.models.extractor import Extractor
 from gpnerf.models.projection import direction_difference, interpolate, project
-from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics
+from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics, weigh
 from gpnerf.models.transformer import JointTransformer
 from gpnerf.sampling import coarse_depths, fine_depths
 
@@ -73,6 +73,7 @@ class GPNeRF(nn.Module):
         self.adaptor, self.head, self.classes = adaptor, head, classes
         self.samples, self.fine_samples, self.spacing = samples, fine_samples, spacing
         self.gradient_block = gradient_block
+        self.weigh = weigh
 
     @property
     def device(self) -> torch.device:
@@ -156,11 +157,9 @@ class GPNeRF(nn.Module):
         point_semantics: bool,
     ) -> RenderedRays:
         height, width = sources.cameras.height, sources.cameras.width
-        # Geometry needs float32, whatever precision the network runs in.
-        with torch.autocast(origins.device.type, enabled=False):
-            points = origins[:, None] + depths[..., None] * directions[:, None]
-            positions, seen = project(points, sources.cameras)
-            difference = direction_difference(points, origins, sources.cameras.center)
+        points = origins[:, None] + depths[..., None] * directions[:, None]
+        positions, seen = project(points, sources.cameras)
+        difference = direction_difference(points, origins, sources.cameras.center)
         view_features = torch.cat(
             [
                 interpolate(sources.images, positions, height, width),
@@ -178,10 +177,10 @@ class GPNeRF(nn.Module):
 
         def sample(view: int) -> Tensor:
             one = slice(view, view + 1)
-            features = interpolate(sources.semantics[one], positions[:, :, one], height, width)
-            return features[:, :, 0].unflatten(-1, (-1, self.transformer.width))
+            features = interpolate(sources.semantics[one], positions[one], height, width)[0]
+            return features.unflatten(-1, (-1, self.transformer.width))
 
-        rendered, by_point = render_semantics(sample, found.joint_weights, found.field_weights)
+        rendered, by_point = render_semantics(sample, found.joint_weights, found.field_weights, self.weigh)
         by_point = None if by_point is None else by_point.float()
         return RenderedRays(color, depth, depths, weights, self.adaptor(rendered).float(), by_point)
 

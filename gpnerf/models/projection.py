@@ -23,11 +23,11 @@ def visible(pixels: Tensor, depths: Tensor, height: int, width: int) -> Tensor:
 def direction_difference(points: Tensor, origins: Tensor, source_centers: Tensor) -> Tensor:
     """How the view of a point differs between the target and each source camera.
 
-    points [R, S, 3], origins of the rays [R, 3], source_centers [V, 3] -> [R, S, V, 4]: the unit vector of
+    points [R, S, 3], origins of the rays [R, 3], source_centers [V, 3] -> [V, R, S, 4]: the unit vector of
     the difference of the two unit directions towards the cameras, and their cosine.
     """
-    to_target = _unit((origins[:, None] - points)[:, :, None])
-    to_source = _unit(source_centers - points[:, :, None])
+    to_target = _unit(origins[:, None] - points)
+    to_source = _unit(source_centers[:, None, None] - points)
     difference = to_target - to_source
     length = difference.norm(dim=-1, keepdim=True).clamp(min=SMALLEST_NORM)
     cosine = (to_target * to_source).sum(dim=-1, keepdim=True)
@@ -39,26 +39,25 @@ def _unit(vectors: Tensor) -> Tensor:
 
 
 def project(points: Tensor, cameras: Camera) -> tuple[Tensor, Tensor]:
-    """Points [R, S, 3] -> pixels [R, S, V, 2] in the V source images, and their visibility [R, S, V]."""
+    """Points [R, S, 3] -> pixels [V, R, S, 2] in the V source images, and their visibility [V, R, S]."""
     pixels, depths = cameras.project(points)
-    pixels, depths = pixels.movedim(0, 2), depths.movedim(0, 2)
     return pixels, visible(pixels, depths, cameras.height, cameras.width)
 
 
 def interpolate(maps: Tensor, pixels: Tensor, height: int, width: int) -> Tensor:
     """Bilinear samples of V maps at image pixels: F_i(Pi_i(x)).
 
-    maps [V, h, w, C] (channels last, so that a corner is one contiguous read); pixels [..., V, 2] of images
+    maps [V, h, w, C] (channels last, so that a corner is one contiguous read); pixels [V, ..., 2] of images
     height x width. The corner pixels of image and map coincide whatever the map's resolution, as published;
-    outside there are zeros. Returns [..., V, C].
+    outside there are zeros. Returns [V, ..., C].
     """
     views, rows, columns, channels = maps.shape
     columns_at = pixels[..., 0] * ((columns - 1) / (width - 1))
     rows_at = pixels[..., 1] * ((rows - 1) / (height - 1))
     indices, weights = _corners(columns_at, rows_at, rows, columns)
-    first_row = torch.arange(views, device=maps.device, dtype=torch.int32)[:, None] * (rows * columns)
+    first_row = torch.arange(views, device=maps.device, dtype=torch.int32) * (rows * columns)
     samples = F.embedding_bag(
-        (indices + first_row).reshape(-1, 4),
+        (indices.reshape(views, -1) + first_row[:, None]).reshape(-1, 4),
         maps.reshape(-1, channels),
         per_sample_weights=weights.reshape(-1, 4).to(maps.dtype),
         mode="sum",

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gpnerf.models.field_transformer import FeedForward
+from gpnerf.models.field_transformer import FeedForward, affine
 
 
 class RayAggregationLayer(nn.Module):
@@ -23,14 +23,15 @@ class RayAggregationLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.feed_forward = FeedForward(width, dropout, epsilon)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """features [R, S, C] -> new features [R, S, C] and A_RAT [R, heads, S, S], rows summing to 1."""
-        rays, samples, width = features.shape
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """features [R, S, C] -> new features [R, S, C], and of A_RAT [R, heads, S, S], whose rows sum to 1,
+        the first and the mean row, both [R, heads, S]."""
+        width = features.shape[-1]
         normed = self.norm(features)
         joint = F.linear(normed, torch.cat([self.query.weight, self.key.weight, self.value.weight]))
-        query, key, value = joint.reshape(rays, samples, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        query, key, value = joint.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).contiguous()
         scale = (width // self.heads) ** -0.5
         attention = self.dropout(torch.softmax((query * scale) @ key.transpose(-1, -2), dim=-1))
-        gathered = (attention @ value).transpose(1, 2).reshape(rays, samples, width)
-        features = features + self.dropout(self.out(gathered))
-        return self.feed_forward(features), attention
+        gathered = (attention.to(value.dtype) @ value).transpose(1, 2).flatten(start_dim=2)
+        features = features + self.dropout(affine(self.out, gathered))
+        return self.feed_forward(features), attention[:, :, 0], attention.mean(dim=2)

@@ -23,25 +23,38 @@ def ungroup_channels(features: Tensor) -> Tensor:
     return features.transpose(-1, -2).flatten(start_dim=-2)
 
 
+def weigh(
+    features: Tensor, joint_weights: Tensor, field_weights: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """What one view adds to the features of rays [R, D / C, C] and, if asked for, of points [R, S, D / C, C].
+
+    features [R, S, D / C, C], joint_weights and field_weights [R, S, C].
+    """
+    features = features.float()
+    by_ray = (features * joint_weights[:, :, None]).sum(dim=1)
+    return by_ray, None if field_weights is None else features * field_weights[:, :, None]
+
+
 def render_semantics(
-    sample: Callable[[int], Tensor], joint_weights: Tensor, field_weights: Tensor | None = None
+    sample: Callable[[int], Tensor],
+    joint_weights: Tensor,
+    field_weights: Tensor | None = None,
+    weigh: Callable[..., tuple[Tensor, Tensor | None]] = weigh,
 ) -> tuple[Tensor, Tensor | None]:
     """Eq. 7 before its MLP, and Eq. 5.
 
     sample(v) -> the features of view v at all points [R, S, D / C, C], see group_channels; joint_weights and
-    field_weights [R, S, V, C]. Returns the rendered features [R, D] and, if field_weights are given, those of
+    field_weights [V, R, S, C]. Returns the rendered features [R, D] and, if field_weights are given, those of
     every point [R, S, D]. Views are taken one at a time, and again for the gradient, so that
-    [R, S, V, D] never exists.
+    [V, R, S, D] never exists.
     """
 
     def one_view(view: int) -> tuple[Tensor, Tensor | None]:
-        features = sample(view)
-        rendered = (features * joint_weights[:, :, view, None]).sum(dim=1)
-        points = None if field_weights is None else features * field_weights[:, :, view, None]
-        return rendered, points
+        by_point = None if field_weights is None else field_weights[view]
+        return weigh(sample(view), joint_weights[view], by_point)
 
     rendered, points = 0.0, 0.0
-    for view in range(joint_weights.shape[2]):
+    for view in range(len(joint_weights)):
         if torch.is_grad_enabled():
             by_ray, by_point = checkpoint(one_view, view, use_reentrant=False)
         else:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from gpnerf.cameras import full_precision
 from gpnerf.models.field_transformer import FieldAggregationLayer
 from gpnerf.models.ray_transformer import RayAggregationLayer
 
@@ -19,7 +21,7 @@ class RayAttention:
 
     color [R, 3]; ray_weights [R, S], the row of the last layer's A_RAT by which samples are added, as
     published; depth_weights [R, S], the mean of A_RAT over layers, heads and rows, which render the depth;
-    both sum to 1. field_weights [R, S, V, C], the sum over the layers of A_FAT; joint_weights [R, S, V, C],
+    both sum to 1. field_weights [V, R, S, C], the sum over the layers of A_FAT; joint_weights [V, R, S, C],
     the sum over the layers of A_FAT times the mean row of A_RAT; None where they are not asked for.
     """
 
@@ -28,6 +30,25 @@ class RayAttention:
     depth_weights: Tensor
     field_weights: Tensor | None = None
     joint_weights: Tensor | None = None
+
+
+class Surroundings(NamedTuple):
+    """What every layer sees of R rays: the embedded features of the views [V, R, S, C], difference
+    [V, R, S, 4], unseen bool [V, R, S, 1], encoded points [R, S, E] and directions [R, E]."""
+
+    views: Tensor
+    difference: Tensor
+    unseen: Tensor
+    points: Tensor
+    directions: Tensor
+
+
+class Sums(NamedTuple):
+    """Over the layers so far: depth_weights [R, S], joint_weights and field_weights [V, R, S, C] or None."""
+
+    depth_weights: Tensor
+    joint_weights: Tensor | None
+    field_weights: Tensor | None
 
 
 def frequency_encoding(values: Tensor, frequencies: int) -> Tensor:
@@ -108,46 +129,63 @@ class JointTransformer(nn.Module):
         semantics: bool,
         point_semantics: bool = False,
     ) -> RayAttention:
-        """view_features [R, S, V, 3+F], difference [R, S, V, 4], seen bool [R, S, V], points [R, S, 3],
+        """view_features [V, R, S, 3+F], difference [V, R, S, 4], seen bool [V, R, S], points [R, S, 3],
         directions [R, 3] of any length. semantics: also return the weights that render the semantic field;
         point_semantics: and those that aggregate it at every point."""
         views = self.embed(view_features)
-        features = views.amax(dim=-2)
-        unseen = ~seen[..., None]
-        encoded_points = frequency_encoding(points, self.frequencies)
-        encoded_directions = frequency_encoding(F.normalize(directions, dim=-1), self.frequencies)
-        depth_weights = field_weights = joint_weights = None
-        for layer, (field, ray) in enumerate(zip(self.field_layers, self.ray_layers, strict=True)):
-            if self.recompute and torch.is_grad_enabled():
-                features, weights = checkpoint(
-                    field, features, views, difference, unseen, use_reentrant=False
-                )
-            else:
-                features, weights = field(features, views, difference, unseen)
-            if str(layer) in self.mixers:
-                features = self.mixers[str(layer)](features, encoded_points, encoded_directions)
-            features, attention = ray(features)
-            mean_row = attention.mean(dim=2)
-            depth_weights = _add(depth_weights, mean_row.detach().mean(dim=1))
-            if semantics:
-                if not self.joint_attention:
-                    weights, mean_row = weights.detach(), mean_row.detach()
-                joint_weights = _add_product(joint_weights, weights, self._per_channel(mean_row))
-                field_weights = _add(field_weights, weights) if point_semantics else None
-        color = self.color(self.norm(features).mean(dim=1))
-        ray_weights = attention.mean(dim=1)[:, 0]
-        depth_weights = depth_weights / len(self.ray_layers)
-        return RayAttention(color, ray_weights, depth_weights, field_weights, joint_weights)
+        # The sum of all layers' contributions stays in full precision.
+        features = views.amax(dim=0).float()
+        around = Surroundings(
+            views,
+            difference.to(views.dtype),
+            ~seen[..., None],
+            frequency_encoding(points, self.frequencies),
+            frequency_encoding(F.normalize(directions, dim=-1), self.frequencies),
+        )
+        sums = Sums(
+            points.new_zeros(points.shape[:2]),
+            torch.zeros_like(views, dtype=torch.float32) if semantics else None,
+            torch.zeros_like(views, dtype=torch.float32) if point_semantics else None,
+        )
+        for number, (field, ray) in enumerate(zip(self.field_layers, self.ray_layers, strict=True)):
+            mixer = self.mixers[str(number)] if number % 2 == 0 else None
+            features, first_row, sums = self.layer(field, mixer, ray, features, around, sums)
+        with full_precision(features.device):
+            color = self.color(self.norm(features).mean(dim=1))
+        depth_weights = sums.depth_weights / len(self.ray_layers)
+        return RayAttention(
+            color, first_row.mean(dim=1), depth_weights, sums.field_weights, sums.joint_weights
+        )
+
+    def layer(
+        self,
+        field: FieldAggregationLayer,
+        mixer: PositionMixer | None,
+        ray: RayAggregationLayer,
+        features: Tensor,
+        around: Surroundings,
+        sums: Sums,
+    ) -> tuple[Tensor, Tensor, Sums]:
+        """One layer of both transformers: features [R, S, C] -> new ones, the first row of A_RAT
+        [R, heads, S], and the sums with this layer's part. What compilation.py compiles."""
+        views, difference, unseen = around.views, around.difference, around.unseen
+        if self.recompute and torch.is_grad_enabled():
+            features, weights = checkpoint(field, features, views, difference, unseen, use_reentrant=False)
+        else:
+            features, weights = field(features, views, difference, unseen)
+        if mixer is not None:
+            features = mixer(features, around.points, around.directions)
+        features, first_row, mean_row = ray(features)
+        depth_weights = sums.depth_weights + mean_row.detach().mean(dim=1)
+        if not self.joint_attention:
+            weights, mean_row = weights.detach(), mean_row.detach()
+        joint_weights, field_weights = sums.joint_weights, sums.field_weights
+        if joint_weights is not None:
+            joint_weights = torch.addcmul(joint_weights, weights, self._per_channel(mean_row))
+        if field_weights is not None:
+            field_weights = field_weights + weights
+        return features, first_row, Sums(depth_weights, joint_weights, field_weights)
 
     def _per_channel(self, mean_row: Tensor) -> Tensor:
-        """mean_s of A_RAT [R, heads, S] for each weight channel, [R, S, 1, C]; head h owns C / heads."""
-        return mean_row.transpose(1, 2).repeat_interleave(self.width // self.heads, dim=-1)[:, :, None]
-
-
-def _add(total: Tensor | None, term: Tensor) -> Tensor:
-    return term if total is None else total + term
-
-
-def _add_product(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
-    """total + left * right without a temporary; None counts as zero."""
-    return left * right if total is None else torch.addcmul(total, left, right)
+        """mean_s of A_RAT [R, heads, S] for each weight channel, [R, S, C]; head h owns C / heads of them."""
+        return mean_row.transpose(1, 2).repeat_interleave(self.width // self.heads, dim=-1)

@@ -1,0 +1,48 @@
+"""Layers compiled by torch.compile: the same formulas in fewer passes over memory, where that can be had."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+
+import torch
+
+from gpnerf.models.gpnerf import GPNeRF
+
+log = logging.getLogger(__name__)
+
+# Graphs of one function: per pass, with and without semantics, gradients and positions.
+MOST_GRAPHS = 64
+# Compiling takes up to a minute, once per machine: about as long as these rays of the demo's model.
+PAYS_FROM_RAYS = 100_000
+
+WHEN = ("auto", "yes", "no")
+
+
+def missing_compiler(device: torch.device) -> str | None:
+    """What torch.compile needs on a device and cannot find, in words; None if it is all there."""
+    if device.type == "cuda":
+        return None if importlib.util.find_spec("triton") else "the package triton"
+    candidates = (os.environ.get("CXX"), "g++", "clang++", "c++")
+    found = any(name and shutil.which(name) for name in candidates)
+    return None if found else "a C++ compiler (g++ or clang++)"
+
+
+def compile_layers(model: GPNeRF, wanted: str, rays: int) -> None:
+    """Compiles what runs for every sample of every ray; the first use of each shape takes seconds.
+
+    wanted: yes, no, or auto: if `rays`, how many are going to be rendered, make up for these seconds. What is
+    missing, or fails while compiling, is said once, and the layers run as they are.
+    """
+    if wanted == "no" or (wanted == "auto" and rays < PAYS_FROM_RAYS):
+        return
+    missing = missing_compiler(model.device)
+    if missing:
+        log.info(f"Running without torch.compile, slower: it needs {missing}, which is not on this machine.")
+        return
+    torch._dynamo.config.cache_size_limit = MOST_GRAPHS
+    torch._dynamo.config.suppress_errors = True
+    model.transformer.layer = torch.compile(model.transformer.layer, dynamic=False)
+    model.weigh = torch.compile(model.weigh, dynamic=False)

@@ -1,0 +1,169 @@
+"""The published formulas as they are written, with our modules' weights; the oracle of parity and speed.
+
+Every product in the order of the formulas, C-wide keys for every view, D-wide features [R, S, V, D] pushed
+through every layer, semantics in both passes and at every pixel, as the released model does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gpnerf.cameras import Camera, pixel_grid
+from gpnerf.models.field_transformer import FieldAggregationLayer
+from gpnerf.models.gpnerf import GPNeRF, RenderedRays
+from gpnerf.models.projection import direction_difference, project
+from gpnerf.models.ray_transformer import RayAggregationLayer
+from gpnerf.models.transformer import JointTransformer, frequency_encoding
+from gpnerf.sampling import coarse_depths, fine_depths
+
+
+@dataclass(frozen=True)
+class LiteralSources:
+    """V source views, channels first: images [V, 3, H, W], colors [V, F, h, w], semantics [V, D, h, w]."""
+
+    cameras: Camera
+    images: Tensor
+    colors: Tensor
+    semantics: Tensor
+
+
+def literal_sources(model: GPNeRF, images: Tensor, cameras: Camera) -> LiteralSources:
+    levels = model.extractor.encoder(images)
+    semantics = model.extractor.semantics(levels, blocked=model.gradient_block != "none")
+    return LiteralSources(cameras, images, model.extractor.colors(levels), semantics)
+
+
+def literal_samples(maps: Tensor, pixels: Tensor, height: int, width: int) -> Tensor:
+    """Bilinear samples of maps [V, C, h, w] at pixels [R, S, V, 2] of images height x width: [R, S, V, C]."""
+    grid = 2.0 * pixels / pixels.new_tensor([width - 1, height - 1]) - 1.0
+    found = F.grid_sample(maps, grid.permute(2, 0, 1, 3), padding_mode="zeros", align_corners=True)
+    return found.permute(2, 3, 0, 1)
+
+
+def literal_field_layer(
+    layer: FieldAggregationLayer, query: Tensor, views: Tensor, difference: Tensor, unseen: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Eq. 4: query [R, S, C], views [R, S, V, C], difference [R, S, V, 4], unseen bool [R, S, V, 1]."""
+    key = layer.key(views)
+    value = layer.value(key)
+    position = layer.position(difference)
+    logits = layer.weigh(key - layer.query(layer.norm(query))[..., None, :] + position)
+    attention = layer.dropout(torch.softmax(logits.masked_fill(unseen, -1e9), dim=-2))
+    query = query + layer.dropout(layer.out((attention * (value + position)).sum(dim=-2)))
+    return layer.feed_forward(query), attention
+
+
+def literal_ray_layer(layer: RayAggregationLayer, features: Tensor) -> tuple[Tensor, Tensor]:
+    """Eq. 6: features [R, S, C] -> new ones and the attention [R, heads, S, S]."""
+    normed = layer.norm(features)
+    query, key, value = (
+        part(normed).unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+        for part in (layer.query, layer.key, layer.value)
+    )
+    attention = layer.dropout(torch.softmax(query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5, dim=-1))
+    gathered = (attention @ value).transpose(1, 2).flatten(start_dim=2)
+    return layer.feed_forward(features + layer.dropout(layer.out(gathered))), attention
+
+
+def literal_transformer(
+    model: JointTransformer,
+    view_features: Tensor,
+    difference: Tensor,
+    seen: Tensor,
+    points: Tensor,
+    directions: Tensor,
+    semantics: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    """Eqs. 4 to 7; semantics [R, S, V, D] or None.
+
+    Returns the colours [R, 3], the row of A_RAT by which samples are added [R, S], S_sem before its MLP
+    [R, D] and F_sem [R, S, D].
+    """
+    views = model.embed(view_features)
+    features = views.amax(dim=-2)
+    samples = points.shape[1]
+    encoded_points = frequency_encoding(points, model.frequencies)
+    encoded_directions = frequency_encoding(F.normalize(directions, dim=-1), model.frequencies)
+    encoded_directions = encoded_directions[:, None].expand(-1, samples, -1)
+    rendered, by_point = None, None
+    for number, (field, ray) in enumerate(zip(model.field_layers, model.ray_layers, strict=True)):
+        features, view_weights = literal_field_layer(field, features, views, difference, ~seen[..., None])
+        if str(number) in model.mixers:
+            mixer = model.mixers[str(number)]
+            joined = torch.cat([features, encoded_points, encoded_directions], dim=-1)
+            features = mixer.out(F.relu(mixer.mix(joined)))
+        features, attention = literal_ray_layer(ray, features)
+        if semantics is not None:
+            repeated = view_weights.repeat_interleave(semantics.shape[-1] // model.width, dim=-1)
+            aggregated = (repeated * semantics).sum(dim=2)
+            heads = aggregated.unflatten(-1, (model.heads, -1)).transpose(1, 2)
+            along_ray = (attention @ heads).transpose(1, 2).flatten(start_dim=2)
+            rendered = along_ray if rendered is None else rendered + along_ray
+            by_point = aggregated if by_point is None else by_point + aggregated
+    color = model.color(model.norm(features).mean(dim=1))
+    rendered = None if rendered is None else rendered.mean(dim=1)
+    return color, attention.mean(dim=1)[:, 0], rendered, by_point
+
+
+def literal_pass(
+    model: GPNeRF,
+    sources: LiteralSources,
+    origins: Tensor,
+    directions: Tensor,
+    depths: Tensor,
+    semantics: bool,
+) -> RenderedRays:
+    """One pass; the depth is the published one, the last layer's first row."""
+    height, width = sources.cameras.height, sources.cameras.width
+    points = origins[:, None] + depths[..., None] * directions[:, None]
+    # Published order of the dimensions: rays, samples, views.
+    pixels, seen = (found.movedim(0, 2) for found in project(points, sources.cameras))
+    difference = direction_difference(points, origins, sources.cameras.center).movedim(0, 2)
+    sampled = [literal_samples(maps, pixels, height, width) for maps in (sources.images, sources.colors)]
+    color, weights, rendered, by_point = literal_transformer(
+        model.transformer,
+        torch.cat(sampled, dim=-1),
+        difference,
+        seen,
+        points,
+        directions,
+        literal_samples(sources.semantics, pixels, height, width) if semantics else None,
+    )
+    depth = (weights * depths).sum(dim=-1)
+    rendered = model.adaptor(rendered) if semantics else None
+    return RenderedRays(color, depth, depths, weights, rendered, by_point)
+
+
+def literal_rays(
+    model: GPNeRF,
+    sources: LiteralSources,
+    origins: Tensor,
+    directions: Tensor,
+    near: float,
+    far: float,
+    semantics: bool,
+) -> list[RenderedRays]:
+    """Coarse and fine pass, both with semantics if any."""
+    depths = coarse_depths(near, far, len(origins), model.samples, model.spacing).to(origins.device)
+    coarse = literal_pass(model, sources, origins, directions, depths, semantics)
+    depths = fine_depths(depths, coarse.weights, model.fine_samples, model.spacing)
+    return [coarse, literal_pass(model, sources, origins, directions, depths, semantics)]
+
+
+def literal_frame(
+    model: GPNeRF, sources: LiteralSources, camera: Camera, near: float, far: float, chunk_size: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Colours [H, W, 3], features [D, h, w] at every second row and column, and logits [K, H, W]."""
+    pixels = pixel_grid(camera.height, camera.width).to(sources.images.device)
+    chunks = [
+        literal_rays(model, sources, *camera.rays(chunk), near, far, semantics=True)[-1]
+        for chunk in pixels.split(chunk_size)
+    ]
+    color = torch.cat([chunk.color for chunk in chunks]).unflatten(0, (camera.height, camera.width))
+    semantic = torch.cat([chunk.semantic for chunk in chunks]).unflatten(0, (camera.height, camera.width))
+    features = semantic[::2, ::2].permute(2, 0, 1)
+    return color, features, model.segment(features, camera.height, camera.width)
