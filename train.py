@@ -67,8 +67,8 @@ class Trainer:
         self.step, state = self._start()
         self.model.to(self.device)
         allow_tf32(options.precision)
-        remaining = (options.steps - self.step) * options.accumulate * options.num_rays
-        compile_layers(self.model, options.compile, remaining)
+        # By the whole length, so that a resumed run computes as an uninterrupted one does.
+        compile_layers(self.model, options.compile, options.steps * options.accumulate * options.num_rays)
         self.optimizer = build_optimizer(self.model, self.rates)
         if state:
             self.optimizer.load_state_dict(state)

@@ -13,12 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gpnerf.cameras import Camera, pixel_grid
+from gpnerf.datasets.examples import Example
+from gpnerf.losses import depth_guided_loss, distill_loss, photometric_loss, semantic_loss
 from gpnerf.models.field_transformer import FieldAggregationLayer
-from gpnerf.models.gpnerf import GPNeRF, RenderedRays
+from gpnerf.models.gpnerf import GPNeRF, RenderedRays, fuse, teacher_at
 from gpnerf.models.projection import direction_difference, project
 from gpnerf.models.ray_transformer import RayAggregationLayer
 from gpnerf.models.transformer import JointTransformer, frequency_encoding
-from gpnerf.sampling import coarse_depths, fine_depths
+from gpnerf.sampling import coarse_depths, fine_depths, random_pixels
+from gpnerf.training import at_pixels
 
 
 @dataclass(frozen=True)
@@ -167,3 +170,28 @@ def literal_frame(
     semantic = torch.cat([chunk.semantic for chunk in chunks]).unflatten(0, (camera.height, camera.width))
     features = semantic[::2, ::2].permute(2, 0, 1)
     return color, features, model.segment(features, camera.height, camera.width)
+
+
+def literal_losses(
+    model: GPNeRF, example: Example, num_rays: int, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """The four losses of a target view with all its maps, under the released code's gradient block."""
+    target, views = example.target, len(example.source_images)
+    levels = model.extractor.encoder(torch.cat([example.source_images, target.image[None]]))
+    colors = model.extractor.colors([level[:views] for level in levels])
+    pyramid = model.extractor.semantics(levels, blocked=False)
+    teacher = pyramid[views]
+    sources = LiteralSources(example.source_cameras, example.source_images, colors, pyramid[:views].detach())
+    pixels = random_pixels(target.camera.height, target.camera.width, num_rays, generator)
+    pixels = pixels.to(target.image.device)
+    passes = literal_rays(model, sources, *target.camera.rays(pixels), example.near, example.far, True)
+    truth, fine = at_pixels(target.image, pixels), passes[-1]
+    logits = model.segment(fuse(teacher, fine.semantic, pixels), target.camera.height, target.camera.width)
+    goal = teacher_at(teacher, pixels).detach()
+    true_depth = at_pixels(target.depth, pixels)
+    return {
+        "photometric": sum(photometric_loss(one.color, truth) for one in passes),
+        "semantic": semantic_loss(logits, target.semantic),
+        "distill": distill_loss(fine.semantic, goal),
+        "depth_guided": depth_guided_loss(fine.point_semantics, goal, fine.depths, true_depth),
+    }

@@ -40,6 +40,7 @@ TINY = {
     "workers": 1,
     "frames": 3,
     "device": "cpu",
+    "compile": "no",
     "lpips": "no",
 }
 

@@ -100,9 +100,8 @@ def test_imported_golden_weights_give_the_golden_outputs(golden, golden_checkpoi
         assert_golden(model.segment(head["in/feat"][0], 32, 48), head["out/logits"][0])
         rays = arrays("gpnerf_transformer")
         found = model.transformer(
-            rays["in/rgb_feat"],
-            rays["in/ray_diff"],
-            rays["in/mask"][..., 0] > 0,
+            *(rays[name].movedim(2, 0) for name in ("in/rgb_feat", "in/ray_diff")),
+            rays["in/mask"][..., 0].movedim(2, 0) > 0,
             rays["in/pts"],
             rays["in/ray_d"],
             semantics=True,

@@ -1,0 +1,59 @@
+"""Compiled layers: the same numbers and gradients; a sentence, and no fault, where nothing can be compiled."""
+
+import logging
+
+import pytest
+import torch
+from helpers import tiny_example, tiny_model
+
+from gpnerf import compilation
+from gpnerf.compilation import compile_layers, missing_compiler
+from gpnerf.losses import LossWeights
+from gpnerf.training import backward, compute_losses, step_generator
+
+needs_compiler = pytest.mark.skipif(
+    missing_compiler(torch.device("cpu")) is not None, reason="no C++ compiler on this machine"
+)
+
+
+def losses_and_gradients(model):
+    losses, _ = compute_losses(model, tiny_example(), 20, LossWeights(), step_generator(0, 0))
+    backward(model, losses, LossWeights())
+    gradients = {name: one.grad for name, one in model.named_parameters() if one.grad is not None}
+    return {name: loss.detach() for name, loss in losses.items()}, gradients
+
+
+@needs_compiler
+def test_compiled_layers_give_the_same_losses_and_gradients():
+    # One kind of layer in one pass: every further one takes as long to compile.
+    plain, compiled = (tiny_model(layers=1, fine_samples=0) for _ in range(2))
+    compile_layers(compiled, "yes", 0)
+    assert compiled.transformer.layer is not plain.transformer.layer
+    losses, gradients = losses_and_gradients(plain)
+    found_losses, found_gradients = losses_and_gradients(compiled)
+    assert set(losses) == {"photometric", "semantic", "distill", "depth_guided"}
+    torch.testing.assert_close(found_losses, losses, atol=1e-5, rtol=1e-5)
+    assert gradients.keys() == found_gradients.keys()
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(found_gradients[name], gradient, atol=1e-5, rtol=1e-3, msg=name)
+
+
+def test_a_machine_without_a_compiler_runs_uncompiled_and_says_why(monkeypatch, caplog):
+    monkeypatch.setattr(compilation.shutil, "which", lambda name: None)
+    model = tiny_model()
+    before = model.transformer.layer
+    with caplog.at_level(logging.INFO):
+        compile_layers(model, "yes", 0)
+    assert "needs a C++ compiler (g++ or clang++), which is not on this machine" in caplog.text
+    assert model.transformer.layer == before
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rays", "compiled"), [("auto", 10, 0), ("auto", 10**9, 1), ("no", 10**9, 0)]
+)
+def test_auto_compiles_long_runs_only(monkeypatch, wanted, rays, compiled):
+    monkeypatch.setattr(compilation, "missing_compiler", lambda device: None)
+    calls = []
+    monkeypatch.setattr(torch, "compile", lambda function, **options: calls.append(function) or function)
+    compile_layers(tiny_model(), wanted, rays)
+    assert bool(calls) == bool(compiled)
