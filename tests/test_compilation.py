@@ -1,4 +1,4 @@
-"""Compiled layers: the same numbers and gradients; a sentence, and no fault, where nothing can be compiled."""
+"""Compiled layers: the same numbers and gradients; a sentence, and no fault, where nothing compiles."""
 
 import logging
 
