@@ -60,7 +60,8 @@ class VideoRenderer:
         """Renders the frames that are missing, then writes the video; returns its path."""
         frames = self._finished_frames()
         pixels = self.options.height * self.options.width // self.options.stride**2
-        compile_layers(self.model, self.options.compile, (self.options.frames - len(frames)) * pixels)
+        rays = (self.options.frames - len(frames)) * pixels
+        compile_layers(self.model, self.options.compile, rays, self.options.num_source_views)
         look = Look.load(self.folder / "look.pt") if frames else None
         for number in tqdm(range(self.options.frames), desc=f"rendering {self.scene.name}", unit="frame"):
             if number in frames:

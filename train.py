@@ -68,7 +68,8 @@ class Trainer:
         self.model.to(self.device)
         allow_tf32(options.precision)
         # By the whole length, so that a resumed run computes as an uninterrupted one does.
-        compile_layers(self.model, options.compile, options.steps * options.accumulate * options.num_rays)
+        rays = options.steps * options.accumulate * options.num_rays
+        compile_layers(self.model, options.compile, rays, options.num_source_views)
         self.optimizer = build_optimizer(self.model, self.rates)
         if state:
             self.optimizer.load_state_dict(state)

@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 
 # Graphs of one function: per pass, with and without semantics, gradients and positions.
 MOST_GRAPHS = 64
-# Compiling takes up to a minute, once per machine: about as long as these rays of the demo's model.
-PAYS_FROM_RAYS = 100_000
+# Compiling takes about a minute on first use; this many channels of samples seen by views make up for it.
+PAYS_FROM = 5e9
 
 WHEN = ("auto", "yes", "no")
 
@@ -30,13 +30,19 @@ def missing_compiler(device: torch.device) -> str | None:
     return None if found else "a C++ compiler (g++ or clang++)"
 
 
-def compile_layers(model: GPNeRF, wanted: str, rays: int) -> None:
+def work_per_ray(model: GPNeRF, views: int) -> int:
+    """Channels of samples seen by views, over all layers and passes: the time of a ray in some unit."""
+    samples = model.samples if model.fine_samples == 0 else 2 * model.samples + model.fine_samples
+    return samples * views * len(model.transformer.field_layers) * model.transformer.width
+
+
+def compile_layers(model: GPNeRF, wanted: str, rays: int, views: int) -> None:
     """Compiles what runs for every sample of every ray; the first use of each shape takes seconds.
 
-    wanted: yes, no, or auto: if `rays`, how many are going to be rendered, make up for these seconds. What is
-    missing, or fails while compiling, is said once, and the layers run as they are.
+    wanted: yes, no, or auto: if as many `rays`, with V source views, as are going to be rendered make up for
+    these seconds. What is missing, or fails while compiling, is said once, and the layers run as they are.
     """
-    if wanted == "no" or (wanted == "auto" and rays < PAYS_FROM_RAYS):
+    if wanted == "no" or (wanted == "auto" and rays * work_per_ray(model, views) < PAYS_FROM):
         return
     missing = missing_compiler(model.device)
     if missing:

@@ -132,7 +132,8 @@ class Evaluation:
             log.info(f"{len(results)} of {len(self.examples)} views are kept from an earlier evaluation.")
         missing = [index for index in range(len(self.examples)) if index not in results]
         pixels = self.options.height * self.options.width // self.options.stride**2
-        compile_layers(self.model, self.options.compile, len(missing) * pixels)
+        rays = len(missing) * pixels
+        compile_layers(self.model, self.options.compile, rays, self.options.num_source_views)
         bar = tqdm(total=len(missing), desc="evaluating", unit="view", disable=not missing)
         for index, example in zip(missing, self._read(missing), strict=True):
             if isinstance(example, GPNeRFError):

@@ -26,18 +26,19 @@ class RenderedView:
     confidence: Tensor | None = None
 
 
-# Rays at a time that a device is fast with: a CPU while they fit its caches, a GPU when it is busy.
-FAST_CHUNKS = {"cpu": 256, "cuda": 8192}
-# Numbers of a layer that are alive at a time, per sample, view and channel; measured (docs/performance.md).
+# Of the largest tensor of a layer, [V, R, S, C]: on a CPU what its caches hold, on a GPU what keeps it busy.
+FAST_BYTES = {"cpu": 10 * 2**20, "cuda": 1280 * 2**20}
+# Such tensors alive at a time, a generous bound; measured by scripts/benchmark.py (docs/performance.md).
 ALIVE = 12
 
 
 def suitable_chunk(model: GPNeRF, views: int) -> int:
     """Rays at a time for a model and V source views: as many as are fast, in half of the free memory."""
-    device, width = model.device, model.transformer.width
-    fast, free = FAST_CHUNKS.get(device.type, FAST_CHUNKS["cpu"]), free_memory(device)
-    per_ray = (model.samples + model.fine_samples) * views * width * ALIVE * torch.float32.itemsize
-    return fast if free is None else max(1, min(fast, free // (2 * per_ray)))
+    fast, free = FAST_BYTES.get(model.device.type, FAST_BYTES["cpu"]), free_memory(model.device)
+    samples, width = model.samples + model.fine_samples, model.transformer.width
+    per_ray = samples * views * width * torch.float32.itemsize
+    largest = fast if free is None else min(fast, free // (2 * ALIVE))
+    return max(1, largest // per_ray)
 
 
 @torch.no_grad()

@@ -27,7 +27,7 @@ def losses_and_gradients(model):
 def test_compiled_layers_give_the_same_losses_and_gradients():
     # One kind of layer in one pass: every further one takes as long to compile.
     plain, compiled = (tiny_model(layers=1, fine_samples=0) for _ in range(2))
-    compile_layers(compiled, "yes", 0)
+    compile_layers(compiled, "yes", 0, 0)
     assert compiled.transformer.layer is not plain.transformer.layer
     losses, gradients = losses_and_gradients(plain)
     found_losses, found_gradients = losses_and_gradients(compiled)
@@ -43,7 +43,7 @@ def test_a_machine_without_a_compiler_runs_uncompiled_and_says_why(monkeypatch, 
     model = tiny_model()
     before = model.transformer.layer
     with caplog.at_level(logging.INFO):
-        compile_layers(model, "yes", 0)
+        compile_layers(model, "yes", 0, 0)
     assert "needs a C++ compiler (g++ or clang++), which is not on this machine" in caplog.text
     assert model.transformer.layer == before
 
@@ -55,5 +55,5 @@ def test_auto_compiles_long_runs_only(monkeypatch, wanted, rays, compiled):
     monkeypatch.setattr(compilation, "missing_compiler", lambda device: None)
     calls = []
     monkeypatch.setattr(torch, "compile", lambda function, **options: calls.append(function) or function)
-    compile_layers(tiny_model(), wanted, rays)
+    compile_layers(tiny_model(), wanted, rays, views=3)
     assert bool(calls) == bool(compiled)

@@ -1,0 +1,380 @@
+"""Measures this implementation against a literal transcription of the published formulas (tests/literal.py).
+
+    python scripts/benchmark.py                    # a quarter of an hour on two CPU cores
+    python scripts/benchmark.py --device cuda --json speed.json
+
+Both have the same weights, see the same rays in chunks of one size, and run in turn: the literal form in
+float32, as published, ours as it runs by default. Ratios above 1 are in our favour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import gc
+import json
+import logging
+import multiprocessing
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
+
+from literal import LiteralSources, literal_losses, literal_rays, literal_sources  # noqa: E402
+
+from gpnerf.cameras import pixel_grid  # noqa: E402
+from gpnerf.checkpoint import checkpoint_to_use, latest_checkpoint  # noqa: E402
+from gpnerf.compilation import compile_layers  # noqa: E402
+from gpnerf.config import from_options, parse_options  # noqa: E402
+from gpnerf.datasets.examples import Example, TestExamples  # noqa: E402
+from gpnerf.datasets.load import load_scenes, test_views  # noqa: E402
+from gpnerf.datasets.views import FrameRule  # noqa: E402
+from gpnerf.devices import allow_tf32, autocast, choose_device  # noqa: E402
+from gpnerf.losses import LossWeights  # noqa: E402
+from gpnerf.metrics.image import psnr  # noqa: E402
+from gpnerf.models.build import Architecture, build_model  # noqa: E402
+from gpnerf.models.gpnerf import GPNeRF, RenderedRays, SourceFeatures  # noqa: E402
+from gpnerf.option_types import Parser, positive  # noqa: E402
+from gpnerf.rendering import render_example, render_view, suitable_chunk  # noqa: E402
+from gpnerf.scripting import run_script  # noqa: E402
+from gpnerf.training import LearningRates, backward, build_optimizer, compute_losses, step_generator  # noqa: E402
+
+log = logging.getLogger("benchmark")
+
+ROOMS = REPOSITORY / "configs" / "rooms.txt"
+SIZES = {
+    "published": ["--config", str(ROOMS), "--height", "240", "--width", "320", "--num_source_views", "10"],
+    "demo": ["--config", str(ROOMS)],
+}
+CLASSES = 16
+# Of a training step: ours, and two of the literal form, whose activations for 512 do not fit most machines.
+TRAIN_RAYS, LITERAL_RAYS = 512, (32, 96)
+# Side of the matrices whose product gives the machine's own rate.
+PRODUCT = 2048
+DEMO_VIEWS, DEMO_STEPS = 4, 300
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = Parser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, ...")
+    add("--json", type=Path, default=None, help="file for the median ratios and the parity")
+    add("--rounds", type=positive, default=3, help="runs of each, in turn; medians are reported (default: 3)")
+    add("--demo", type=Path, default=Path("out/rooms"), help="trained run whose bfloat16 views are compared")
+    return parser.parse_args(arguments)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One model with what it renders: a chunk of rays of a held-out view of an embedded room."""
+
+    model: GPNeRF
+    example: Example
+    origins: Tensor
+    directions: Tensor
+
+    @torch.no_grad()
+    def rays(self, sources: SourceFeatures, semantics: bool, precision: str = "auto") -> RenderedRays:
+        near, far = self.example.near, self.example.far
+        with autocast(self.model.device, precision):
+            return self.model.render_rays(sources, self.origins, self.directions, near, far, semantics)[-1]
+
+    @torch.no_grad()
+    def literal(self, sources: LiteralSources, semantics: bool) -> RenderedRays:
+        near, far = self.example.near, self.example.far
+        return literal_rays(self.model, sources, self.origins, self.directions, near, far, semantics)[-1]
+
+    @torch.no_grad()
+    def encoded(self, precision: str = "auto") -> SourceFeatures:
+        with autocast(self.model.device, precision):
+            return self.model.encode(self.example.source_images, self.example.source_cameras)[0]
+
+    @torch.no_grad()
+    def literally_encoded(self) -> LiteralSources:
+        return literal_sources(self.model, self.example.source_images, self.example.source_cameras)
+
+
+def subject(name: str, device: torch.device, views: int | None = None, **changes: Any) -> Subject:
+    """The published model or the demo's with random weights; changes: to its sizes."""
+    options = parse_options("", SIZES[name])
+    scenes = load_scenes(options, options.test_scenes[:1])
+    size = (options.height, options.width, views or options.num_source_views, options.view_metric)
+    example = TestExamples(test_views(scenes, from_options(FrameRule, options)), *size)[0].to(device)
+    if name == "published":
+        sizes = Architecture(classes=CLASSES, gradient_block="features", **changes)
+    else:
+        sizes = from_options(Architecture, options, classes=CLASSES, **changes)
+    torch.manual_seed(0)
+    model = build_model(sizes).to(device).eval()
+    pixels = pixel_grid(options.height, options.width)
+    rays = suitable_chunk(model, len(example.source_images))
+    chosen = pixels[:: max(1, len(pixels) // rays)][:rays].to(device)
+    return Subject(model, example, *example.target.camera.rays(chosen))
+
+
+def seconds_of(work: Callable[[], Any], device: torch.device) -> float:
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def in_turn(works: Sequence[Callable], rounds: int, device: torch.device) -> list[list[float]]:
+    """Seconds of each, one after the other, after a first run of each that is not counted."""
+    for work in works:
+        work()
+    return [[seconds_of(work, device) for work in works] for _ in range(rounds)]
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def report(what: str, unit: str, times: Sequence[Sequence[float]], amount: float = 1.0) -> float:
+    """A line of the table from seconds (ours, literal) per round; returns the median of literal / ours."""
+    ratios = [literal / ours for ours, literal in times]
+    ours, literal = (median(column) for column in zip(*times, strict=True))
+    if unit != "s":
+        ours, literal = amount / ours, amount / literal
+    spread = f"{min(ratios):.1f} to {max(ratios):.1f}"
+    say(f"{what:36s} {ours:10.3g} {literal:10.3g} {unit:8s} {median(ratios):7.1f} ({spread})")
+    return median(ratios)
+
+
+def rays(name: str, given: Subject, rounds: int, device: torch.device) -> tuple[dict, list[list[float]]]:
+    """Ratios of colour rays and of rays with semantics; and the seconds of a chunk of the latter."""
+    sources, maps = given.encoded(), given.literally_encoded()
+    count, ratios = len(given.origins), {}
+    for kind, semantics in (("rays_color", False), ("rays_semantic", True)):
+        works = partial(given.rays, sources, semantics), partial(given.literal, maps, semantics)
+        times = in_turn(works, rounds, device)
+        ratios[kind] = report(f"{name}: {kind}, {count} at a time", "rays/s", times, count)
+        if not semantics:
+            arithmetic(given, median(ours for ours, _ in times), device)
+    return ratios, times
+
+
+def arithmetic(given: Subject, seconds: float, device: torch.device) -> None:
+    """How much of the machine's own rate the arithmetic of a chunk of colour rays reaches."""
+    each = operations_per_ray(given.model, len(given.example.source_images))
+    reached, own = each * len(given.origins) / seconds, product_rate(device)
+    say(
+        f"  {each / 1e6:.0f} million operations per ray: {reached / 1e9:.0f} GFLOP/s, {reached / own:.0%} "
+        f"of a large matrix product's {own / 1e9:.0f} GFLOP/s"
+    )
+
+
+def operations_per_ray(model: GPNeRF, views: int) -> float:
+    """Multiplications and additions in the matrix products of a colour ray, both passes, merged form."""
+    net = model.transformer
+    width, inputs, encoding = net.width, net.embed[0].in_features, 3 + 6 * net.frequencies
+    narrow = net.field_layers[0].weigh[0].out_features
+    per_view = width * (width + narrow) + 4 * narrow + narrow * (width + narrow) + narrow * width
+    per_point = views * per_view + narrow * width + width**2 + 2 * 8 * width**2 + 4 * width**2
+    mixing = width * (width + encoding) + width**2
+    embedding = views * (inputs + width) * width
+    total = 0
+    for samples in (model.samples, model.samples + model.fine_samples)[: 2 if model.fine_samples else 1]:
+        attention = 2 * samples * width
+        layers = len(net.field_layers) * (per_point + attention) + len(net.mixers) * mixing
+        total += samples * (layers + embedding)
+    return 2.0 * total
+
+
+def product_rate(device: torch.device) -> float:
+    """Operations per second of a large matrix product in the precision that ours runs in."""
+    left, right = (torch.randn(PRODUCT, PRODUCT, device=device) for _ in range(2))
+    with autocast(device, "auto"):
+        if torch.is_autocast_enabled(device.type):
+            left, right = left.bfloat16(), right.bfloat16()
+        best = min(seconds_of(lambda: left @ right, device) for _ in range(8))
+    return 2.0 * PRODUCT**3 / best
+
+
+def frame(given: Subject, literal_chunks: Sequence[float], rounds: int, device: torch.device) -> float:
+    """A whole 320x240 view with labels. Ours is run (a tenth of its rows on a CPU), the literal form's time
+    follows from its rays."""
+    camera, example = given.example.target.camera, given.example
+    parts = 1 if device.type == "cuda" else 10
+    strip = replace(camera, height=camera.height // parts)
+    encoding = [
+        seconds_of(given.encoded, device),
+        seconds_of(given.literally_encoded, device),
+    ]
+
+    def ours() -> None:
+        with autocast(device, "auto"):
+            render_view(given.model, sources, strip, example.near, example.far, len(given.origins))
+
+    sources = given.encoded()
+    ours()
+    chunks = camera.height * camera.width / len(given.origins)
+    literal = encoding[1] + chunks * median(literal_chunks)
+    times = [(encoding[0] + parts * seconds_of(ours, device), literal) for _ in range(rounds)]
+    ratio = report(f"frame {camera.width}x{camera.height} with labels", "s", times)
+    report("frame 640x480 with labels (4 times)", "s", [(4 * one, 4 * other) for one, other in times])
+    return ratio
+
+
+def training_step(name: str, rays: int, literal: bool, device: torch.device) -> Callable[[], None]:
+    """One step with weights and an optimiser of its own."""
+    given = subject(name, device)
+    model, optimizer = given.model.train(), build_optimizer(given.model, LearningRates())
+    if not literal:
+        compile_layers(model, "yes", 0, 0)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        if literal:
+            losses = literal_losses(model, given.example, rays, step_generator(0, 0))
+        else:
+            with autocast(device, "auto"):
+                losses, _ = compute_losses(model, given.example, rays, LossWeights(), step_generator(0, 0))
+        backward(model, losses, LossWeights())
+        optimizer.step()
+
+    return step
+
+
+def training(name: str, rounds: int, device: torch.device) -> float:
+    """literal / ours of a step with TRAIN_RAYS rays; the literal form's by a line through two points."""
+    works = [training_step(name, TRAIN_RAYS, False, device)]
+    works += [training_step(name, rays, True, device) for rays in LITERAL_RAYS]
+    few, many = LITERAL_RAYS
+    times = [
+        (ours, least + (most - least) * (TRAIN_RAYS - few) / (many - few))
+        for ours, least, most in in_turn(works, rounds, device)
+    ]
+    return report(f"{name}: train_step, {TRAIN_RAYS} rays", "steps/s", times)
+
+
+def largest_difference(given: Subject) -> float:
+    """Of float32 outputs: colours, ray weights, and semantic features relative to their largest entry."""
+    ours = given.rays(given.encoded("float32"), True, "float32")
+    literal = given.literal(given.literally_encoded(), True)
+    differences = [
+        (ours.color - literal.color).abs().max(),
+        (ours.weights - literal.weights).abs().max(),
+        (ours.semantic - literal.semantic).abs().max() / literal.semantic.abs().max(),
+    ]
+    return max(one.item() for one in differences)
+
+
+def bfloat16_parity(run: Path, device: torch.device) -> dict[str, float]:
+    """The worst of some views of the trained demo in bfloat16 against float32: PSNR in dB, share of equal
+    labels."""
+    with tempfile.TemporaryDirectory() as folder:
+        if latest_checkpoint(run) is None:
+            say(f"{run} has no checkpoint: training the demo for {DEMO_STEPS} steps first")
+            run = Path(folder) / "rooms"
+            command = [sys.executable, str(REPOSITORY / "train.py"), "--config", str(ROOMS)]
+            command += ["--out", folder, "--steps", str(DEMO_STEPS), "--picture_every", "10000"]
+            subprocess.run(command, check=True)
+        model = checkpoint_to_use(run, None).build().to(device).eval()
+    options = parse_options("", SIZES["demo"])
+    scenes = load_scenes(options, options.test_scenes)
+    size = (options.height, options.width, options.num_source_views, options.view_metric)
+    examples = TestExamples(test_views(scenes, from_options(FrameRule, options)), *size)
+    decibels, equal = [], []
+    for index in range(0, len(examples), len(examples) // DEMO_VIEWS):
+        exact, rounded = (
+            render_example(model, examples[index], None, precision) for precision in ("float32", "bfloat16")
+        )
+        decibels.append(float(psnr(rounded.color, exact.color)))
+        equal.append((exact.labels == rounded.labels).float().mean().item())
+    return {"bf16_psnr": min(decibels), "bf16_labels": min(equal)}
+
+
+def peak_of_chunk(literal: bool, device_name: str) -> int | None:
+    """Bytes that a chunk with semantics needs beyond the weights and the maps, in a process of its own; None
+    where the system does not tell."""
+    device = torch.device(device_name)
+    given = subject("published", device)
+    if literal:
+        work = partial(given.literal, given.literally_encoded(), True)
+    else:
+        compile_layers(given.model, "yes", 0, 0)
+        work = partial(given.rays, given.encoded(), True)
+    work()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        work()
+        return torch.cuda.max_memory_allocated(device) - before
+    gc.collect()
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")
+        before = _memory("VmRSS")
+        work()
+        return _memory("VmHWM") - before
+    except OSError:
+        return None
+
+
+def _memory(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
+
+
+def peak_memory(device: torch.device) -> float | None:
+    """literal / ours of the peak of a chunk."""
+    peaks = []
+    for literal in (False, True):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            peaks.append(pool.apply(peak_of_chunk, (literal, str(device))))
+    if None in peaks:
+        say("peak memory: this system does not tell")
+        return None
+    ours, literal = (peak / 2**20 for peak in peaks)
+    say(f"{'published: peak of a chunk':36s} {ours:10.0f} {literal:10.0f} {'MiB':8s} {literal / ours:7.1f}")
+    return literal / ours
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    device, rounds = choose_device(options.device), options.rounds
+    allow_tf32("auto")
+    say(f"device {device}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    say(f"{'':36s} {'ours':>10s} {'literal':>10s} {'':8s} {'ratio':>7s} (lowest to highest)")
+    given = subject("published", device)
+    difference = largest_difference(given)
+    compile_layers(given.model, "yes", 0, 0)
+    ratio, times = rays("published", given, rounds, device)
+    ratio["frame"] = frame(given, [literal for _, literal in times], rounds, device)
+    ratio["train_step"] = training("published", rounds, device)
+    ratio["peak_memory"] = peak_memory(device)
+    demo = subject("demo", device)
+    compile_layers(demo.model, "yes", 0, 0)
+    rays("demo", demo, rounds, device)
+    training("demo", rounds, device)
+    say(f"float32, ours against literal: largest difference {difference:.1e}")
+    parity = {"float32_max": difference, **bfloat16_parity(options.demo, device)}
+    say(
+        f"bfloat16 against float32, trained demo: {parity['bf16_psnr']:.1f} dB, "
+        f"{parity['bf16_labels']:.2%} of labels equal (the worst of {DEMO_VIEWS} views)"
+    )
+    if options.json:
+        options.json.write_text(json.dumps({"ratio": ratio, "parity": parity}, indent=2) + "\n")
+        log.info(f"Written: {options.json}.")
+    return 0
+
+
+if __name__ == "__main__":
+    run_script(main)
