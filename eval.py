@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gpnerf.config import parse_options
+from gpnerf.distributed import Processes, join_processes, leave_processes
 from gpnerf.evaluation import Evaluation
 from gpnerf.publish import publish, write_paper_tables
 from gpnerf.report import Evaluated
@@ -39,10 +40,12 @@ def facts(evaluation: Evaluation, views: int) -> dict[str, object]:
     }
 
 
-def evaluate(options: Namespace) -> tuple[Evaluation, str]:
-    """Evaluates and writes all files; returns the evaluation and the table of scenes."""
-    evaluation = Evaluation(options)
+def evaluate(options: Namespace, processes: Processes) -> tuple[Evaluation, str]:
+    """Evaluates; the first process writes all files. Returns the evaluation and the table of scenes."""
+    evaluation = Evaluation(options, processes)
     views = evaluation.run()
+    if not processes.is_first:
+        return evaluation, ""
     names = evaluation.checkpoint.class_names
     evaluated = Evaluated(views, facts(evaluation, len(views)), names)
     run = Path(options.out) / options.expname
@@ -53,14 +56,20 @@ def evaluate(options: Namespace) -> tuple[Evaluation, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    evaluation, table = evaluate(parse_options(__doc__, arguments))
+    options = parse_options(__doc__, arguments)
+    processes = join_processes(options.device)
+    evaluation, table = evaluate(options, processes)
+    leave_processes()
+    code = EXIT_USER_FAULT if evaluation.faults.sentences else 0
+    if not processes.is_first:
+        return code
     if evaluation.seconds:
         rest = 1.0 - evaluation.network_seconds / evaluation.seconds
         log.info(f"{evaluation.seconds:.1f} s for the views, of which {rest:.1%} outside the network.")
     log.info(f"{table}\nTables, report.html and pictures are in {evaluation.folder}.")
     for sentence in evaluation.faults.sentences:
         log.error(f"Not evaluated: {sentence}")
-    return EXIT_USER_FAULT if evaluation.faults.sentences else 0
+    return code
 
 
 if __name__ == "__main__":

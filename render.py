@@ -19,7 +19,9 @@ from gpnerf.config import parse_options
 from gpnerf.datasets.load import load_scenes
 from gpnerf.datasets.views import check_candidates, test_sources
 from gpnerf.devices import allow_tf32, autocast, choose_device, keep_freed_memory
+from gpnerf.distributed import Processes, join_processes, leave_processes
 from gpnerf.errors import ConfigError
+from gpnerf.files import write_whole
 from gpnerf.images import read_image, write_image
 from gpnerf.panels import Look, video_panel
 from gpnerf.rendering import RenderedView, SourceCache, render_view
@@ -33,16 +35,17 @@ log = logging.getLogger("render")
 class VideoRenderer:
     """One scene, one camera path, and the folder of its frames."""
 
-    def __init__(self, options: Namespace) -> None:
-        self.options = options
+    def __init__(self, options: Namespace, processes: Processes) -> None:
+        self.options, self.processes = options, processes
         name = options.render_scene or next(iter(options.test_scenes), None)
         if name is None:
             raise ConfigError("Expected a scene to render, found none; name it with --render_scene.")
         run = Path(options.out) / options.expname
         self.checkpoint = checkpoint_to_use(run, options.checkpoint)
-        self.scene = load_scenes(options, [name])[0]
+        with processes.first_alone():
+            self.scene = load_scenes(options, [name])[0]
         check_candidates(len(self.scene.views), options.num_source_views, self.scene.name)
-        self.device = choose_device(options.device)
+        self.device = choose_device(options.device, processes.local_rank)
         keep_freed_memory()
         allow_tf32(options.precision)
         self.model = self.checkpoint.build().to(self.device).eval()
@@ -57,23 +60,36 @@ class VideoRenderer:
         return self.scene.read_image(index, *size), camera
 
     def run(self) -> Path:
-        """Renders the frames that are missing, then writes the video; returns its path."""
-        frames = self._finished_frames()
+        """Renders the frames that are missing, every process a share; the first then writes the video.
+
+        Returns its path.
+        """
+        with self.processes.first_alone():
+            frames = self._finished_frames()
+        missing = [number for number in range(self.options.frames) if number not in frames]
         pixels = self.options.height * self.options.width // self.options.stride**2
-        rays = (self.options.frames - len(frames)) * pixels
+        rays = len(missing) * pixels
         compile_layers(self.model, self.options.compile, rays, self.options.num_source_views)
-        look = Look.load(self.folder / "look.pt") if frames else None
-        for number in tqdm(range(self.options.frames), desc=f"rendering {self.scene.name}", unit="frame"):
-            if number in frames:
-                continue
-            view = self._render(number)
-            if look is None:
-                look = Look.fit(view)
-                look.save(self.folder / "look.pt")
-            write_image(self._frame_path(number), video_panel(view, look, self.checkpoint.class_names))
+        with self.processes.first_alone():
+            look, first = self._look()
+        share, quiet = self.processes.share(missing), not self.processes.is_first
+        for number in tqdm(share, desc=f"rendering {self.scene.name}", unit="frame", disable=quiet):
+            view = first if first is not None and number == 0 else self._render(number)
+            panel = video_panel(view, look, self.checkpoint.class_names)
+            write_image(self._frame_path(number), panel)
+        self.processes.wait()
         video = self.folder.with_suffix(".mp4")
-        write_video(video, self._all_frames(), self.options.fps)
+        if self.processes.is_first:
+            write_video(video, self._all_frames(), self.options.fps)
         return video
+
+    def _look(self) -> tuple[Look, RenderedView | None]:
+        """Colours and depth range of all frames, kept on disk; and the first frame, if made for them."""
+        path, first = self.folder / "look.pt", None
+        if not path.is_file():
+            first = self._render(0)
+            Look.fit(first).save(path)
+        return Look.load(path), first
 
     def _render(self, number: int) -> RenderedView:
         size = (self.options.height, self.options.width)
@@ -120,14 +136,19 @@ class VideoRenderer:
         text = json.dumps(made_by)
         if record.is_file() and record.read_text() == text and (self.folder / "look.pt").is_file():
             return {n for n in range(self.options.frames) if self._frame_path(n).is_file()}
-        for frame in self.folder.glob("*.png"):
-            frame.unlink()
-        record.write_text(text)
+        for old in [*self.folder.glob("*.png"), *self.folder.glob("look.pt")]:
+            old.unlink()
+        write_whole(record, text)
         return set()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    video = VideoRenderer(parse_options(__doc__, arguments)).run()
+    options = parse_options(__doc__, arguments)
+    processes = join_processes(options.device)
+    video = VideoRenderer(options, processes).run()
+    leave_processes()
+    if not processes.is_first:
+        return 0
     log.info(
         f"{video} shows colour, depth, labels and features side by side; its frames lie in the folder of "
         "that name."

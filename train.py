@@ -6,6 +6,7 @@ import logging
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from torch.utils.data import DataLoader
@@ -16,7 +17,6 @@ from gpnerf import checkpoint as checkpoints
 from gpnerf.compilation import compile_layers
 from gpnerf.config import from_options, parse_options, write_options
 from gpnerf.datasets.examples import (
-    Example,
     FaultsAsItems,
     TestExamples,
     TrainingExamples,
@@ -26,8 +26,9 @@ from gpnerf.datasets.instances import known_objects, most_instances, slot_names,
 from gpnerf.datasets.load import common_labels, load_scenes, test_views, training_scenes
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
-from gpnerf.devices import allow_tf32, autocast, choose_device
-from gpnerf.errors import CheckpointError, ConfigError, GPNeRFError
+from gpnerf.devices import allow_tf32, choose_device
+from gpnerf.distributed import Processes, join_processes, leave_processes
+from gpnerf.errors import CheckpointError, ConfigError, TrainingError
 from gpnerf.images import write_image
 from gpnerf.losses import LossWeights
 from gpnerf.metrics.image import psnr
@@ -35,54 +36,66 @@ from gpnerf.models.build import Architecture, build_model
 from gpnerf.panels import compare, pictures
 from gpnerf.rendering import render_example
 from gpnerf.scripting import EXIT_STOPPED, StopRequest, leave_signals_to_parent, make_folder, run_script
-from gpnerf.training import (
-    LearningRates,
-    backward,
-    build_optimizer,
-    compute_losses,
-    set_learning_rates,
-    step_generator,
-)
+from gpnerf.training import LearningRates, build_optimizer
+from gpnerf.updates import Updater
 
 log = logging.getLogger("train")
 
 
 class Trainer:
-    """A model in training: its optimiser, its data, its folder, and the step it has reached."""
+    """A model in training: its optimiser, its data, its folder, and the step it has reached.
 
-    def __init__(self, options: Namespace) -> None:
-        self.options = options
-        self.device = choose_device(options.device)
+    Of several processes, all do the same but for their examples; the first alone writes and speaks.
+    """
+
+    def __init__(self, options: Namespace, processes: Processes) -> None:
+        self.options, self.processes = options, processes
+        self.device = choose_device(options.device, processes.local_rank)
         self.folder = make_folder(Path(options.out) / options.expname)
         rule = from_options(FrameRule, options)
-        train, test = self._load_scenes(rule)
+        with processes.first_alone():
+            train, test = self._load_scenes(rule)
         labels = common_labels(train)
         self.class_names = labels.names if labels else ()
         self.architecture = from_options(Architecture, options, classes=len(self.class_names))
         torch.manual_seed(options.seed)
         self.model = build_model(self.architecture)
-        self.weights = from_options(LossWeights, options, "weight_")
-        self.match_instances = options.target == "instance" and options.instance_matching == "hungarian"
-        self.rates = from_options(LearningRates, options, "lr_")
         self.step, state = self._start()
         self.model.to(self.device)
         allow_tf32(options.precision)
         # By the whole length, so that a resumed run computes as an uninterrupted one does.
         rays = options.steps * options.accumulate * options.num_rays
         compile_layers(self.model, options.compile, rays, options.num_source_views)
-        self.optimizer = build_optimizer(self.model, self.rates)
+        rates = from_options(LearningRates, options, "lr_")
+        self.optimizer = build_optimizer(self.model, rates)
         if state:
             self.optimizer.load_state_dict(state)
+        self.update = Updater(
+            self.model,
+            self.optimizer,
+            rates,
+            from_options(LossWeights, options, "weight_"),
+            options.num_rays,
+            options.accumulate,
+            options.precision,
+            options.seed,
+            match_instances=options.target == "instance" and options.instance_matching == "hungarian",
+            clip_gradient=options.clip_gradient,
+            processes=processes,
+        )
+        # Training losses since the last checkpoint.
+        self.losses: list[torch.Tensor] = []
         size = (options.height, options.width, options.num_source_views, options.view_metric)
         self.examples = TrainingExamples(
             training_scenes(train, test, rule),
             *size,
             seed=options.seed,
-            length=options.steps * options.accumulate,
+            length=options.steps * self.update.examples_per_step,
         )
         self.held_out = TestExamples(test_views(test, rule), *size)
-        write_options(options, self.folder)
-        self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step + 1)
+        if processes.is_first:
+            write_options(options, self.folder)
+            self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step + 1)
 
     def _load_scenes(self, rule: FrameRule) -> tuple[list[Scene], list[Scene]]:
         if not self.options.train_scenes:
@@ -133,64 +146,65 @@ class Trainer:
         if self.step >= self.options.steps:
             log.info(f"{self.folder} has its {self.step} steps already.")
             return 0
-        stop = StopRequest()
+        stop = StopRequest(self.options.max_hours)
+        first = self.step * self.update.examples_per_step
         loader = DataLoader(
-            FaultsAsItems(self.examples, self.step * self.options.accumulate),
+            FaultsAsItems(self.examples),
+            sampler=self.processes.share(range(first, len(self.examples))),
             batch_size=None,
             num_workers=self.options.workers,
             worker_init_fn=leave_signals_to_parent,
         )
-        bar = tqdm(total=self.options.steps, initial=self.step, desc=self.options.expname, unit="step")
+        bar = tqdm(
+            total=self.options.steps,
+            initial=self.step,
+            desc=self.options.expname,
+            unit="step",
+            disable=not self.processes.is_first,
+        )
         with bar:
-            # As many of the loader's examples at a time as make a step.
+            # As many of the loader's examples at a time as this process has in a step.
             for examples in zip(*[iter(loader)] * self.options.accumulate, strict=True):
-                values = self._one_step(examples)
-                self.step += 1
-                bar.update()
-                self._report(bar, values)
-                if stop.wanted:
+                self._one_step(examples, bar)
+                if self.processes.any(stop.wanted, self.device):
                     break
-                if self.step % self.options.checkpoint_every == 0:
+                if self.processes.is_first and self.step % self.options.checkpoint_every == 0:
                     self.save()
-                if self.step % self.options.picture_every == 0:
+                if self.processes.is_first and self.step % self.options.picture_every == 0:
                     self.picture()
+        return self._finish()
+
+    def _finish(self) -> int:
+        if not self.processes.is_first:
+            return 0 if self.step == self.options.steps else EXIT_STOPPED
         path = self.save()
         self.board.close()
+        if self.update.skipped:
+            log.warning(f"{self.update.skipped} steps were skipped: their gradients were not finite.")
         if self.step < self.options.steps:
             log.info(f"Stopped after step {self.step}; the same command goes on from {path}.")
             return EXIT_STOPPED
         log.info(f"Finished {self.step} steps: {path}.")
         return 0
 
-    def _one_step(self, examples: Sequence[Example | GPNeRFError]) -> dict[str, torch.Tensor]:
-        """One update of the weights by the mean gradient of some examples; returns the means of the total
-        loss, the PSNR of the rays and each loss."""
-        set_learning_rates(self.optimizer, self.rates, self.step)
-        self.optimizer.zero_grad(set_to_none=True)
-        values = [self._add_gradients(number, example) for number, example in enumerate(examples)]
-        self.optimizer.step()
-        names = dict.fromkeys(name for found in values for name in found)
-        return {name: torch.stack([one[name] for one in values if name in one]).mean() for name in names}
-
-    def _add_gradients(self, number: int, example: Example | GPNeRFError) -> dict[str, torch.Tensor]:
-        """Adds the gradient of one example of the step; returns its total loss, PSNR and losses."""
-        if isinstance(example, GPNeRFError):
-            raise example
-        share = self.options.accumulate
-        generator = step_generator(self.options.seed, self.step * share + number)
-        example = example.to(self.device, non_blocking=True)
-        with autocast(self.device, self.options.precision):
-            losses, train_psnr = compute_losses(
-                self.model, example, self.options.num_rays, self.weights, generator, self.match_instances
-            )
-        total = backward(self.model, losses, self.weights, 1.0 / share)
-        return {"loss": total, "psnr": train_psnr, **{name: loss.detach() for name, loss in losses.items()}}
+    def _one_step(self, examples: Sequence, bar: tqdm) -> None:
+        try:
+            values = self.update(self.step, examples)
+        except TrainingError:
+            if self.processes.is_first:
+                self.save()
+            raise
+        self.step += 1
+        self.losses.append(values["loss"])
+        bar.update()
+        if self.processes.is_first and (
+            self.step % self.options.log_every == 0 or self.step == self.options.steps
+        ):
+            self._report(bar, values)
 
     def _report(self, bar: tqdm, values: dict[str, torch.Tensor]) -> None:
-        """The progress bar and, every log_every steps, TensorBoard."""
-        if self.step % self.options.log_every and self.step != self.options.steps:
-            return
-        rays = (bar.format_dict["rate"] or 0.0) * self.options.num_rays * self.options.accumulate
+        """The progress bar and TensorBoard."""
+        rays = (bar.format_dict["rate"] or 0.0) * self.options.num_rays * self.update.examples_per_step
         texts = []
         for name, value in values.items():
             self.board.add_scalar(f"training/{name}", value.item(), self.step)
@@ -199,6 +213,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             self.board.add_scalar(f"learning_rate/{group['name']}", group["lr"], self.step)
         self.board.add_scalar("speed/rays_per_second", rays, self.step)
+        self.board.add_scalar("training/skipped_steps", self.update.skipped, self.step)
 
     def picture(self) -> None:
         """A held-out view beside the truth, to TensorBoard and to a file."""
@@ -223,11 +238,17 @@ class Trainer:
             optimizer=self.optimizer.state_dict(),
             options=vars(self.options),
         )
-        return checkpoints.save_checkpoint(self.folder, state)
+        loss = fmean(one.item() for one in self.losses) if self.losses else None
+        self.losses.clear()
+        return checkpoints.save_checkpoint(self.folder, state, loss, self.options.milestone_every)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    return Trainer(parse_options(__doc__, arguments)).train()
+    options = parse_options(__doc__, arguments)
+    processes = join_processes(options.device)
+    code = Trainer(options, processes).train()
+    leave_processes()
+    return code
 
 
 if __name__ == "__main__":

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import os
 import re
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,15 @@ from typing import Any
 import torch
 
 from gpnerf.errors import CheckpointError
+from gpnerf.files import write_whole
 from gpnerf.models.build import Architecture, build_model
 from gpnerf.models.gpnerf import GPNeRF
 
+log = logging.getLogger(__name__)
+
+# The last files, besides the best and the milestones.
 KEPT = 3
+BEST = "best.json"
 
 
 @dataclass(frozen=True)
@@ -52,32 +60,75 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step_*.pt") if re.fullmatch(r"step_\d+", path.stem))
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Writes folder/step_NNNNNNN.pt under a temporary name, then renames it; keeps the last few files."""
-    folder.mkdir(parents=True, exist_ok=True)
+def save_checkpoint(
+    folder: Path, checkpoint: Checkpoint, loss: float | None = None, milestone_every: int = 0
+) -> Path:
+    """Writes folder/step_NNNNNNN.pt under a temporary name, then renames it.
+
+    Of the older files, the last few stay, those of every `milestone_every` steps (0: none), and the best by
+    `loss`, the mean training loss since the file before: test views decide nothing. Raises CheckpointError
+    where it cannot be written; the older files are then as they were.
+    """
     path = checkpoint_path(folder, checkpoint.step)
     partial = path.with_suffix(".partial")
     content = {**vars(checkpoint), "architecture": asdict(checkpoint.architecture)}
-    with open(partial, "wb") as file:
-        torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(partial, "wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+        best = _note_best(folder, checkpoint.step, loss)
+    except (OSError, RuntimeError) as error:
+        partial.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"{path} cannot be written ({error}): make room on its disk, or make {folder} writable; the same "
+            "command then goes on from the checkpoint before."
+        ) from error
     for old in list_checkpoints(folder)[:-KEPT]:
-        old.unlink()
+        step = _step_of(old)
+        if step != best and not (milestone_every and step % milestone_every == 0):
+            old.unlink()
     return path
 
 
+def _step_of(path: Path) -> int:
+    return int(path.stem.removeprefix("step_"))
+
+
+def best_step(folder: Path) -> tuple[int | None, float]:
+    """The step of the checkpoint with the lowest training loss so far, and that loss; None without one."""
+    try:
+        best = json.loads((folder / BEST).read_text())
+        return int(best["step"]), float(best["loss"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, float("inf")
+
+
+def _note_best(folder: Path, step: int, loss: float | None) -> int | None:
+    """Remembers the step if its loss is the lowest; returns the best one's."""
+    best, lowest = best_step(folder)
+    if loss is None or not loss < lowest:
+        return best
+    write_whole(folder / BEST, json.dumps({"step": step, "loss": loss}))
+    return step
+
+
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint; of a folder, the newest in it.
+    """Reads a checkpoint; of a folder, the newest in it that can be read.
 
     Raises CheckpointError if the file is missing, damaged or of another kind.
     """
     if path.is_dir():
-        path = next(reversed(list_checkpoints(path)), path / "step_*.pt")
+        newest = latest_checkpoint(path)
+        if newest:
+            return newest
+        path = path / "step_*.pt"
     if not path.is_file():
         raise CheckpointError(f"Checkpoint {path} does not exist; train first, or name another file.")
     try:
+        _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         content["architecture"] = Architecture(**content["architecture"])
         return Checkpoint(**content)
@@ -88,10 +139,32 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ) from error
 
 
+def _check_sums(path: Path) -> None:
+    """Raises ValueError for a flipped bit, which loading would not notice."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged:
+        raise ValueError(f"checksum of {damaged}")
+
+
 def latest_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint of a run, or None before the first."""
-    paths = list_checkpoints(folder)
-    return load_checkpoint(paths[-1]) if paths else None
+    """The newest checkpoint of a run that can be read, or None before the first.
+
+    Raises CheckpointError if there are some and none can be read.
+    """
+    faults = []
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            checkpoint = load_checkpoint(path)
+        except CheckpointError as error:
+            faults.append(error)
+            continue
+        for fault in faults:
+            log.warning(f"{fault} Going back to {path}.")
+        return checkpoint
+    if faults:
+        raise faults[0]
+    return None
 
 
 def checkpoint_to_use(folder: Path, named: str | None) -> Checkpoint:

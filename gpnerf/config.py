@@ -207,7 +207,7 @@ def _train(parser: Parser) -> None:
     rates = LearningRates()
     add("--steps", type=positive, default=200_000, help="length of the training")
     add("--num_rays", type=positive, default=512, help="rays per target view")
-    add("--accumulate", type=positive, default=1, help="target views per step, one after the other")
+    add("--accumulate", type=positive, default=1, help="target views per step and process")
     add(
         "--instance_matching",
         choices=MATCHINGS,
@@ -226,6 +226,7 @@ def _train(parser: Parser) -> None:
     add("--decay_rate", type=amount, default=rates.decay_rate, help="factor of the rates per decay_steps")
     add("--decay_steps", type=positive, default=rates.decay_steps, help="steps")
     add("--warmup_steps", type=count, default=rates.warmup_steps, help="steps of linear warm-up")
+    add("--clip_gradient", type=amount, default=0.0, help="longest gradient of a step; 0: any")
     add(
         "--load_weights",
         default=None,
@@ -235,6 +236,13 @@ def _train(parser: Parser) -> None:
     add("--log_every", type=positive, default=50, help="steps between TensorBoard scalars")
     add("--picture_every", type=positive, default=5_000, help="steps between pictures of a held-out view")
     add("--checkpoint_every", type=positive, default=1_000, help="steps between checkpoints")
+    add("--milestone_every", type=count, default=50_000, help="steps between those that stay; 0: none")
+    add(
+        "--max_hours",
+        type=amount,
+        default=None,
+        help="save and stop after this time; the same command goes on",
+    )
 
 
 def _eval(parser: Parser) -> None:

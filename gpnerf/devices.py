@@ -10,10 +10,15 @@ import torch
 from gpnerf.errors import ConfigError
 
 
-def choose_device(name: str) -> torch.device:
-    """ "auto" (CUDA if there is one) or a torch device name. Raises ConfigError if it is not to be had."""
+def choose_device(name: str, local_rank: int = 0) -> torch.device:
+    """ "auto" (CUDA if there is one) or a torch device name. Raises ConfigError if it is not to be had.
+
+    local_rank: of several processes on a machine; each takes the GPU of its number, but for a numbered name.
+    """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and local_rank:
+        name = f"cuda:{local_rank}"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
@@ -42,6 +47,11 @@ def allow_tf32(precision: str) -> None:
     """Lets CUDA devices round the float32 products that remain to TF32, unless float32 is asked for."""
     torch.set_float32_matmul_precision("highest" if precision == "float32" else "high")
     torch.backends.cudnn.allow_tf32 = precision != "float32"
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device, or the CPU, had no more memory to give."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -18,6 +18,10 @@ class ConfigError(GPNeRFError):
     """An option is unknown, has the wrong type, or contradicts another."""
 
 
+class TrainingError(GPNeRFError):
+    """A training that cannot go on: no finite gradients, or no memory."""
+
+
 class CheckpointError(GPNeRFError):
     """A checkpoint is missing, unreadable, or belongs to another model."""
 

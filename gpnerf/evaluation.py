@@ -26,6 +26,7 @@ from gpnerf.datasets.load import common_labels, load_scenes, test_views
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 from gpnerf.devices import allow_tf32, choose_device, keep_freed_memory
+from gpnerf.distributed import Processes
 from gpnerf.errors import ConfigError, DataError, Faults, GPNeRFError
 from gpnerf.images import write_image
 from gpnerf.metrics.image import load_lpips
@@ -42,8 +43,8 @@ log = logging.getLogger("eval")
 class Evaluation:
     """A checkpoint, its test views, and the folder of their results. faults: what could not be evaluated."""
 
-    def __init__(self, options: Namespace) -> None:
-        self.options = options
+    def __init__(self, options: Namespace, processes: Processes | None = None) -> None:
+        self.options, self.processes = options, processes or Processes()
         if not options.test_scenes:
             raise ConfigError("Expected scenes to evaluate, found none; name them with --test_scenes.")
         run = Path(options.out) / options.expname
@@ -51,9 +52,10 @@ class Evaluation:
         self.instances = _target_of(self.checkpoint) == "instance"
         self.released = options.protocol == "released"
         self.faults = Faults()
-        self.scenes = self._load_scenes()
+        with self.processes.first_alone():
+            self.scenes = self._load_scenes()
         self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
-        device = choose_device(options.device)
+        device = choose_device(options.device, self.processes.local_rank)
         keep_freed_memory()
         allow_tf32(options.precision)
         self.model = self.checkpoint.build().to(device).eval()
@@ -121,30 +123,47 @@ class Evaluation:
         return self.folder / scene.name / scene.index.names[target]
 
     def run(self) -> list[ViewResult]:
-        """The results of all test views; those that are kept from an earlier run are not rendered again."""
+        """The results of all test views; those that are kept from an earlier run are not rendered again.
+
+        Every process renders a share of the rest, and all return all results.
+        """
+        results = self._kept()
+        if results and self.processes.is_first:
+            log.info(f"{len(results)} of {len(self.examples)} views are kept from an earlier evaluation.")
+        missing = [index for index in range(len(self.examples)) if index not in results]
+        # Before a view is finished, all processes must have seen the same ones missing.
+        self.processes.wait()
+        self._render_missing(self.processes.share(missing))
+        self.faults.sentences = list(dict.fromkeys(sum(self.processes.gather(self.faults.sentences), [])))
+        results = self._kept()
+        if not results:
+            self.faults.raise_any()
+        return with_majority_class([results[index] for index in sorted(results)])
+
+    def _kept(self) -> dict[int, ViewResult]:
+        """The results on disk that this very evaluation has made, by the index of their view."""
         results = {}
         for index, (scene, target, _) in enumerate(self.examples.views):
             name = scene.index.names[target]
             kept = load_view(self.view_folder(index), scene.name, name, self._made_by(index))
             if kept is not None:
                 results[index] = kept
-        if results:
-            log.info(f"{len(results)} of {len(self.examples)} views are kept from an earlier evaluation.")
-        missing = [index for index in range(len(self.examples)) if index not in results]
+        return results
+
+    def _render_missing(self, missing: Sequence[int]) -> None:
+        """Renders, scores and keeps views by their indices."""
         pixels = self.options.height * self.options.width // self.options.stride**2
         rays = len(missing) * pixels
         compile_layers(self.model, self.options.compile, rays, self.options.num_source_views)
-        bar = tqdm(total=len(missing), desc="evaluating", unit="view", disable=not missing)
+        quiet = not missing or not self.processes.is_first
+        bar = tqdm(total=len(missing), desc="evaluating", unit="view", disable=quiet)
         for index, example in zip(missing, self._read(missing), strict=True):
             if isinstance(example, GPNeRFError):
                 self.faults.add(str(example))
             else:
-                results[index] = self._evaluate(index, example)
+                self._evaluate(index, example)
             bar.update()
         bar.close()
-        if not results:
-            self.faults.raise_any()
-        return with_majority_class([results[index] for index in sorted(results)])
 
     def _read(self, indices: Sequence[int]) -> Iterator[Example | GPNeRFError]:
         """Examples, read while the one before is rendered."""
@@ -155,7 +174,7 @@ class Evaluation:
             worker_init_fn=leave_signals_to_parent,
         )
 
-    def _evaluate(self, index: int, example: Example) -> ViewResult:
+    def _evaluate(self, index: int, example: Example) -> None:
         start = time.perf_counter()
         view = self._render(example)
         self.network_seconds += time.perf_counter() - start
@@ -168,7 +187,6 @@ class Evaluation:
         write_image(folder.with_name(f"{folder.name}.png"), compare(shown, view, target, names))
         save_view(folder, result, self._made_by(index))
         self.seconds += time.perf_counter() - start
-        return result
 
     def _render(self, example: Example) -> RenderedView:
         options = self.options

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import math
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +15,8 @@ from PIL import Image
 from gpnerf.errors import DataError
 from gpnerf.files import write_whole
 
+# Larger images are refused: a small file can unfold to any size. As many pixels as Pillow trusts.
+MOST_PIXELS = 89_478_485
 JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
@@ -29,6 +34,7 @@ def read_image(path: Path) -> np.ndarray:
 def decode_image(data: bytes, source: str) -> np.ndarray:
     """The bytes of an image file -> as read_image; `source` names them in the DataError."""
     pixels = None
+    _refuse_bombs(data, source)
     if data and not _is_cut_jpeg(data):
         # Raised where a damaged header tells of an image larger than OpenCV decodes.
         with suppress(cv2.error):
@@ -41,6 +47,21 @@ def decode_image(data: bytes, source: str) -> np.ndarray:
     if pixels.ndim == 3:
         pixels = cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB)
     return pixels
+
+
+def _refuse_bombs(data: bytes, source: str) -> None:
+    """Raises DataError where the header tells of more than MOST_PIXELS, before anything is decoded."""
+    with suppress(OSError, ValueError, SyntaxError), warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                pixels = image.width * image.height
+        except Image.DecompressionBombError:
+            pixels = math.inf
+        if pixels > MOST_PIXELS:
+            raise DataError(
+                f"{source}: expected an image of at most {MOST_PIXELS} pixels, found more; make it smaller."
+            )
 
 
 def _is_cut_jpeg(data: bytes) -> bool:

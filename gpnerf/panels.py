@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 
 from gpnerf.datasets.labels import class_colors
 from gpnerf.datasets.scene import Frame
+from gpnerf.files import write_whole
 from gpnerf.rendering import RenderedView
 from gpnerf.visualize import FeaturePCA, colors, depth_map, depth_range, error_map, grid, label_map, legend
 
@@ -78,9 +80,10 @@ class Look:
         return Look(near / DEPTH_MARGIN, far * DEPTH_MARGIN, pca)
 
     def save(self, path: Path) -> None:
-        torch.save(
-            {"near": self.near, "far": self.far, "features": self.features and vars(self.features)}, path
-        )
+        content = {"near": self.near, "far": self.far, "features": self.features and vars(self.features)}
+        data = io.BytesIO()
+        torch.save(content, data)
+        write_whole(path, data.getvalue())
 
     @staticmethod
     def load(path: Path) -> Look:

@@ -89,6 +89,8 @@ def _start_worker(steps: Any, halt: Event) -> None:
     global _steps, _halt
     _steps, _halt = steps, halt
     leave_signals_to_parent(0)
+    # A pool ends its processes by it.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(1)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +11,10 @@ from torch import Tensor
 
 from gpnerf.cameras import Camera, pixel_grid
 from gpnerf.datasets.examples import Example
-from gpnerf.devices import autocast, free_memory
-from gpnerf.models.gpnerf import GPNeRF, SourceFeatures
+from gpnerf.devices import autocast, free_memory, is_out_of_memory
+from gpnerf.models.gpnerf import GPNeRF, RenderedRays, SourceFeatures
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,35 @@ def suitable_chunk(model: GPNeRF, views: int) -> int:
     return max(1, largest // per_ray)
 
 
+class Chunks:
+    """Pixels in chunks of one size, the last one filled up, so that compiled layers see one shape.
+
+    The size is halved, for all chunks to come, where memory does not suffice.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def of(
+        self, pixels: Tensor, render: Callable[[Tensor], RenderedRays]
+    ) -> Iterator[tuple[Tensor, RenderedRays]]:
+        """Pixels [N, 2] -> each chunk of them [n, 2] with what `render` makes of it, filled up: n or more."""
+        start, size = 0, min(self.size, len(pixels))
+        while start < len(pixels):
+            chunk = pixels[start : start + size]
+            filling = chunk[-1:].expand(size - len(chunk), 2)
+            try:
+                rays = render(torch.cat([chunk, filling]))
+            except RuntimeError as error:
+                if size == 1 or not is_out_of_memory(error):
+                    raise
+                size = self.size = size // 2
+                log.warning(f"Out of memory: going on with {size} rays at a time (--chunk_size {size}).")
+                continue
+            yield chunk, rays
+            start += size
+
+
 @torch.no_grad()
 def render_view(
     model: GPNeRF,
@@ -53,8 +85,7 @@ def render_view(
 ) -> RenderedView:
     """Colour and depth of every `stride`-th pixel; semantics of the pixels (2i, 2j), which the head reads.
 
-    chunk_size: rays at a time; None: a suitable number. All chunks have this size, the last one padded, so
-    that compiled layers see one shape.
+    chunk_size: rays at a time; None: a suitable number. Halved, and said so, where memory runs out.
     With a stride, color and depth shrink to [::stride, ::stride] of the image; labels keep its size.
     """
     height, width = camera.height, camera.width
@@ -63,13 +94,15 @@ def render_view(
     colored = (pixels % stride == 0).all(dim=-1)
     read_by_head = (pixels % 2 == 0).all(dim=-1) & model.has_semantics
     features = []
-    chunk_size = min(chunk_size or suitable_chunk(model, len(sources.images)), len(pixels))
+    chunks = Chunks(chunk_size or suitable_chunk(model, len(sources.images)))
     for chosen, semantics in ((pixels[colored & ~read_by_head], False), (pixels[read_by_head], True)):
-        for chunk in chosen.split(chunk_size) if len(chosen) else ():
+
+        def render(chunk: Tensor, semantics: bool = semantics) -> RenderedRays:
+            origins, directions = camera.rays(chunk.to(model.device))
+            return model.render_rays(sources, origins, directions, near, far, semantics)[-1]
+
+        for chunk, rays in chunks.of(chosen, render):
             count = len(chunk)
-            padded = torch.cat([chunk, chunk[-1:].expand(chunk_size - count, 2)])
-            origins, directions = camera.rays(padded.to(model.device))
-            rays = model.render_rays(sources, origins, directions, near, far, semantics)[-1]
             color[chunk[:, 1], chunk[:, 0]] = rays.color[:count].cpu()
             depth[chunk[:, 1], chunk[:, 0]] = rays.depth[:count].cpu()
             if semantics:

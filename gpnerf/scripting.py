@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -16,6 +18,8 @@ from gpnerf.errors import ConfigError, GPNeRFError
 
 EXIT_USER_FAULT = 2
 EXIT_STOPPED = 130
+# Windows has no SIGUSR1.
+STOP_SIGNALS = [name for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
 
 
 class _ProgressSafeHandler(logging.Handler):
@@ -69,20 +73,27 @@ def make_folder(folder: Path) -> Path:
 
 
 class StopRequest:
-    """Turns Ctrl-C and SIGTERM into a wish to stop after the step at hand; a second Ctrl-C stops at once."""
+    """Turns Ctrl-C, SIGTERM and SIGUSR1 into a wish to stop after the step at hand; a second one stops at
+    once. So does the end of `hours`, if any are given."""
 
-    def __init__(self) -> None:
-        self.wanted = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._ask)
+    def __init__(self, hours: float | None = None) -> None:
+        self.asked = False
+        self.end = math.inf if hours is None else time.monotonic() + 3600.0 * hours
+        for name in STOP_SIGNALS:
+            signal.signal(getattr(signal, name), self._ask)
+
+    @property
+    def wanted(self) -> bool:
+        return self.asked or time.monotonic() >= self.end
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.wanted:
+        if self.asked:
             raise KeyboardInterrupt
-        self.wanted = True
+        self.asked = True
 
 
 def leave_signals_to_parent(worker: int) -> None:
-    """For loader processes: Ctrl-C reaches them too, but only the training may decide when to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    """For loader processes: signals to a whole job reach them too, but only the training may decide when to
+    stop. They end with it."""
+    for name in STOP_SIGNALS:
+        signal.signal(getattr(signal, name), signal.SIG_IGN)

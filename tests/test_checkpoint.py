@@ -96,7 +96,7 @@ def test_an_interrupted_write_leaves_the_earlier_checkpoint_whole(saved, monkeyp
         raise OSError("no space left")
 
     monkeypatch.setattr(checkpoints.os, "replace", fail)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(CheckpointError, match="no space left.*make room"):
         save_checkpoint(saved.parent, checkpoint_of(tiny_model(), 8))
     assert list_checkpoints(saved.parent) == [saved]
     assert latest_checkpoint(saved.parent).step == 7
@@ -214,3 +214,35 @@ def test_a_run_without_classes_leaves_adaptor_and_head_fresh(tmp_path):
 def test_weights_of_another_size_are_refused(saved):
     with pytest.raises(CheckpointError, match="layers is 2, not 3"):
         load_weights(tiny_model(layers=3), architecture(layers=3), saved)
+
+
+def steps_on_disk(folder):
+    return [int(path.stem.removeprefix("step_")) for path in list_checkpoints(folder)]
+
+
+def test_the_best_by_training_loss_and_the_milestones_stay(tmp_path):
+    model = tiny_model()
+    for step, loss in enumerate([5.0, 1.0, 4.0, 3.0, 2.5, 2.0, 1.5, 1.2], start=1):
+        save_checkpoint(tmp_path, checkpoint_of(model, step), loss, milestone_every=4)
+    assert steps_on_disk(tmp_path) == [2, 4, 6, 7, 8]
+    assert checkpoints.best_step(tmp_path) == (2, 1.0)
+    save_checkpoint(tmp_path, checkpoint_of(model, 9), 0.5, milestone_every=4)
+    assert steps_on_disk(tmp_path) == [4, 7, 8, 9]
+
+
+@pytest.mark.parametrize("fault", ["truncated", "flipped bit", "empty"])
+def test_a_damaged_newest_file_falls_back_to_the_one_before(tmp_path, caplog, fault):
+    for step in (1, 2):
+        path = save_checkpoint(tmp_path, checkpoint_of(tiny_model(seed=step), step))
+    data = bytearray(path.read_bytes())
+    if fault == "flipped bit":
+        # In the middle lie the weights: torch.load alone would not notice.
+        data[len(data) // 2] ^= 4
+    path.write_bytes({"truncated": data[: len(data) // 2], "flipped bit": data, "empty": b""}[fault])
+    assert latest_checkpoint(tmp_path).step == 1
+    assert f"{path} is not a readable checkpoint" in caplog.text
+    assert f"Going back to {checkpoint_path(tmp_path, 1)}." in caplog.text
+    assert load_checkpoint(tmp_path).step == 1
+    checkpoint_path(tmp_path, 1).write_bytes(b"")
+    with pytest.raises(CheckpointError, match="step_0000002"):
+        latest_checkpoint(tmp_path)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from helpers import load_folder
 
+from gpnerf import images
 from gpnerf.datasets.index import KINDS, SceneIndex
 from gpnerf.datasets.labels import IGNORE, LabelSpace
 from gpnerf.datasets.scene import Scene
@@ -138,3 +139,10 @@ def test_a_photograph_without_colour_is_refused(scene_writer):
     writer.save("images/1.png", np.zeros((6, 8), np.uint16))
     with pytest.raises(DataError, match="images/1.png: expected an 8-bit colour image, found uint16"):
         load_folder(writer.write())
+
+
+def test_a_small_file_that_unfolds_to_a_huge_image_is_refused(tmp_path, monkeypatch):
+    write_image(tmp_path / "bomb.png", np.zeros((600, 500), np.uint8))
+    monkeypatch.setattr(images, "MOST_PIXELS", 299_999)
+    with pytest.raises(DataError, match=r"bomb\.png: expected an image of at most 299999 pixels, found more"):
+        images.read_image(tmp_path / "bomb.png")

@@ -164,20 +164,20 @@ class TrainingExamples(Dataset):
 
 
 class FaultsAsItems(Dataset):
-    """Examples from number `first` on, a faulty one replaced by its error.
+    """Examples, a faulty one replaced by its error.
 
     Raised in a worker, the error's sentence would reach the user inside the worker's traceback.
     """
 
-    def __init__(self, examples: TrainingExamples | TestExamples, first: int = 0) -> None:
-        self.examples, self.first = examples, first
+    def __init__(self, examples: TrainingExamples | TestExamples) -> None:
+        self.examples = examples
 
     def __len__(self) -> int:
-        return max(0, len(self.examples) - self.first)
+        return len(self.examples)
 
     def __getitem__(self, index: int) -> Example | GPNeRFError:
         try:
-            return self.examples[self.first + index]
+            return self.examples[index]
         except GPNeRFError as error:
             return error
 

@@ -1,0 +1,103 @@
+"""Several processes as one, started by torchrun: who does which part, and sums over all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+T = TypeVar("T")
+
+# For what one process does while the others wait: making rooms, reading a data set for the first time.
+PATIENCE = timedelta(hours=2)
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among all: rank 0 .. world-1, and its number on its machine. Alone: 0 of 1."""
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that writes and speaks."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """Every world-th item, from the rank on."""
+        return items[self.rank :: self.world]
+
+    @contextmanager
+    def first_alone(self) -> Iterator[None]:
+        """The body runs in the first process, and only then in the others, which find its files."""
+        if not self.is_first:
+            self.wait()
+        yield
+        if self.is_first:
+            self.wait()
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.world > 1:
+            dist.barrier()
+
+    def any(self, wish: bool, device: torch.device) -> bool:
+        """Whether one of the processes wishes it."""
+        if self.world == 1:
+            return wish
+        flag = torch.tensor(float(wish), device=device)
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        return bool(flag.item())
+
+    def gather(self, value: T) -> list[T]:
+        """The values of all processes, in the order of their ranks."""
+        if self.world == 1:
+            return [value]
+        values: list[Any] = [None] * self.world
+        dist.all_gather_object(values, value)
+        return values
+
+    def add_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        """Replaces every gradient by its sum over the processes; None stays where no process has one."""
+        if self.world == 1:
+            return
+        present = torch.tensor([float(one.grad is not None) for one in parameters])
+        parts = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
+        flat = torch.cat([present.to(parts[0].device), *(part.flatten() for part in parts)])
+        dist.all_reduce(flat)
+        present, *sums = flat.split([len(parameters), *(one.numel() for one in parameters)])
+        for one, anywhere, total in zip(parameters, present.tolist(), sums, strict=True):
+            one.grad = total.view_as(one) if anywhere else None
+
+    def add(self, values: Tensor) -> Tensor:
+        """Values summed over the processes."""
+        if self.world > 1:
+            dist.all_reduce(values)
+        return values
+
+
+def join_processes(device_name: str) -> Processes:
+    """The processes that torchrun has started, by its environment variables; alone without them."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return Processes()
+    on_cuda = device_name.startswith("cuda") or (device_name == "auto" and torch.cuda.is_available())
+    local_rank = int(os.environ["LOCAL_RANK"])
+    if on_cuda:
+        torch.cuda.set_device(local_rank)
+    dist.init_process_group("nccl" if on_cuda else "gloo", timeout=PATIENCE)
+    return Processes(dist.get_rank(), dist.get_world_size(), local_rank)
+
+
+def leave_processes() -> None:
+    """Ends the connection, if there is one."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()

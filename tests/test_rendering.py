@@ -1,0 +1,46 @@
+"""Whole views: chunks of any size give the same picture, and smaller ones are tried where memory runs out."""
+
+import pytest
+import torch
+from helpers import tiny_example, tiny_model
+
+from gpnerf import rendering
+from gpnerf.rendering import render_example, suitable_chunk
+
+
+@pytest.mark.parametrize("chunk_size", [7, 100, 10_000])
+def test_the_chunk_size_changes_nothing(chunk_size):
+    model, example = tiny_model().eval(), tiny_example()
+    expected = render_example(model, example, 64, "float32")
+    found = render_example(model, example, chunk_size, "float32")
+    torch.testing.assert_close(found.color, expected.color, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found.features, expected.features, atol=1e-5, rtol=1e-5)
+
+
+def test_chunks_are_halved_where_memory_runs_out(caplog):
+    model, example = tiny_model().eval(), tiny_example()
+    expected = render_example(model, example, 200, "float32")
+    render_rays = model.render_rays
+
+    def scarce(sources, origins, *others):
+        if len(origins) > 60:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return render_rays(sources, origins, *others)
+
+    model.render_rays = scarce
+    found = render_example(model, example, 200, "float32")
+    assert "Out of memory: going on with 50 rays at a time (--chunk_size 50)." in caplog.text
+    torch.testing.assert_close(found.color, expected.color, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found.features, expected.features, atol=1e-5, rtol=1e-5)
+
+
+def test_the_chunk_follows_from_the_size_of_a_layer_and_the_free_memory(monkeypatch):
+    model = tiny_model()
+    # 6 + 4 samples, 3 views, width 16, four bytes each.
+    per_ray = 10 * 3 * 16 * 4
+    monkeypatch.setattr(rendering, "free_memory", lambda device: None)
+    assert suitable_chunk(model, 3) == 10 * 2**20 // per_ray
+    monkeypatch.setattr(rendering, "free_memory", lambda device: 24 * 5 * per_ray)
+    assert suitable_chunk(model, 3) == 5
+    monkeypatch.setattr(rendering, "free_memory", lambda device: 0)
+    assert suitable_chunk(model, 3) == 1
