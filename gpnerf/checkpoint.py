@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import os
@@ -74,17 +75,20 @@ def save_checkpoint(
     content = {**vars(checkpoint), "architecture": asdict(checkpoint.architecture)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # By way of memory: torch.save hides what the system says of a file that it cannot write.
+        data = io.BytesIO()
+        torch.save(content, data)
         with open(partial, "wb") as file:
-            torch.save(content, file)
+            file.write(data.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
         best = _note_best(folder, checkpoint.step, loss)
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         partial.unlink(missing_ok=True)
         raise CheckpointError(
-            f"{path} cannot be written ({error}): make room on its disk, or make {folder} writable; the same "
-            "command then goes on from the checkpoint before."
+            f"{path} cannot be written ({error.strerror}): make room on its disk, or make {folder} writable; "
+            "the same command then goes on from the checkpoint before."
         ) from error
     for old in list_checkpoints(folder)[:-KEPT]:
         step = _step_of(old)

@@ -48,6 +48,8 @@ def compile_layers(model: GPNeRF, wanted: str, rays: int, views: int) -> None:
     if missing:
         log.info(f"Running without torch.compile, slower: it needs {missing}, which is not on this machine.")
         return
+    # It warns of every machine without a GPU.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     torch._dynamo.config.cache_size_limit = MOST_GRAPHS
     torch._dynamo.config.suppress_errors = True
     model.transformer.layer = torch.compile(model.transformer.layer, dynamic=False)

@@ -193,7 +193,7 @@ def full_disk(drill: Drill) -> None:
 
 
 def damaged_image(drill: Drill) -> None:
-    room = next((drill.folder / "rooms").glob("room_0000*"))
+    room = next((drill.folder / "rooms").rglob("room_0000"))
     image = sorted(room.rglob("*.png"))[0]
     whole = image.read_bytes()
     image.write_bytes(whole[: len(whole) // 2])

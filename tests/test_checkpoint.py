@@ -93,10 +93,10 @@ def test_only_the_newest_three_are_kept_and_nothing_partial(tmp_path):
 
 def test_an_interrupted_write_leaves_the_earlier_checkpoint_whole(saved, monkeypatch):
     def fail(source, destination):
-        raise OSError("no space left")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoints.os, "replace", fail)
-    with pytest.raises(CheckpointError, match="no space left.*make room"):
+    with pytest.raises(CheckpointError, match="No space left on device.*make room"):
         save_checkpoint(saved.parent, checkpoint_of(tiny_model(), 8))
     assert list_checkpoints(saved.parent) == [saved]
     assert latest_checkpoint(saved.parent).step == 7
