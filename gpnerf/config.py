@@ -189,7 +189,7 @@ def _model(parser: Parser) -> None:
         "--recompute",
         type=yes_or_no,
         default=sizes.recompute,
-        help="yes: less memory in training, for more time: field layers run twice",
+        help="yes: less memory in training: rays are rendered again for the gradient, some at a time",
     )
 
 

@@ -38,10 +38,8 @@ ALIVE = 12
 def suitable_chunk(model: GPNeRF, views: int) -> int:
     """Rays at a time for a model and V source views: as many as are fast, in half of the free memory."""
     fast, free = FAST_BYTES.get(model.device.type, FAST_BYTES["cpu"]), free_memory(model.device)
-    samples, width = model.samples + model.fine_samples, model.transformer.width
-    per_ray = samples * views * width * torch.float32.itemsize
     largest = fast if free is None else min(fast, free // (2 * ALIVE))
-    return max(1, largest // per_ray)
+    return max(1, largest // model.bytes_per_ray(views))
 
 
 class Chunks:

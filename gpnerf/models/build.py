@@ -100,7 +100,6 @@ def build_model(sizes: Architecture) -> GPNeRF:
         frequencies=sizes.frequencies,
         dropout=sizes.dropout,
         joint_attention=sizes.joint_attention,
-        recompute=sizes.recompute,
     )
     adaptor, head = None, None
     if sizes.classes:
@@ -116,4 +115,5 @@ def build_model(sizes: Architecture) -> GPNeRF:
         fine_samples=sizes.fine_samples,
         spacing=sizes.spacing,
         gradient_block=sizes.gradient_block,
+        recompute=sizes.recompute,
     )

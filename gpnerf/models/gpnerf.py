@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from gpnerf.cameras import Camera
 from gpnerf.datasets.labels import IGNORE
@@ -19,6 +21,10 @@ from gpnerf.sampling import coarse_depths, fine_depths
 # through semantic features; it still learns through the attention, which sees colour features, as in the
 # released code. none: Table 4, ID 3.
 GRADIENT_BLOCKS = ("full", "features", "none")
+
+# Of the largest tensor of the rays that are rendered again at a time: what a CPU's caches hold; on a GPU,
+# what leaves room for some hundred such tensors.
+RECOMPUTED_BYTES = {"cpu": 10 * 2**20, "cuda": 40 * 2**20}
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,12 @@ class RenderedRays:
     semantic: Tensor | None = None
     point_semantics: Tensor | None = None
 
+    @staticmethod
+    def concatenate(parts: Sequence[RenderedRays]) -> RenderedRays:
+        """The rays of all parts, which have the same fields."""
+        columns = zip(*(vars(part).values() for part in parts), strict=True)
+        return RenderedRays(*(None if column[0] is None else torch.cat(column) for column in columns))
+
 
 class GPNeRF(nn.Module):
     """Renders colour, depth and semantic features of rays, and segments feature images.
@@ -65,14 +77,16 @@ class GPNeRF(nn.Module):
         fine_samples: int,
         spacing: str,
         gradient_block: str = "full",
+        recompute: bool = False,
     ):
         """classes: K; samples, fine_samples: per ray in the first pass, and added where its weights are
-        large; gradient_block: what distillation (Sec. 4.3) must not train, one of GRADIENT_BLOCKS."""
+        large; gradient_block: what distillation (Sec. 4.3) must not train, one of GRADIENT_BLOCKS; recompute:
+        for the gradient, rays are rendered again, some at a time, instead of keeping all that they took."""
         super().__init__()
         self.extractor, self.transformer = extractor, transformer
         self.adaptor, self.head, self.classes = adaptor, head, classes
         self.samples, self.fine_samples, self.spacing = samples, fine_samples, spacing
-        self.gradient_block = gradient_block
+        self.gradient_block, self.recompute = gradient_block, recompute
         self.weigh = weigh
 
     @property
@@ -128,10 +142,45 @@ class GPNeRF(nn.Module):
         rays, device = len(origins), origins.device
         jitter = _uniforms(rays, self.samples, generator, device)
         depths = coarse_depths(near, far, rays, self.samples, self.spacing, jitter).to(device)
+        uniforms = _uniforms(rays, self.fine_samples, generator, device)
+
+        def passes(chosen: slice) -> list[RenderedRays]:
+            some = origins[chosen], directions[chosen], depths[chosen]
+            drawn = None if uniforms is None else uniforms[chosen]
+            return self._passes(sources, *some, drawn, semantics, point_semantics)
+
+        if not (self.recompute and torch.is_grad_enabled()):
+            return passes(slice(None))
+        size = max(
+            1,
+            RECOMPUTED_BYTES.get(device.type, RECOMPUTED_BYTES["cpu"])
+            // self.bytes_per_ray(len(sources.images)),
+        )
+        chunks = [
+            checkpoint(passes, slice(start, start + size), use_reentrant=False)
+            for start in range(0, rays, size)
+        ]
+        return [RenderedRays.concatenate(parts) for parts in zip(*chunks, strict=True)]
+
+    def bytes_per_ray(self, views: int) -> int:
+        """Of the largest tensor of a layer, [V, R, S, C]."""
+        samples = self.samples + self.fine_samples
+        return views * samples * self.transformer.width * torch.float32.itemsize
+
+    def _passes(
+        self,
+        sources: SourceFeatures,
+        origins: Tensor,
+        directions: Tensor,
+        depths: Tensor,
+        uniforms: Tensor | None,
+        semantics: bool,
+        point_semantics: bool,
+    ) -> list[RenderedRays]:
+        """Coarse pass at `depths` [R, S] and, if there are fine samples, the fine one."""
         if self.fine_samples == 0:
             return [self._render(sources, origins, directions, depths, semantics, point_semantics)]
         coarse = self._render(sources, origins, directions, depths, False, False)
-        uniforms = _uniforms(rays, self.fine_samples, generator, device)
         depths = fine_depths(depths, coarse.weights, self.fine_samples, self.spacing, uniforms)
         return [coarse, self._render(sources, origins, directions, depths, semantics, point_semantics)]
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from gpnerf.cameras import full_precision
 from gpnerf.models.field_transformer import FieldAggregationLayer
@@ -99,16 +98,11 @@ class JointTransformer(nn.Module):
         frequencies: int,
         dropout: float,
         joint_attention: bool = True,
-        recompute: bool = False,
     ):
-        """joint_attention=False stops semantic gradients at the attention weights (Table 4, ID 1).
-
-        recompute: field layers, whose activations are V times larger than all others, run again for the
-        gradient instead of being kept.
-        """
+        """joint_attention=False stops semantic gradients at the attention weights (Table 4, ID 1)."""
         super().__init__()
         self.width, self.heads, self.frequencies = width, heads, frequencies
-        self.joint_attention, self.recompute = joint_attention, recompute
+        self.joint_attention = joint_attention
         self.embed = nn.Sequential(nn.Linear(input_width, width), nn.ReLU(), nn.Linear(width, width))
         self.field_layers = nn.ModuleList(FieldAggregationLayer(width, dropout) for _ in range(layers))
         self.ray_layers = nn.ModuleList(RayAggregationLayer(width, heads, dropout) for _ in range(layers))
@@ -168,11 +162,7 @@ class JointTransformer(nn.Module):
     ) -> tuple[Tensor, Tensor, Sums]:
         """One layer of both transformers: features [R, S, C] -> new ones, the first row of A_RAT
         [R, heads, S], and the sums with this layer's part. What compilation.py compiles."""
-        views, difference, unseen = around.views, around.difference, around.unseen
-        if self.recompute and torch.is_grad_enabled():
-            features, weights = checkpoint(field, features, views, difference, unseen, use_reentrant=False)
-        else:
-            features, weights = field(features, views, difference, unseen)
+        features, weights = field(features, around.views, around.difference, around.unseen)
         if mixer is not None:
             features = mixer(features, around.points, around.directions)
         features, first_row, mean_row = ray(features)
