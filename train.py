@@ -6,7 +6,6 @@ import logging
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 
 import torch
 from torch.utils.data import DataLoader
@@ -238,7 +237,7 @@ class Trainer:
             optimizer=self.optimizer.state_dict(),
             options=vars(self.options),
         )
-        loss = fmean(one.item() for one in self.losses) if self.losses else None
+        loss = torch.stack(self.losses).mean().item() if self.losses else None
         self.losses.clear()
         return checkpoints.save_checkpoint(self.folder, state, loss, self.options.milestone_every)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -86,7 +87,10 @@ class Processes:
 
 
 def join_processes(device_name: str) -> Processes:
-    """The processes that torchrun has started, by its environment variables; alone without them."""
+    """The processes that torchrun has started, by its environment variables; alone without them.
+
+    All but the first say warnings and errors only.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Processes()
     on_cuda = device_name.startswith("cuda") or (device_name == "auto" and torch.cuda.is_available())
@@ -94,6 +98,8 @@ def join_processes(device_name: str) -> Processes:
     if on_cuda:
         torch.cuda.set_device(local_rank)
     dist.init_process_group("nccl" if on_cuda else "gloo", timeout=PATIENCE)
+    if dist.get_rank() > 0:
+        logging.getLogger().setLevel(logging.WARNING)
     return Processes(dist.get_rank(), dist.get_world_size(), local_rank)
 
 

@@ -177,3 +177,31 @@ def test_full_disk_is_refused_only_where_something_must_be_installed(checkout: C
     assert checkout.run("scripts/quickstart.sh", FREE_GB="12").returncode == 0
     assert checkout.run("scripts/quickstart.sh", FREE_GB="0").returncode == 0
     assert_refused(checkout.run("scripts/test.sh", FREE_GB="0"), "1 GB")
+
+
+@pytest.mark.parametrize(
+    ("reached", "queued", "code"), [("80 100", True, 1), ("40 100", False, 1), ("100 100", False, 0)]
+)
+def test_slurm_job_queues_itself_again_only_while_it_gets_on(
+    checkout: Checkout, reached: str, queued: bool, code: int
+) -> None:
+    """Before the job, 40 of 100 steps are done; torchrun fails, as it does when a training stops in time."""
+    checkout.command("python", '#!/usr/bin/env bash\ncat >/dev/null\ncat "$PROGRESS"\n')
+    checkout.command(
+        "srun", '#!/usr/bin/env bash\necho "$*" >>"$CALLS"\necho "$REACHED" >"$PROGRESS"\nexit 1\n'
+    )
+    checkout.command("scontrol", '#!/usr/bin/env bash\necho "scontrol $*" >>"$CALLS"\necho node7\n')
+    activate = checkout.outside / ".venv" / "bin" / "activate"
+    activate.parent.mkdir(parents=True)
+    activate.write_text("")
+    progress = checkout.outside / "progress"
+    progress.write_text("40 100\n")
+    job = {"SLURM_JOB_ID": "12", "SLURM_JOB_NODELIST": "node[7-8]", "SLURM_NNODES": "2"}
+    result = checkout.run(
+        "scripts/slurm.sh", "configs/a.txt", "--seed", "1", PROGRESS=str(progress), REACHED=reached, **job
+    )
+    assert result.returncode == code, result.stderr
+    assert checkout.calls("scontrol requeue") == (["scontrol requeue 12"] if queued else [])
+    launched = checkout.calls("--kill-on-bad-exit=1 torchrun --nnodes 2 --nproc_per_node 8")
+    assert len(launched) == 1 and "--rdzv_endpoint node7:29500" in launched[0]
+    assert launched[0].endswith("train.py --max_hours 23.5 --config configs/a.txt --seed 1")
