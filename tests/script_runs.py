@@ -40,6 +40,7 @@ TINY = {
     "workers": 1,
     "frames": 3,
     "device": "cpu",
+    "precision": "float32",
     "compile": "no",
     "lpips": "no",
 }

@@ -5,6 +5,7 @@ import torch
 from helpers import tiny_example, tiny_model
 
 from gpnerf import rendering
+from gpnerf.metrics.image import psnr
 from gpnerf.rendering import render_example, suitable_chunk
 
 
@@ -44,3 +45,13 @@ def test_the_chunk_follows_from_the_size_of_a_layer_and_the_free_memory(monkeypa
     assert suitable_chunk(model, 3) == 5
     monkeypatch.setattr(rendering, "free_memory", lambda device: 0)
     assert suitable_chunk(model, 3) == 1
+
+
+def test_bfloat16_is_close_to_float32():
+    model, example = tiny_model().eval(), tiny_example()
+    exact = render_example(model, example, 100, "float32")
+    rounded = render_example(model, example, 100, "bfloat16")
+    assert not torch.equal(rounded.color, exact.color)
+    assert psnr(rounded.color, exact.color) > 35.0
+    # Depths come from the same samples: geometry is never rounded.
+    torch.testing.assert_close(rounded.depth, exact.depth, atol=0.05, rtol=0.02)
