@@ -50,7 +50,8 @@ def evaluate(options: Namespace, processes: Processes) -> tuple[Evaluation, str]
     evaluated = Evaluated(views, facts(evaluation, len(views)), names)
     run = Path(options.out) / options.expname
     table = publish(run, evaluation.folder, evaluated)
-    own = Run(options.expname, evaluation.setting, options.dataset, evaluated.scenes)
+    step = evaluation.checkpoint.step
+    own = Run(options.expname, evaluation.setting, options.dataset, evaluated.scenes, step)
     write_paper_tables(evaluation.folder, options.table, own, evaluated.facts)
     return evaluation, table
 

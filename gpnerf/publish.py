@@ -96,7 +96,9 @@ def _kept_runs(out: Path, pattern: str) -> list[Run]:
         found = read_evaluated(folder)
         if found:
             facts = found.facts
-            runs.append(Run(folder.parent.name, facts["setting"], facts["dataset"], found.scenes))
+            runs.append(
+                Run(folder.parent.name, facts["setting"], facts["dataset"], found.scenes, facts["step"])
+            )
     return runs
 
 

@@ -33,12 +33,14 @@ NOTHING = "-"
 
 @dataclass(frozen=True)
 class Run:
-    """The results of one evaluation. setting: "generalized", "finetuned" or "per scene"."""
+    """The results of one evaluation. setting: "generalized", "finetuned" or "per scene"; step: of the
+    checkpoint."""
 
     name: str
     setting: str
     dataset: str
     scenes: Sequence[SceneResult]
+    step: int
 
     @property
     def scores(self) -> Scores:
@@ -127,11 +129,22 @@ def table_4(runs: Mapping[str, Sequence[Run]]) -> Table:
         marks = ["yes" if part else "no" for part in parts]
         cells = _cells([(miou, psnr), tuple(ours)], 2)
         rows.append([number, *marks, *cells, _difference(ours[0], miou, 2), str(len(scores))])
+        rows[-1].append(", ".join(map(str, sorted({run.step for run in runs.get(number, ())}))) or "-")
     lacking = [number for number in TABLE_4 if not runs.get(number)]
     gap = f" Not run: ID {', '.join(lacking)} (scripts/run_ablations.py table4)." if lacking else ""
     return Table(
         "Table 4. Ablation (published rows: ScanNet)",
-        ["ID", *TABLE_4_PARTS, "mIoU, paper", "PSNR, paper", "mIoU", "PSNR", "mIoU - paper's", "seeds"],
+        [
+            "ID",
+            *TABLE_4_PARTS,
+            "mIoU, paper",
+            "PSNR, paper",
+            "mIoU",
+            "PSNR",
+            "mIoU - paper's",
+            "seeds",
+            "steps",
+        ],
         rows,
         "mIoU in percent, PSNR in dB; ours are means over seeds." + gap,
     )
