@@ -20,7 +20,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from benchmark import Subject, say, seconds_of, subject  # noqa: E402
+from benchmark_tools import Subject, say, seconds_of, subject  # noqa: E402
 
 from gpnerf.compilation import compile_layers  # noqa: E402
 from gpnerf.devices import choose_device  # noqa: E402

@@ -47,6 +47,10 @@ def literal_samples(maps: Tensor, pixels: Tensor, height: int, width: int) -> Te
     return found.permute(2, 3, 0, 1)
 
 
+def dropout(layer: FieldAggregationLayer | RayAggregationLayer, inputs: Tensor) -> Tensor:
+    return F.dropout(inputs, layer.dropout.p, layer.training)
+
+
 def literal_field_layer(
     layer: FieldAggregationLayer, query: Tensor, views: Tensor, difference: Tensor, unseen: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -55,8 +59,8 @@ def literal_field_layer(
     value = layer.value(key)
     position = layer.position(difference)
     logits = layer.weigh(key - layer.query(layer.norm(query))[..., None, :] + position)
-    attention = layer.dropout(torch.softmax(logits.masked_fill(unseen, -1e9), dim=-2))
-    query = query + layer.dropout(layer.out((attention * (value + position)).sum(dim=-2)))
+    attention = dropout(layer, torch.softmax(logits.masked_fill(unseen, -1e9), dim=-2))
+    query = query + dropout(layer, layer.out((attention * (value + position)).sum(dim=-2)))
     return layer.feed_forward(query), attention
 
 
@@ -67,9 +71,9 @@ def literal_ray_layer(layer: RayAggregationLayer, features: Tensor) -> tuple[Ten
         part(normed).unflatten(-1, (layer.heads, -1)).transpose(1, 2)
         for part in (layer.query, layer.key, layer.value)
     )
-    attention = layer.dropout(torch.softmax(query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5, dim=-1))
+    attention = dropout(layer, torch.softmax(query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5, dim=-1))
     gathered = (attention @ value).transpose(1, 2).flatten(start_dim=2)
-    return layer.feed_forward(features + layer.dropout(layer.out(gathered))), attention
+    return layer.feed_forward(features + dropout(layer, layer.out(gathered))), attention
 
 
 def literal_transformer(

@@ -26,7 +26,7 @@ def losses_and_gradients(model):
 @needs_compiler
 def test_compiled_layers_give_the_same_losses_and_gradients():
     # One kind of layer in one pass: every further one takes as long to compile.
-    plain, compiled = (tiny_model(layers=1, fine_samples=0) for _ in range(2))
+    plain, compiled = (tiny_model(layers=1, fine_samples=0, dropout=0.1).train() for _ in range(2))
     compile_layers(compiled, "yes", 0, 0)
     assert compiled.transformer.layer is not plain.transformer.layer
     losses, gradients = losses_and_gradients(plain)

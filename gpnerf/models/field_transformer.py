@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gpnerf.models.dropout import Dropout
+
 # Logits of views that do not see a point. A point that no view sees gets equal weights.
 UNSEEN = -1e9
 
@@ -32,7 +34,7 @@ class FeedForward(nn.Module):
         self.norm = nn.LayerNorm(width, eps=epsilon)
         self.expand = nn.Linear(width, 4 * width)
         self.reduce = nn.Linear(4 * width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, features: Tensor) -> Tensor:
         hidden = self.dropout(F.relu(affine(self.expand, self.norm(features))))
@@ -62,7 +64,7 @@ class FieldAggregationLayer(nn.Module):
         self.position = nn.Sequential(nn.Linear(4, bottleneck), nn.ReLU(), nn.Linear(bottleneck, width))
         self.weigh = nn.Sequential(nn.Linear(width, bottleneck), nn.ReLU(), nn.Linear(bottleneck, width))
         self.out = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.feed_forward = FeedForward(width, dropout, epsilon)
 
     def forward(

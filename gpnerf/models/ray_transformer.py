@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gpnerf.models.dropout import Dropout
 from gpnerf.models.field_transformer import FeedForward, affine
 
 
@@ -20,7 +21,7 @@ class RayAggregationLayer(nn.Module):
         self.key = nn.Linear(width, width, bias=False)
         self.value = nn.Linear(width, width, bias=False)
         self.out = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.feed_forward = FeedForward(width, dropout, epsilon)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:

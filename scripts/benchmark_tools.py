@@ -1,0 +1,119 @@
+"""What the benchmarks share: the models that they measure, a clock, and lines of a table."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
+
+from literal import LiteralSources, literal_rays, literal_sources  # noqa: E402
+
+from gpnerf.cameras import pixel_grid  # noqa: E402
+from gpnerf.config import from_options, parse_options  # noqa: E402
+from gpnerf.datasets.examples import Example, TestExamples  # noqa: E402
+from gpnerf.datasets.load import load_scenes, test_views  # noqa: E402
+from gpnerf.datasets.views import FrameRule  # noqa: E402
+from gpnerf.devices import autocast  # noqa: E402
+from gpnerf.models.build import Architecture, build_model  # noqa: E402
+from gpnerf.models.gpnerf import GPNeRF, RenderedRays, SourceFeatures  # noqa: E402
+from gpnerf.rendering import suitable_chunk  # noqa: E402
+
+ROOMS = REPOSITORY / "configs" / "rooms.txt"
+SIZES = {
+    "published": ["--config", str(ROOMS), "--height", "240", "--width", "320", "--num_source_views", "10"],
+    "demo": ["--config", str(ROOMS)],
+}
+CLASSES = 16
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One model with what it renders: a chunk of rays of a held-out view of an embedded room."""
+
+    model: GPNeRF
+    example: Example
+    origins: Tensor
+    directions: Tensor
+
+    def seeing(self, count: int) -> Subject:
+        """The same view seen by `count` rays, spread evenly over its pixels."""
+        camera = self.example.target.camera
+        pixels = pixel_grid(camera.height, camera.width)
+        chosen = pixels[:: max(1, len(pixels) // count)][:count].to(self.origins.device)
+        origins, directions = camera.rays(chosen)
+        return replace(self, origins=origins, directions=directions)
+
+    @torch.no_grad()
+    def rays(self, sources: SourceFeatures, semantics: bool, precision: str = "auto") -> RenderedRays:
+        near, far = self.example.near, self.example.far
+        with autocast(self.model.device, precision):
+            return self.model.render_rays(sources, self.origins, self.directions, near, far, semantics)[-1]
+
+    @torch.no_grad()
+    def literal(self, sources: LiteralSources, semantics: bool) -> RenderedRays:
+        near, far = self.example.near, self.example.far
+        return literal_rays(self.model, sources, self.origins, self.directions, near, far, semantics)[-1]
+
+    @torch.no_grad()
+    def encoded(self, precision: str = "auto") -> SourceFeatures:
+        with autocast(self.model.device, precision):
+            return self.model.encode(self.example.source_images, self.example.source_cameras)[0]
+
+    @torch.no_grad()
+    def literally_encoded(self) -> LiteralSources:
+        return literal_sources(self.model, self.example.source_images, self.example.source_cameras)
+
+
+def subject(name: str, device: torch.device, views: int | None = None, **changes: Any) -> Subject:
+    """The published model or the demo's with random weights; changes: to its sizes."""
+    options = parse_options("", SIZES[name])
+    scenes = load_scenes(options, options.test_scenes[:1])
+    size = (options.height, options.width, views or options.num_source_views, options.view_metric)
+    example = TestExamples(test_views(scenes, from_options(FrameRule, options)), *size)[0].to(device)
+    if name == "published":
+        sizes = Architecture(classes=CLASSES, gradient_block="features", **changes)
+    else:
+        sizes = from_options(Architecture, options, classes=CLASSES, **changes)
+    torch.manual_seed(0)
+    model = build_model(sizes).to(device).eval()
+    none = torch.zeros(0, 3, device=device)
+    return Subject(model, example, none, none).seeing(suitable_chunk(model, len(example.source_images)))
+
+
+def seconds_of(work: Callable[[], Any], device: torch.device) -> float:
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def in_turn(works: Sequence[Callable], rounds: int, device: torch.device) -> list[list[float]]:
+    """Seconds of each, one after the other, after a first run of each that is not counted."""
+    for work in works:
+        work()
+    return [[seconds_of(work, device) for work in works] for _ in range(rounds)]
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def report(what: str, unit: str, ours: Sequence[float], literal: Sequence[float]) -> float:
+    """A line of the table from the seconds of both per round; returns the median of literal / ours."""
+    ratios = [one / other for other, one in zip(ours, literal, strict=True)]
+    both = [median(seconds) if unit == "s" else 1.0 / median(seconds) for seconds in (ours, literal)]
+    spread = f"{min(ratios):.1f} to {max(ratios):.1f}"
+    say(f"{what:36s} {both[0]:10.3g} {both[1]:10.3g} {unit:8s} {median(ratios):7.1f} ({spread})")
+    return median(ratios)
