@@ -167,7 +167,8 @@ class Trainer:
                 self._one_step(examples, bar)
                 if self.processes.any(stop.wanted, self.device):
                     break
-                if self.processes.is_first and self.step % self.options.checkpoint_every == 0:
+                due = self.step % self.options.checkpoint_every == 0 and self.step < self.options.steps
+                if self.processes.is_first and due:
                     self.save()
                 if self.processes.is_first and self.step % self.options.picture_every == 0:
                     self.picture()
