@@ -36,13 +36,21 @@ def work_per_ray(model: GPNeRF, views: int) -> int:
     return samples * views * len(model.transformer.field_layers) * model.transformer.width
 
 
+def pays(model: GPNeRF, rays: int, views: int) -> bool:
+    """Whether compiling makes up for itself. It does not for training on a CPU, where most of the time goes
+    into what a layer keeps for its gradient (docs/performance.md)."""
+    if model.training and model.device.type == "cpu":
+        return False
+    return rays * work_per_ray(model, views) >= PAYS_FROM
+
+
 def compile_layers(model: GPNeRF, wanted: str, rays: int, views: int) -> None:
     """Compiles what runs for every sample of every ray; the first use of each shape takes seconds.
 
     wanted: yes, no, or auto: if as many `rays`, with V source views, as are going to be rendered make up for
     these seconds. What is missing, or fails while compiling, is said once, and the layers run as they are.
     """
-    if wanted == "no" or (wanted == "auto" and rays * work_per_ray(model, views) < PAYS_FROM):
+    if wanted == "no" or (wanted == "auto" and not pays(model, rays, views)):
         return
     missing = missing_compiler(model.device)
     if missing:

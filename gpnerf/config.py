@@ -79,7 +79,8 @@ def _run(parser: Parser) -> None:
         "--compile",
         choices=WHEN,
         default="auto",
-        help="layers by torch.compile: faster after up to a minute. auto: if the run is long enough",
+        help="layers by torch.compile: faster after up to a minute. auto: if the run is long enough, and "
+        "not for training on a CPU, which gains nothing",
     )
 
 

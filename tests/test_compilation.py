@@ -49,11 +49,18 @@ def test_a_machine_without_a_compiler_runs_uncompiled_and_says_why(monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    ("wanted", "rays", "compiled"), [("auto", 10, 0), ("auto", 10**9, 1), ("no", 10**9, 0)]
+    ("wanted", "rays", "training", "compiled"),
+    [
+        ("auto", 10, False, 0),
+        ("auto", 10**9, False, 1),
+        ("auto", 10**9, True, 0),
+        ("yes", 10, True, 1),
+        ("no", 10**9, False, 0),
+    ],
 )
-def test_auto_compiles_long_runs_only(monkeypatch, wanted, rays, compiled):
+def test_auto_compiles_long_rendering_on_a_cpu_only(monkeypatch, wanted, rays, training, compiled):
     monkeypatch.setattr(compilation, "missing_compiler", lambda device: None)
     calls = []
     monkeypatch.setattr(torch, "compile", lambda function, **options: calls.append(function) or function)
-    compile_layers(tiny_model(), wanted, rays, views=3)
+    compile_layers(tiny_model().train(training), wanted, rays, views=3)
     assert bool(calls) == bool(compiled)
