@@ -7,6 +7,7 @@ import math
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -62,9 +63,9 @@ def make_folder(folder: Path) -> Path:
     """Makes an output folder. Raises ConfigError where it cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
+        # Of a name of its own: several processes may do this at once.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise ConfigError(
             f"Output folder {folder} cannot be written to ({error.strerror}); choose another folder."
