@@ -46,6 +46,6 @@ class Dropout(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         if not self.training or self.p == 0 or inputs.device.type != "cpu":
             return F.dropout(inputs, self.p, self.training)
-        dropped = round(self.p * LEVELS)
+        dropped = min(round(self.p * LEVELS), LEVELS - 1)
         kept = torch.ops.gpnerf.kept(inputs, dropped)
         return inputs * (kept.to(inputs.dtype) * (LEVELS / (LEVELS - dropped)))
