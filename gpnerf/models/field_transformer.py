@@ -6,8 +6,6 @@ first, [V, P, C]: what one view shows lies together, and sums over views run alo
 
 from __future__ import annotations
 
-from functools import reduce
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,7 +21,9 @@ ATTENTION_BOTTLENECK = 8
 
 def affine(linear: nn.Linear, inputs: Tensor) -> Tensor:
     """The linear layer with its bias as a sum of its own, which a compiler joins to what follows."""
-    return F.linear(inputs, linear.weight) + linear.bias
+    product = F.linear(inputs, linear.weight)
+    product += linear.bias
+    return product
 
 
 class FeedForward(nn.Module):
@@ -74,37 +74,25 @@ class FieldAggregationLayer(nn.Module):
 
         Returns the new query [P, C] and the weights A_FAT [V, P, C], which sum to 1 over the views.
         """
-        of_view, of_position, of_query, shift = self._merged()
-        position = F.linear(F.relu(affine(self.position[0], difference)), of_position)
-        # values and hidden side by side: one product of the views instead of two.
-        both = F.linear(views, of_view)
-        width = query.shape[-1]
-        hidden = both[..., width:] + position[..., width:] - (F.linear(self.norm(query), of_query) - shift)
-        logits = F.linear(F.relu(hidden), self.weigh[2].weight)
-        values = both[..., :width] + position[..., :width] + self.position[2].bias
-        aggregated, weights = self._attend(logits, values, unseen)
+        of_view, bias, of_query = self._merged()
+        position = F.relu(affine(self.position[0], difference)).to(views.dtype)
+        # One product for all that views and positions add up to, values and hidden side by side.
+        both = F.linear(torch.cat([views, position], dim=-1), of_view, bias)
+        values, hidden = both.split([query.shape[-1], of_query.shape[0]], dim=-1)
+        hidden = F.relu(hidden - F.linear(self.norm(query), of_query))
+        logits = F.linear(hidden, self.weigh[2].weight).float().masked_fill_(unseen, UNSEEN)
+        weights = self.dropout(torch.softmax(logits, dim=0)).to(values.dtype)
+        aggregated = (weights * values).sum(dim=0)
         query = query + self.dropout(affine(self.out, aggregated))
         return self.feed_forward(query), weights
 
-    def _attend(self, logits: Tensor, values: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
-        """Softmax over the views of logits [V, P, C], and values [V, P, C] weighed by it: [P, C], [V, P, C].
-
-        View by view, so that compiled code reads everything once and forms no exponential twice.
-        """
-        logits = [one.float().masked_fill(hidden, UNSEEN) for one, hidden in zip(logits, unseen, strict=True)]
-        largest = reduce(torch.maximum, logits).detach()
-        powers = [(one - largest).exp() for one in logits]
-        share = 1.0 / sum(powers)
-        weights = [self.dropout(power * share) for power in powers]
-        aggregated = sum(weight * value for weight, value in zip(weights, values, strict=True))
-        return aggregated, torch.stack(weights).to(values.dtype)
-
-    def _merged(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Products of the parameters, in full precision: what a view, a position and the query are multiplied
-        by, [C + C/8, C], [C + C/8, C/8] and [C/8, C] (values above hidden), and the shift of hidden [C/8]."""
+    def _merged(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Products of the parameters, in full precision: what a view and its position relu(P1 d), side by
+        side, are multiplied by [C + C/8, C + C/8] and the bias [C + C/8], values above hidden; and what the
+        query is multiplied by [C/8, C]."""
         first, spread, key = self.weigh[0], self.position[2], self.key.weight
         with torch.autocast(key.device.type, enabled=False):
-            of_view = torch.cat([self.value.weight @ key, first.weight @ key])
+            of_view = torch.cat([self.value.weight, first.weight]) @ key
             of_position = torch.cat([spread.weight, first.weight @ spread.weight])
-            shift = first.weight @ spread.bias + first.bias
-            return of_view, of_position, first.weight @ self.query.weight, shift
+            bias = torch.cat([spread.bias, first.weight @ spread.bias + first.bias])
+            return torch.cat([of_view, of_position], dim=1), bias, first.weight @ self.query.weight
