@@ -43,7 +43,8 @@ class Surroundings(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Over the layers so far: depth_weights [R, S], joint_weights and field_weights [V, R, S, C] or None."""
+    """Over the layers so far, added to in place: depth_weights [R, S], joint_weights and field_weights
+    [V, R, S, C] or None."""
 
     depth_weights: Tensor
     joint_weights: Tensor | None
@@ -141,15 +142,32 @@ class JointTransformer(nn.Module):
             torch.zeros_like(views, dtype=torch.float32) if semantics else None,
             torch.zeros_like(views, dtype=torch.float32) if point_semantics else None,
         )
-        for number, (field, ray) in enumerate(zip(self.field_layers, self.ray_layers, strict=True)):
-            mixer = self.mixers[str(number)] if number % 2 == 0 else None
-            features, first_row, sums = self.layer(field, mixer, ray, features, around, sums)
+        for number in range(len(self.field_layers)):
+            features, first_row = self._advance(number, features, around, sums)
         with full_precision(features.device):
             color = self.color(self.norm(features).mean(dim=1))
         depth_weights = sums.depth_weights / len(self.ray_layers)
         return RayAttention(
             color, first_row.mean(dim=1), depth_weights, sums.field_weights, sums.joint_weights
         )
+
+    def _advance(
+        self, number: int, features: Tensor, around: Surroundings, sums: Sums
+    ) -> tuple[Tensor, Tensor]:
+        """Layer `number`: the new features, the first row of its A_RAT [R, heads, S], and its part in `sums`."""
+        mixer = self.mixers[str(number)] if number % 2 == 0 else None
+        asked = sums.joint_weights is not None or sums.field_weights is not None
+        features, weights, first_row, mean_row = self.layer(
+            self.field_layers[number], mixer, self.ray_layers[number], features, around, asked
+        )
+        sums.depth_weights.add_(mean_row.detach().mean(dim=1))
+        if not self.joint_attention and asked:
+            weights, mean_row = weights.detach(), mean_row.detach()
+        if sums.joint_weights is not None:
+            sums.joint_weights.addcmul_(weights, self._per_channel(mean_row))
+        if sums.field_weights is not None:
+            sums.field_weights.add_(weights)
+        return features, first_row
 
     def layer(
         self,
@@ -158,23 +176,15 @@ class JointTransformer(nn.Module):
         ray: RayAggregationLayer,
         features: Tensor,
         around: Surroundings,
-        sums: Sums,
-    ) -> tuple[Tensor, Tensor, Sums]:
-        """One layer of both transformers: features [R, S, C] -> new ones, the first row of A_RAT
-        [R, heads, S], and the sums with this layer's part. What compilation.py compiles."""
+        asked: bool,
+    ) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+        """One layer of both transformers: features [R, S, C] -> new ones; A_FAT [V, R, S, C] if asked for;
+        the first and the mean row of A_RAT [R, heads, S]. What compilation.py compiles."""
         features, weights = field(features, around.views, around.difference, around.unseen)
         if mixer is not None:
             features = mixer(features, around.points, around.directions)
         features, first_row, mean_row = ray(features)
-        depth_weights = sums.depth_weights + mean_row.detach().mean(dim=1)
-        if not self.joint_attention:
-            weights, mean_row = weights.detach(), mean_row.detach()
-        joint_weights, field_weights = sums.joint_weights, sums.field_weights
-        if joint_weights is not None:
-            joint_weights = torch.addcmul(joint_weights, weights, self._per_channel(mean_row))
-        if field_weights is not None:
-            field_weights = field_weights + weights
-        return features, first_row, Sums(depth_weights, joint_weights, field_weights)
+        return features, weights if asked else None, first_row, mean_row
 
     def _per_channel(self, mean_row: Tensor) -> Tensor:
         """mean_s of A_RAT [R, heads, S] for each weight channel, [R, S, C]; head h owns C / heads of them."""
