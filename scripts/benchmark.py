@@ -11,17 +11,15 @@ nearer to those of the released configs. Ratios above 1 are in our favour.
 from __future__ import annotations
 
 import argparse
-import ctypes
-import gc
 import json
 import logging
-import multiprocessing
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from statistics import median
 
@@ -235,50 +233,33 @@ def bfloat16_parity(run: Path, device: torch.device) -> dict[str, float]:
     return {"bf16_psnr": min(decibels), "bf16_labels": min(equal)}
 
 
-def peak_of_chunk(literal: bool, device_name: str) -> int | None:
-    """Bytes that a chunk with semantics needs beyond the weights and the maps, in a process of its own; None
-    where the system does not tell."""
-    device = torch.device(device_name)
-    given = subject("published", device)
-    if literal:
-        work = partial(given.literal, given.literally_encoded(), True)
-    else:
-        compile_layers(given.model, "yes", 0, 0)
-        work = partial(given.rays, given.encoded(), True)
+def peak_of(work: Callable[[], object], device: torch.device) -> int:
+    """Bytes of all tensors alive at a time while `work` runs, at most, beyond those from before."""
     work()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         work()
         return torch.cuda.max_memory_allocated(device) - before
-    gc.collect()
-    try:
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-        Path("/proc/self/clear_refs").write_text("5")
-        before = _memory("VmRSS")
+    with torch.profiler.profile(
+        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+    ) as recorded:
         work()
-        return _memory("VmHWM") - before
-    except OSError:
-        return None
+    changes = [one for one in recorded.profiler.kineto_results.events() if one.name() == "[memory]"]
+    changes.sort(key=lambda one: one.start_ns())
+    return max(accumulate(one.nbytes() for one in changes))
 
 
-def _memory(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
-
-
-def peak_memory(device: torch.device) -> float | None:
-    """literal / ours of the peak of a chunk."""
-    peaks = []
-    for literal in (False, True):
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            peaks.append(pool.apply(peak_of_chunk, (literal, str(device))))
-    if None in peaks:
-        say("peak memory: this system does not tell")
-        return None
-    ours, literal = (peak / 2**20 for peak in peaks)
-    say(f"{'published: peak of a chunk':36s} {ours:10.0f} {literal:10.0f} {'MiB':8s} {literal / ours:7.1f}")
-    return literal / ours
+def peak_memory(given: Subject, device: torch.device) -> tuple[float, float]:
+    """literal / ours of the peak of a chunk with semantics, and with LARGE_CHUNK rays in the literal form."""
+    sources, maps = given.encoded(), given.literally_encoded()
+    large = given.seeing(max(len(given.origins), LARGE_CHUNK))
+    works = [partial(given.rays, sources, True)]
+    works += [partial(form.literal, maps, True) for form in (given, large)]
+    ours, literal, larger = (peak_of(work, device) / 2**20 for work in works)
+    for what, each in ((f"published: peak of {len(given.origins)} rays", literal), ("  large chunks", larger)):
+        say(f"{what:36s} {ours:10.0f} {each:10.0f} {'MiB':8s} {each / ours:7.1f}")
+    return literal / ours, larger / ours
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -293,7 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ratio, larger, literal_rays = rays("published", given, rounds, device)
     ratio["frame"], larger["frame"] = frame(given, literal_rays, rounds, device)
     ratio["train_step"] = training("published", rounds, device)
-    ratio["peak_memory"] = peak_memory(device)
+    ratio["peak_memory"], larger["peak_memory"] = peak_memory(given, device)
     demo = subject("demo", device)
     compile_layers(demo.model, "yes", 0, 0)
     rays("demo", demo, rounds, device)

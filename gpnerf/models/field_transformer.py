@@ -37,7 +37,7 @@ class FeedForward(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, features: Tensor) -> Tensor:
-        hidden = self.dropout(F.relu(affine(self.expand, self.norm(features))))
+        hidden = self.dropout(F.relu_(affine(self.expand, self.norm(features))))
         return features + self.dropout(affine(self.reduce, hidden))
 
 

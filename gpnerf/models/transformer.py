@@ -182,7 +182,7 @@ class JointTransformer(nn.Module):
         the first and the mean row of A_RAT [R, heads, S]. What compilation.py compiles."""
         features, weights = field(features, around.views, around.difference, around.unseen)
         if mixer is not None:
-            features = mixer(features, around.points, around.directions)
+            features = mixer(features, around.points, around.directions).float()
         features, first_row, mean_row = ray(features)
         return features, weights if asked else None, first_row, mean_row
 
