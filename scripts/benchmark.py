@@ -257,7 +257,10 @@ def peak_memory(given: Subject, device: torch.device) -> tuple[float, float]:
     works = [partial(given.rays, sources, True)]
     works += [partial(form.literal, maps, True) for form in (given, large)]
     ours, literal, larger = (peak_of(work, device) / 2**20 for work in works)
-    for what, each in ((f"published: peak of {len(given.origins)} rays", literal), ("  large chunks", larger)):
+    for what, each in (
+        (f"published: peak of {len(given.origins)} rays", literal),
+        ("  large chunks", larger),
+    ):
         say(f"{what:36s} {ours:10.0f} {each:10.0f} {'MiB':8s} {each / ours:7.1f}")
     return literal / ours, larger / ours
 

@@ -23,7 +23,7 @@ torch.library.define(
 def _kept(like: Tensor, dropped: int) -> Tensor:
     """bool, of the shape of `like`: False with probability dropped / LEVELS."""
     count = like.numel()
-    # One number serves four entries. PyTorch's generator takes twice as long for them: it only gives the seed.
+    # One number serves four entries. PyTorch's generator, which takes twice as long, only gives the seed.
     numbers = np.random.SFC64(torch.randint(2**63 - 1, ()).item()).random_raw(-(-count // 4))
     bits = torch.from_numpy(numbers.view(np.int16))[:count]
     return (bits >= LOWEST + dropped).view(like.shape)
