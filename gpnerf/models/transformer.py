@@ -154,7 +154,7 @@ class JointTransformer(nn.Module):
     def _advance(
         self, number: int, features: Tensor, around: Surroundings, sums: Sums
     ) -> tuple[Tensor, Tensor]:
-        """Layer `number`: adds its part to `sums`; returns features and the first row of A_RAT [R, heads, S]."""
+        """Layer `number`: adds its part to `sums`; returns features and the first row of A_RAT."""
         mixer = self.mixers[str(number)] if number % 2 == 0 else None
         asked = sums.joint_weights is not None or sums.field_weights is not None
         features, weights, first_row, mean_row = self.layer(
