@@ -64,6 +64,9 @@ class Tab:
             self.call(f"{domain}.enable")
         # Focus events come as in a window that is in front.
         self.call("Emulation.setFocusEmulationEnabled", enabled=True)
+        # Pages that scroll smoothly would still be on their way when a place is asked for.
+        still = [{"name": "prefers-reduced-motion", "value": "reduce"}]
+        self.call("Emulation.setEmulatedMedia", features=still)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Asks for something and waits for the answer; raises RuntimeError if the browser refuses."""
