@@ -60,5 +60,7 @@ def compile_layers(model: GPNeRF, wanted: str, rays: int, views: int) -> None:
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     torch._dynamo.config.cache_size_limit = MOST_GRAPHS
     torch._dynamo.config.suppress_errors = True
-    model.transformer.layer = torch.compile(model.transformer.layer, dynamic=False)
+    net = model.transformer
+    net.aggregate_views = torch.compile(net.aggregate_views, dynamic=False)
+    net.aggregate_ray = torch.compile(net.aggregate_ray, dynamic=False)
     model.weigh = torch.compile(model.weigh, dynamic=False)

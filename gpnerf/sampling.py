@@ -61,10 +61,11 @@ def inverse_cdf(bins: Tensor, weights: Tensor, uniforms: Tensor) -> Tensor:
 def fine_depths(
     depths: Tensor, weights: Tensor, samples: int, spacing: str, uniforms: Tensor | None = None
 ) -> Tensor:
-    """Coarse depths [R, S] and `samples` more where the coarse weights [R, S] are large, sorted [R, S+N].
+    """`samples` more depths [R, N] where the weights [R, S] of the coarse depths [R, S] are large.
 
-    uniforms: [R, N] random positions for training; None gives the deterministic positions of a test.
-    No gradient flows into the weights.
+    They lie between the mid-points of the first two and of the last two coarse ones. uniforms: [R, N] random
+    positions for training; None gives the deterministic positions of a test. No gradient flows into the
+    weights.
     """
     inverse = spacing == "inverse"
     positions = 1.0 / depths.flip(-1) if inverse else depths
@@ -73,4 +74,4 @@ def fine_depths(
     if uniforms is None:
         uniforms = torch.linspace(0.0, 1.0, samples, device=depths.device).expand(len(depths), samples)
     drawn = inverse_cdf(bins, weights[:, 1:-1], uniforms)
-    return torch.cat([depths, 1.0 / drawn if inverse else drawn], dim=-1).sort(dim=-1).values
+    return 1.0 / drawn if inverse else drawn

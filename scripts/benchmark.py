@@ -117,15 +117,16 @@ def operations_per_ray(model: GPNeRF, views: int) -> float:
     net = model.transformer
     width, inputs, encoding = net.width, net.embed[0].in_features, 3 + 6 * net.frequencies
     narrow = net.field_layers[0].weigh[0].out_features
-    per_view = width * (width + narrow) + 4 * narrow + narrow * (width + narrow) + narrow * width
-    per_point = views * per_view + narrow * width + width**2 + 2 * 8 * width**2 + 4 * width**2
-    mixing = width * (width + encoding) + width**2
-    embedding = views * (inputs + width) * width
-    total = 0
-    for samples in (model.samples, model.samples + model.fine_samples)[: 2 if model.fine_samples else 1]:
-        attention = 2 * samples * width
-        layers = len(net.field_layers) * (per_point + attention) + len(net.mixers) * mixing
-        total += samples * (layers + embedding)
+    per_view = (width + narrow) ** 2 + 4 * narrow + narrow * width
+    field = views * per_view + narrow * width + width**2 + 8 * width**2
+    ray, mixing = 4 * width**2 + 8 * width**2, width * (width + encoding) + width**2
+    embedding, layers, samples = views * (inputs + width) * width, len(net.field_layers), model.samples
+    # The fine pass keeps what the first field layer made of the coarse samples.
+    begun = samples + model.fine_samples
+    passes = (samples, begun) if model.fine_samples else (samples,)
+    total = begun * (embedding + field)
+    for seen in passes:
+        total += seen * ((layers - 1) * field + layers * (ray + 2 * seen * width) + len(net.mixers) * mixing)
     return 2.0 * total
 
 

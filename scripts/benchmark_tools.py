@@ -34,6 +34,8 @@ SIZES = {
     "demo": ["--config", str(ROOMS)],
 }
 CLASSES = 16
+# Seconds: not counted, and counted, of one kind of work.
+WARM_UP, MEASURED = 10.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,19 @@ def seconds_of(work: Callable[[], Any], device: torch.device) -> float:
 
 
 def in_turn(works: Sequence[Callable], rounds: int, device: torch.device) -> list[list[float]]:
-    """Seconds of each, one after the other, after a first run of each that is not counted."""
+    """Seconds of each, one after the other, as in the middle of a long run: what is short is repeated, and
+    the first runs are not counted, while memory is given to the process and caches fill."""
     for work in works:
-        work()
-    return [[seconds_of(work, device) for work in works] for _ in range(rounds)]
+        long_enough(work, WARM_UP, device)
+    return [[long_enough(work, MEASURED, device) for work in works] for _ in range(rounds)]
+
+
+def long_enough(work: Callable[[], Any], least: float, device: torch.device) -> float:
+    """The mean seconds of a run, of as many as take `least` seconds in all."""
+    runs, total = 0, 0.0
+    while total < least:
+        runs, total = runs + 1, total + seconds_of(work, device)
+    return total / runs
 
 
 def say(line: str) -> None:

@@ -17,6 +17,7 @@ from gpnerf.datasets.loaders import Reading, load_scene
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.models.build import Architecture, build_model
 from gpnerf.models.gpnerf import GPNeRF, SourceFeatures
+from gpnerf.models.transformer import JointTransformer, RayAttention
 
 TINY = {
     "classes": 3,
@@ -105,6 +106,15 @@ def channels_last(maps: Tensor) -> Tensor:
 def assert_golden(actual: Tensor, expected: Tensor, atol: float = 2e-5) -> None:
     """Equal within the tolerance of the golden arrays."""
     torch.testing.assert_close(actual, expected, atol=atol, rtol=1e-4)
+
+
+def whole_rays(
+    transformer: JointTransformer, *inputs: Tensor, semantics: bool = False, point_semantics: bool = False
+) -> RayAttention:
+    """Both transformers from view_features, difference, seen, points and directions of all samples."""
+    *by_sample, directions = inputs
+    samples = transformer.begin(*by_sample, weights=semantics or point_semantics)
+    return transformer(samples, directions, semantics, point_semantics)
 
 
 def tiny_model(seed: int = 0, **changes: Any) -> GPNeRF:

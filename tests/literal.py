@@ -157,7 +157,8 @@ def literal_rays(
     """Coarse and fine pass, both with semantics if any."""
     depths = coarse_depths(near, far, len(origins), model.samples, model.spacing).to(origins.device)
     coarse = literal_pass(model, sources, origins, directions, depths, semantics)
-    depths = fine_depths(depths, coarse.weights, model.fine_samples, model.spacing)
+    finer = fine_depths(depths, coarse.weights, model.fine_samples, model.spacing)
+    depths = torch.cat([depths, finer], dim=-1).sort(dim=-1).values
     return [coarse, literal_pass(model, sources, origins, directions, depths, semantics)]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import assert_golden
+from helpers import assert_golden, whole_rays
 from script_runs import run, run_here
 
 from gpnerf.checkpoint import load_checkpoint
@@ -99,7 +99,8 @@ def test_imported_golden_weights_give_the_golden_outputs(golden, golden_checkpoi
         head = arrays("head")
         assert_golden(model.segment(head["in/feat"][0], 32, 48), head["out/logits"][0])
         rays = arrays("gpnerf_transformer")
-        found = model.transformer(
+        found = whole_rays(
+            model.transformer,
             *(rays[name].movedim(2, 0) for name in ("in/rgb_feat", "in/ray_diff")),
             rays["in/mask"][..., 0].movedim(2, 0) > 0,
             rays["in/pts"],

@@ -3,15 +3,25 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import ADAPTOR_NAMES, TRANSFORMER_NAMES, assert_golden, gradient_size, tensors, weights
+from helpers import (
+    ADAPTOR_NAMES,
+    TRANSFORMER_NAMES,
+    assert_golden,
+    gradient_size,
+    tensors,
+    weights,
+    whole_rays,
+)
 from literal import literal_field_layer, literal_transformer
 from torch import nn
 
-from gpnerf.models.field_transformer import FieldAggregationLayer
+from gpnerf.models.field_transformer import FieldAggregationLayer, with_room
+from gpnerf.models.linear import of_views
 from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics, ungroup_channels
 from gpnerf.models.transformer import JointTransformer, frequency_encoding
 
 RAYS, SAMPLES, VIEWS, WIDTH = 3, 5, 4, 16
+BOTH = {"semantics": True, "point_semantics": True}
 
 
 def golden_transformer(arrays, layers):
@@ -58,7 +68,7 @@ def small_inputs():
 @torch.no_grad()
 def test_colors_and_ray_weights_match_the_reference(golden, name, layers):
     arrays = tensors(golden(name))
-    found = golden_transformer(arrays, layers)(*golden_inputs(arrays), semantics=False)
+    found = whole_rays(golden_transformer(arrays, layers), *golden_inputs(arrays))
     assert_golden(found.color, arrays["out/rgb"])
     assert_golden(found.ray_weights, arrays["out/weights"])
     assert found.field_weights is None and found.joint_weights is None
@@ -70,7 +80,7 @@ def test_single_layers_match_the_reference(golden):
     transformer = golden_transformer(arrays, 2)
     features, difference, seen, points, directions = golden_inputs(arrays)
     views = transformer.embed(features)
-    query, _ = transformer.field_layers[0](views.amax(dim=0), views, difference, ~seen[..., None])
+    query, _ = transformer.field_layers[0](views.amax(dim=0), with_room(views), difference, ~seen[..., None])
     assert_golden(query, arrays["mid/q_view0"])
     encoded = frequency_encoding(points, 10), frequency_encoding(F.normalize(directions, dim=-1), 10)
     query = transformer.mixers["0"](query, *encoded)
@@ -83,7 +93,8 @@ def test_single_layers_match_the_reference(golden):
 @torch.no_grad()
 def test_semantics_match_the_reference(golden):
     arrays = tensors(golden("gpnerf_transformer"))
-    found = golden_transformer(arrays, 2)(*golden_inputs(arrays), semantics=True, point_semantics=True)
+    inputs = golden_inputs(arrays)
+    found = whole_rays(golden_transformer(arrays, 2), *inputs, semantics=True, point_semantics=True)
     sampled = group_channels(arrays["in/deep_sem_feat"].movedim(2, 0), 64)
     rendered, points = render_semantics(lambda view: sampled[view], found.joint_weights, found.field_weights)
     assert_golden(rendered, arrays["mid/sem_before_adaptor"])
@@ -107,12 +118,54 @@ def test_the_merged_field_layer_equals_its_formula_view_by_view():
     _, difference, seen, _, _ = small_inputs()
     query, views = torch.randn(RAYS, SAMPLES, WIDTH), torch.randn(VIEWS, RAYS, SAMPLES, WIDTH)
     views, difference, unseen = views.double(), difference.double(), ~seen[..., None]
-    features, weights = layer(query.double(), views, difference, unseen)
+    features, weights = layer(query.double(), with_room(views), difference, unseen)
     by_point = (one.movedim(0, 2) for one in (views, difference, unseen))
     expected, expected_weights = literal_field_layer(layer, query.double(), *by_point)
     # The layer's softmax runs in single precision.
     torch.testing.assert_close(features, expected, atol=1e-6, rtol=1e-6)
     torch.testing.assert_close(weights, expected_weights.movedim(2, 0), atol=1e-6, rtol=1e-6)
+
+
+def test_a_product_of_views_is_the_linear_layer_with_its_gradients():
+    torch.manual_seed(3)
+    inputs, linear = torch.randn(VIEWS, RAYS, SAMPLES, 7, requires_grad=True), nn.Linear(7, 5)
+    upstream = torch.randn(VIEWS, RAYS, SAMPLES, 5)
+    operands = (inputs, linear.weight, linear.bias)
+    expected, found = linear(inputs), of_views(*operands)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
+    gradients = (torch.autograd.grad(one, operands, upstream) for one in (found, expected))
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+def test_what_is_written_over_without_a_gradient_changes_no_number():
+    transformer = small_transformer()
+    found = whole_rays(transformer, *small_inputs(), **BOTH)
+    with torch.no_grad():
+        lean = whole_rays(transformer, *small_inputs(), **BOTH)
+    for name in vars(found):
+        assert torch.equal(getattr(found, name), getattr(lean, name)), name
+
+
+@torch.no_grad()
+def test_samples_added_to_known_ones_render_as_all_from_the_start():
+    transformer = small_transformer()
+    *by_sample, directions = small_inputs()
+    order = torch.tensor([0, 2, 4, 1, 3])
+
+    def begun(chosen):
+        # The axis of samples is the second of points, the third of what views show.
+        parts = [one[:, chosen] if one.shape[0] == RAYS else one[:, :, chosen] for one in by_sample]
+        return transformer.begin(*parts, weights=True)
+
+    joined = begun(order[:3]).joined(begun(order[3:]))
+    found = transformer(joined, directions, **BOTH)
+    expected = whole_rays(transformer, *by_sample, directions, **BOTH)
+    torch.testing.assert_close(found.color, expected.color, atol=1e-6, rtol=1e-6)
+    for name in ("ray_weights", "depth_weights"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name)[:, order])
+    for name in ("joint_weights", "field_weights"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name)[:, :, order])
 
 
 def test_frequency_encoding_by_hand():
@@ -124,9 +177,9 @@ def test_frequency_encoding_by_hand():
 def test_the_order_of_the_source_views_changes_nothing():
     transformer, order = small_transformer(), torch.tensor([2, 0, 3, 1])
     features, difference, seen, points, directions = small_inputs()
-    found = transformer(features, difference, seen, points, directions, True, True)
+    found = whole_rays(transformer, *small_inputs(), **BOTH)
     inputs = features[order], difference[order], seen[order]
-    turned = transformer(*inputs, points, directions, True, True)
+    turned = whole_rays(transformer, *inputs, points, directions, **BOTH)
     torch.testing.assert_close(turned.color, found.color, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(turned.ray_weights, found.ray_weights, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(turned.joint_weights, found.joint_weights[order], atol=1e-5, rtol=1e-5)
@@ -135,12 +188,12 @@ def test_the_order_of_the_source_views_changes_nothing():
 def test_the_length_of_a_ray_direction_changes_nothing():
     transformer = small_transformer()
     *others, directions = small_inputs()
-    found = transformer(*others, directions, False).color
-    torch.testing.assert_close(transformer(*others, 7.0 * directions, False).color, found)
+    found = whole_rays(transformer, *small_inputs()).color
+    torch.testing.assert_close(whole_rays(transformer, *others, 7.0 * directions).color, found)
 
 
 def test_all_weights_sum_to_one_per_layer_also_under_masks():
-    found = small_transformer()(*small_inputs(), True, True)
+    found = whole_rays(small_transformer(), *small_inputs(), **BOTH)
     layers = 3.0
     torch.testing.assert_close(found.ray_weights.sum(dim=1), torch.ones(RAYS))
     torch.testing.assert_close(found.field_weights.sum(dim=0), torch.full((RAYS, SAMPLES, WIDTH), layers))
@@ -148,7 +201,7 @@ def test_all_weights_sum_to_one_per_layer_also_under_masks():
 
 
 def test_views_that_do_not_see_a_point_weigh_nothing_and_a_point_seen_by_none_weighs_all_alike():
-    weights_of = small_transformer()(*small_inputs(), True, True).field_weights / 3.0
+    weights_of = whole_rays(small_transformer(), *small_inputs(), **BOTH).field_weights / 3.0
     torch.testing.assert_close(weights_of[:, 0, 0], torch.full((VIEWS, WIDTH), 1.0 / VIEWS))
     expected = torch.zeros(VIEWS, WIDTH)
     expected[2] = 1.0
@@ -159,7 +212,7 @@ def test_rendering_by_merged_weights_equals_the_formulas_layer_by_layer():
     transformer = small_transformer()
     *inputs, points, directions = small_inputs()
     semantics = torch.randn(VIEWS, RAYS, SAMPLES, 2 * WIDTH)
-    found = transformer(*inputs, points, directions, True, True)
+    found = whole_rays(transformer, *inputs, points, directions, **BOTH)
     grouped = group_channels(semantics, WIDTH)
     rendered, by_point = render_semantics(
         lambda view: grouped[view], found.joint_weights, found.field_weights
@@ -183,7 +236,7 @@ def test_grouping_channels_puts_those_that_share_a_weight_under_each_other():
 def test_joint_attention_lets_semantic_gradients_into_the_transformer_and_its_absence_stops_them():
     joint, frozen = small_transformer(), small_transformer(joint_attention=False)
     direction = torch.randn(VIEWS, RAYS, SAMPLES, WIDTH, generator=torch.Generator().manual_seed(4))
-    found, stopped = joint(*small_inputs(), True, True), frozen(*small_inputs(), True, True)
+    found, stopped = (whole_rays(one, *small_inputs(), **BOTH) for one in (joint, frozen))
     assert torch.equal(found.joint_weights, stopped.joint_weights)
     semantic = (found.joint_weights * direction).sum()
     for part in (joint.embed, joint.field_layers[0].key, joint.ray_layers[2].query):
@@ -198,7 +251,7 @@ def test_depth_weights_are_the_mean_attention_over_layers_heads_and_rows():
     for layer in transformer.ray_layers:
         # Its softmax, before the mean over rows.
         layer.dropout.register_forward_hook(lambda module, inputs, outputs: attentions.append(outputs))
-    found = transformer(*small_inputs(), True)
+    found = whole_rays(transformer, *small_inputs(), semantics=True)
     attentions = [one for one in attentions if one.dim() == 4]
     torch.testing.assert_close(found.depth_weights, torch.stack(attentions).mean(dim=(0, 2, 3)))
     torch.testing.assert_close(found.depth_weights.sum(dim=1), torch.ones(RAYS))

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpnerf.models.dropout import Dropout
+from gpnerf.models.linear import affine, of_views
 
 # Logits of views that do not see a point. A point that no view sees gets equal weights.
 UNSEEN = -1e9
@@ -19,11 +20,19 @@ UNSEEN = -1e9
 ATTENTION_BOTTLENECK = 8
 
 
-def affine(linear: nn.Linear, inputs: Tensor) -> Tensor:
-    """The linear layer with its bias as a sum of its own, which a compiler joins to what follows."""
-    product = F.linear(inputs, linear.weight)
-    product += linear.bias
-    return product
+def with_room(views: Tensor) -> Tensor:
+    """[V, P, C] -> [V, P, C + C/8]: views as field layers take them, with room for a layer's positions."""
+    return F.pad(views, (0, views.shape[-1] // ATTENTION_BOTTLENECK))
+
+
+def beside(views: Tensor, positions: Tensor) -> Tensor:
+    """Puts positions [V, P, C/8] into the room beside the views [V, P, C + C/8]: in place, but for the
+    gradient, which still needs what other layers put there."""
+    width = views.shape[-1] - positions.shape[-1]
+    if torch.is_grad_enabled():
+        return torch.cat([views[..., :width], positions], dim=-1)
+    views[..., width:] = positions
+    return views
 
 
 class FeedForward(nn.Module):
@@ -70,17 +79,18 @@ class FieldAggregationLayer(nn.Module):
     def forward(
         self, query: Tensor, views: Tensor, difference: Tensor, unseen: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """query [P, C], views [V, P, C], difference [V, P, 4], unseen bool [V, P, 1].
+        """query [P, C], views [V, P, C + C/8] from with_room, difference [V, P, 4], unseen bool [V, P, 1].
 
         Returns the new query [P, C] and the weights A_FAT [V, P, C], which sum to 1 over the views.
         """
         of_view, bias, of_query = self._merged()
-        position = F.relu(affine(self.position[0], difference)).to(views.dtype)
+        spread = self.position[0]
+        position = F.relu(of_views(difference, spread.weight, spread.bias)).to(views.dtype)
         # One product for all that views and positions add up to, values and hidden side by side.
-        both = F.linear(torch.cat([views, position], dim=-1), of_view, bias)
+        both = of_views(beside(views, position), of_view, bias)
         values, hidden = both.split([query.shape[-1], of_query.shape[0]], dim=-1)
         hidden = F.relu(hidden - F.linear(self.norm(query), of_query))
-        logits = F.linear(hidden, self.weigh[2].weight).float().masked_fill_(unseen, UNSEEN)
+        logits = of_views(hidden, self.weigh[2].weight).float().masked_fill_(unseen, UNSEEN)
         weights = self.dropout(torch.softmax(logits, dim=0)).to(values.dtype)
         aggregated = (weights * values).sum(dim=0)
         query = query + self.dropout(affine(self.out, aggregated))

@@ -14,7 +14,7 @@ from gpnerf.datasets.labels import IGNORE
 from gpnerf.models.extractor import Extractor
 from gpnerf.models.projection import direction_difference, interpolate, project
 from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics, weigh
-from gpnerf.models.transformer import JointTransformer
+from gpnerf.models.transformer import JointTransformer, Samples
 from gpnerf.sampling import coarse_depths, fine_depths
 
 # What the distillation losses must not train. full: the extractor, as the paper says. features: the extractor
@@ -58,6 +58,24 @@ class RenderedRays:
         """The rays of all parts, which have the same fields."""
         columns = zip(*(vars(part).values() for part in parts), strict=True)
         return RenderedRays(*(None if column[0] is None else torch.cat(column) for column in columns))
+
+
+@dataclass(frozen=True)
+class SeenSamples:
+    """Samples of R rays with what the source views show there: depths [R, S] z in metres, pixels [V, R, S, 2]
+    of the source images, and what is known of each sample by itself."""
+
+    depths: Tensor
+    pixels: Tensor
+    known: Samples
+
+    def joined(self, others: SeenSamples) -> SeenSamples:
+        """These samples, and then others of the same rays."""
+        return SeenSamples(
+            torch.cat([self.depths, others.depths], dim=-1),
+            torch.cat([self.pixels, others.pixels], dim=-2),
+            self.known.joined(others.known),
+        )
 
 
 class GPNeRF(nn.Module):
@@ -177,12 +195,15 @@ class GPNeRF(nn.Module):
         semantics: bool,
         point_semantics: bool,
     ) -> list[RenderedRays]:
-        """Coarse pass at `depths` [R, S] and, if there are fine samples, the fine one."""
+        """Coarse pass at `depths` [R, S] and, if there are fine samples, the fine one, which keeps what is
+        known of the coarse samples."""
+        samples = self._look(sources, origins, directions, depths, semantics)
         if self.fine_samples == 0:
-            return [self._render(sources, origins, directions, depths, semantics, point_semantics)]
-        coarse = self._render(sources, origins, directions, depths, False, False)
+            return [self._render(sources, samples, directions, semantics, point_semantics)]
+        coarse = self._render(sources, samples, directions, False, False)
         depths = fine_depths(depths, coarse.weights, self.fine_samples, self.spacing, uniforms)
-        return [coarse, self._render(sources, origins, directions, depths, semantics, point_semantics)]
+        samples = samples.joined(self._look(sources, origins, directions, depths, semantics))
+        return [coarse, self._render(sources, samples, directions, semantics, point_semantics)]
 
     def segment(self, features: Tensor, height: int, width: int) -> Tensor:
         """A feature image [D, h, w] -> logits [K, height, width]."""
@@ -196,41 +217,44 @@ class GPNeRF(nn.Module):
         confidence, labels = self.segment(features, height, width).softmax(dim=0).max(dim=0)
         return torch.where(labels < self.classes, labels, IGNORE), confidence
 
+    def _look(
+        self, sources: SourceFeatures, origins: Tensor, directions: Tensor, depths: Tensor, semantics: bool
+    ) -> SeenSamples:
+        """What the source views show at depths [R, S] of the rays."""
+        height, width = sources.cameras.height, sources.cameras.width
+        points = origins[:, None] + depths[..., None] * directions[:, None]
+        pixels, seen = project(points, sources.cameras)
+        difference = direction_difference(points, origins, sources.cameras.center)
+        maps = (sources.images, sources.colors)
+        view_features = torch.cat([interpolate(one, pixels, height, width) for one in maps], dim=-1)
+        known = self.transformer.begin(view_features, difference, seen, points, semantics)
+        return SeenSamples(depths, pixels, known)
+
     def _render(
         self,
         sources: SourceFeatures,
-        origins: Tensor,
+        samples: SeenSamples,
         directions: Tensor,
-        depths: Tensor,
         semantics: bool,
         point_semantics: bool,
     ) -> RenderedRays:
-        height, width = sources.cameras.height, sources.cameras.width
-        points = origins[:, None] + depths[..., None] * directions[:, None]
-        positions, seen = project(points, sources.cameras)
-        difference = direction_difference(points, origins, sources.cameras.center)
-        view_features = torch.cat(
-            [
-                interpolate(sources.images, positions, height, width),
-                interpolate(sources.colors, positions, height, width),
-            ],
-            dim=-1,
-        )
-        found = self.transformer(
-            view_features, difference, seen, points, directions, semantics, point_semantics
-        )
+        """samples: all of each ray, the nearest one first."""
+        found = self.transformer(samples.known, directions, semantics, point_semantics)
         color, weights = found.color.float(), found.ray_weights.float()
-        depth = (found.depth_weights.float() * depths).sum(dim=-1)
+        depth = (found.depth_weights.float() * samples.depths).sum(dim=-1)
+        depths, order = samples.depths.sort(dim=-1)
+        weights = weights.gather(1, order)
         if not semantics:
             return RenderedRays(color, depth, depths, weights)
+        height, width = sources.cameras.height, sources.cameras.width
 
         def sample(view: int) -> Tensor:
             one = slice(view, view + 1)
-            features = interpolate(sources.semantics[one], positions[one], height, width)[0]
+            features = interpolate(sources.semantics[one], samples.pixels[one], height, width)[0]
             return features.unflatten(-1, (-1, self.transformer.width))
 
         rendered, by_point = render_semantics(sample, found.joint_weights, found.field_weights, self.weigh)
-        by_point = None if by_point is None else by_point.float()
+        by_point = None if by_point is None else by_point.float().take_along_dim(order[..., None], dim=1)
         return RenderedRays(color, depth, depths, weights, self.adaptor(rendered).float(), by_point)
 
 

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpnerf.models.dropout import Dropout
-from gpnerf.models.field_transformer import FeedForward, affine
+from gpnerf.models.field_transformer import FeedForward
+from gpnerf.models.linear import affine
 
 
 class RayAggregationLayer(nn.Module):

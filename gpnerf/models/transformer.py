@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpnerf.cameras import full_precision
-from gpnerf.models.field_transformer import FieldAggregationLayer
+from gpnerf.models.field_transformer import FieldAggregationLayer, with_room
+from gpnerf.models.linear import of_views
 from gpnerf.models.ray_transformer import RayAggregationLayer
 
 
@@ -31,24 +32,25 @@ class RayAttention:
     joint_weights: Tensor | None = None
 
 
-class Surroundings(NamedTuple):
-    """What every layer sees of R rays: the embedded features of the views [V, R, S, C], difference
-    [V, R, S, 4], unseen bool [V, R, S, 1], encoded points [R, S, E] and directions [R, E]."""
+class Samples(NamedTuple):
+    """What is known of the samples of R rays one by one, before their rays are looked at as a whole.
+
+    views [V, R, S, C + C/8], the embedded features of the views with room for positions; difference
+    [V, R, S, 4]; unseen bool [V, R, S, 1]; encoded points [R, S, E]; and of the first field layer the
+    features [R, S, C] and A_FAT [V, R, S, C], None where it is not asked for.
+    """
 
     views: Tensor
     difference: Tensor
     unseen: Tensor
     points: Tensor
-    directions: Tensor
+    features: Tensor
+    weights: Tensor | None
 
-
-class Sums(NamedTuple):
-    """Over the layers so far, added to in place: depth_weights [R, S], joint_weights and field_weights
-    [V, R, S, C] or None."""
-
-    depth_weights: Tensor
-    joint_weights: Tensor | None
-    field_weights: Tensor | None
+    def joined(self, others: Samples) -> Samples:
+        """These samples, and then others of the same rays."""
+        pairs = zip(self, others, strict=True)
+        return Samples(*(None if one is None else torch.cat([one, other], dim=-2) for one, other in pairs))
 
 
 def frequency_encoding(values: Tensor, frequencies: int) -> Tensor:
@@ -114,77 +116,93 @@ class JointTransformer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.color = nn.Linear(width, 3)
 
-    def forward(
-        self,
-        view_features: Tensor,
-        difference: Tensor,
-        seen: Tensor,
-        points: Tensor,
-        directions: Tensor,
-        semantics: bool,
-        point_semantics: bool = False,
-    ) -> RayAttention:
-        """view_features [V, R, S, 3+F], difference [V, R, S, 4], seen bool [V, R, S], points [R, S, 3],
-        directions [R, 3] of any length. semantics: also return the weights that render the semantic field;
-        point_semantics: and those that aggregate it at every point."""
-        views = self.embed(view_features)
+    def begin(
+        self, view_features: Tensor, difference: Tensor, seen: Tensor, points: Tensor, weights: bool
+    ) -> Samples:
+        """Up to the first field layer, which sees every sample by itself: whatever other samples their rays
+        get, this stays as it is.
+
+        view_features [V, R, S, 3+F], difference [V, R, S, 4], seen bool [V, R, S], points [R, S, 3]. weights:
+        keep A_FAT, which semantics need.
+        """
+        first, _, second = self.embed
+        hidden = F.relu_(of_views(view_features, first.weight, first.bias))
+        views = of_views(hidden, second.weight, second.bias)
         # The sum of all layers' contributions stays in full precision.
-        features = views.amax(dim=0).float()
-        around = Surroundings(
-            views,
-            difference.to(views.dtype),
-            ~seen[..., None],
-            frequency_encoding(points, self.frequencies),
-            frequency_encoding(F.normalize(directions, dim=-1), self.frequencies),
-        )
-        sums = Sums(
-            points.new_zeros(points.shape[:2]),
-            torch.zeros_like(views, dtype=torch.float32) if semantics else None,
-            torch.zeros_like(views, dtype=torch.float32) if point_semantics else None,
-        )
-        for number in range(len(self.field_layers)):
-            features, first_row = self._advance(number, features, around, sums)
+        query = views.amax(dim=0).float()
+        views, difference, unseen = with_room(views), difference.to(views.dtype), ~seen[..., None]
+        features, kept = self.aggregate_views(self.field_layers[0], query, views, difference, unseen, weights)
+        encoded = frequency_encoding(points, self.frequencies)
+        return Samples(views, difference, unseen, encoded, features, kept)
+
+    def forward(
+        self, samples: Samples, directions: Tensor, semantics: bool, point_semantics: bool = False
+    ) -> RayAttention:
+        """samples: all of a ray, the nearest one first; directions [R, 3] of any length. semantics: also
+        return the weights that render the semantic field; point_semantics: and those that aggregate it at
+        every point. Either overwrites `samples` where no gradient is asked for."""
+        asked = semantics or point_semantics
+        directions = frequency_encoding(F.normalize(directions, dim=-1), self.frequencies)
+        features, weights = samples.features, samples.weights
+        depth_weights, joint_weights, field_weights = 0.0, None, None
+        for number, (field, ray) in enumerate(zip(self.field_layers, self.ray_layers, strict=True)):
+            if number > 0:
+                features, weights = self.aggregate_views(
+                    field, features, samples.views, samples.difference, samples.unseen, asked
+                )
+            mixer = self.mixers[str(number)] if number % 2 == 0 else None
+            features, first_row, mean_row = self.aggregate_ray(
+                mixer, ray, features, samples.points, directions
+            )
+            depth_weights = depth_weights + mean_row.detach().mean(dim=1)
+            if asked and not self.joint_attention:
+                weights, mean_row = weights.detach(), mean_row.detach()
+            if point_semantics:
+                field_weights = weights.float().clone() if number == 0 else field_weights.add_(weights)
+            if semantics:
+                joint_weights = self._add_joint(joint_weights, weights, mean_row)
+            # Before the next layer's are made: they are as large as anything here.
+            del weights
         with full_precision(features.device):
             color = self.color(self.norm(features).mean(dim=1))
-        depth_weights = sums.depth_weights / len(self.ray_layers)
-        return RayAttention(
-            color, first_row.mean(dim=1), depth_weights, sums.field_weights, sums.joint_weights
-        )
+        depth_weights = depth_weights / len(self.ray_layers)
+        return RayAttention(color, first_row.mean(dim=1), depth_weights, field_weights, joint_weights)
 
-    def _advance(
-        self, number: int, features: Tensor, around: Surroundings, sums: Sums
-    ) -> tuple[Tensor, Tensor]:
-        """Layer `number`: adds its part to `sums`; returns features and the first row of A_RAT."""
-        mixer = self.mixers[str(number)] if number % 2 == 0 else None
-        asked = sums.joint_weights is not None or sums.field_weights is not None
-        features, weights, first_row, mean_row = self.layer(
-            self.field_layers[number], mixer, self.ray_layers[number], features, around, asked
-        )
-        sums.depth_weights.add_(mean_row.detach().mean(dim=1))
-        if not self.joint_attention and asked:
-            weights, mean_row = weights.detach(), mean_row.detach()
-        if sums.joint_weights is not None:
-            sums.joint_weights.addcmul_(weights, self._per_channel(mean_row))
-        if sums.field_weights is not None:
-            sums.field_weights.add_(weights)
-        return features, first_row
-
-    def layer(
+    def aggregate_views(
         self,
         field: FieldAggregationLayer,
+        features: Tensor,
+        views: Tensor,
+        difference: Tensor,
+        unseen: Tensor,
+        asked: bool,
+    ) -> tuple[Tensor, Tensor | None]:
+        """A field layer: new features [R, S, C], and A_FAT [V, R, S, C] if asked for. compilation.py compiles
+        this and the next."""
+        features, weights = field(features, views, difference, unseen)
+        return features, weights if asked else None
+
+    def aggregate_ray(
+        self,
         mixer: PositionMixer | None,
         ray: RayAggregationLayer,
         features: Tensor,
-        around: Surroundings,
-        asked: bool,
-    ) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-        """One layer of both transformers: features [R, S, C] -> new ones; A_FAT [V, R, S, C] if asked for;
-        the first and the mean row of A_RAT [R, heads, S]. What compilation.py compiles."""
-        features, weights = field(features, around.views, around.difference, around.unseen)
+        points: Tensor,
+        directions: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A ray layer: new features [R, S, C], and of A_RAT the first and the mean row [R, heads, S]."""
         if mixer is not None:
-            features = mixer(features, around.points, around.directions).float()
-        features, first_row, mean_row = ray(features)
-        return features, weights if asked else None, first_row, mean_row
+            features = mixer(features, points, directions).float()
+        return ray(features)
+
+    def _add_joint(self, total: Tensor | None, weights: Tensor, mean_row: Tensor) -> Tensor:
+        """Adds one layer's joint weights to their total, in place. The first total takes the place of the
+        layer's own weights, but for the gradient, which still needs them."""
+        row = self._per_channel(mean_row)
+        if total is not None:
+            return total.addcmul_(weights, row)
+        weights = weights.float()
+        return weights * row if torch.is_grad_enabled() else weights.mul_(row)
 
     def _per_channel(self, mean_row: Tensor) -> Tensor:
         """mean_s of A_RAT [R, heads, S] for each weight channel, [R, S, C]; head h owns C / heads of them."""
