@@ -1,7 +1,7 @@
 """Field Aggregation Transformer: source views -> fields at a point (Eqs. 4 and 5).
 
-P stands for any leading shape of points, usually [R, S]; V source views; C the transformer width. Views come
-first, [V, P, C]: what one view shows lies together, and sums over views run along whole rows.
+P stands for the points, [R, S]; V source views; C the transformer width. Views come first, [V, P, C]: what
+one view shows lies together, and sums over views run along whole rows.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ class FieldAggregationLayer(nn.Module):
         Returns the new query [P, C] and the weights A_FAT [V, P, C], which sum to 1 over the views.
         """
         of_view, bias, of_query = self._merged()
-        spread = self.position[0]
-        position = F.relu(of_views(difference, spread.weight, spread.bias)).to(views.dtype)
+        first = self.position[0]
+        position = F.relu(of_views(difference, first.weight, first.bias)).to(views.dtype)
         # One product for all that views and positions add up to, values and hidden side by side.
         both = of_views(beside(views, position), of_view, bias)
         values, hidden = both.split([query.shape[-1], of_query.shape[0]], dim=-1)
