@@ -13,7 +13,7 @@ from gpnerf.models.gpnerf import GPNeRF
 
 log = logging.getLogger(__name__)
 
-# Graphs of one function: per pass, with and without semantics, gradients and positions.
+# Graphs of one function: per number of samples, with and without semantics, gradients and mixer.
 MOST_GRAPHS = 64
 # Compiling takes about a minute on first use; this many channels of samples seen by views make up for it.
 PAYS_FROM = 5e9

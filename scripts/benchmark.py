@@ -1,6 +1,6 @@
 """Measures this implementation against a literal transcription of the published formulas (tests/literal.py).
 
-    python scripts/benchmark.py                    # a quarter of an hour on two CPU cores
+    python scripts/benchmark.py                    # half an hour on two CPU cores
     python scripts/benchmark.py --device cuda --json speed.json
 
 Both have the same weights and run in turn: the literal form in float32, as published, ours as it runs by
@@ -76,7 +76,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, ...")
     add("--json", type=Path, default=None, help="file for the median ratios and the parity")
-    add("--rounds", type=positive, default=3, help="runs of each, in turn; medians are reported (default: 3)")
+    add("--rounds", type=positive, default=3, help="of all, in turn; medians are reported (default: 3)")
     add("--demo", type=Path, default=Path("out/rooms"), help="trained run whose bfloat16 views are compared")
     return parser.parse_args(arguments)
 

@@ -34,7 +34,7 @@ SIZES = {
     "demo": ["--config", str(ROOMS)],
 }
 CLASSES = 16
-# Seconds: not counted, and counted, of one kind of work.
+# Seconds that each work runs before it is timed, and at least in every round.
 WARM_UP, MEASURED = 10.0, 3.0
 
 
@@ -109,7 +109,7 @@ def in_turn(works: Sequence[Callable], rounds: int, device: torch.device) -> lis
 
 
 def long_enough(work: Callable[[], Any], least: float, device: torch.device) -> float:
-    """The mean seconds of a run, of as many as take `least` seconds in all."""
+    """Mean seconds of a run, repeated until `least` seconds have passed."""
     runs, total = 0, 0.0
     while total < least:
         runs, total = runs + 1, total + seconds_of(work, device)

@@ -29,7 +29,7 @@ def test_compiled_layers_give_the_same_losses_and_gradients():
     # One kind of layer in one pass: every further one takes as long to compile.
     plain, compiled = (tiny_model(layers=1, fine_samples=0, dropout=0.1).train() for _ in range(2))
     compile_layers(compiled, "yes", 0, 0)
-    assert all(getattr(compiled.transformer, name) != getattr(plain.transformer, name) for name in COMPILED)
+    assert all(name in vars(compiled.transformer) for name in COMPILED)
     losses, gradients = losses_and_gradients(plain)
     found_losses, found_gradients = losses_and_gradients(compiled)
     assert set(losses) == {"photometric", "semantic", "distill", "depth_guided"}

@@ -147,6 +147,13 @@ def test_what_is_written_over_without_a_gradient_changes_no_number():
         assert torch.equal(getattr(found, name), getattr(lean, name)), name
 
 
+def test_depth_weights_keep_full_precision_in_bfloat16():
+    with torch.autocast("cpu", torch.bfloat16):
+        found = whole_rays(small_transformer(), *small_inputs()).depth_weights
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.sum(dim=1), torch.ones(RAYS), atol=5e-3, rtol=0)
+
+
 @torch.no_grad()
 def test_samples_added_to_known_ones_render_as_all_from_the_start():
     transformer = small_transformer()
@@ -158,7 +165,10 @@ def test_samples_added_to_known_ones_render_as_all_from_the_start():
         parts = [one[:, chosen] if one.shape[0] == RAYS else one[:, :, chosen] for one in by_sample]
         return transformer.begin(*parts, weights=True)
 
-    joined = begun(order[:3]).joined(begun(order[3:]))
+    first = begun(order[:3])
+    # As a coarse pass does, which leaves its last layer's positions behind.
+    transformer(first, directions, semantics=False)
+    joined = first.joined(begun(order[3:]))
     found = transformer(joined, directions, **BOTH)
     expected = whole_rays(transformer, *by_sample, directions, **BOTH)
     torch.testing.assert_close(found.color, expected.color, atol=1e-6, rtol=1e-6)

@@ -21,17 +21,17 @@ ATTENTION_BOTTLENECK = 8
 
 
 def with_room(views: Tensor) -> Tensor:
-    """[V, P, C] -> [V, P, C + C/8]: views as field layers take them, with room for a layer's positions."""
-    return F.pad(views, (0, views.shape[-1] // ATTENTION_BOTTLENECK))
+    """Views [V, P, C] as field layers take them: with room for a layer's positions, [V, P, C + C/8]; for the
+    gradient as they are, as every layer then makes a copy of its own."""
+    return views if torch.is_grad_enabled() else F.pad(views, (0, views.shape[-1] // ATTENTION_BOTTLENECK))
 
 
 def beside(views: Tensor, positions: Tensor) -> Tensor:
-    """Puts positions [V, P, C/8] into the room beside the views [V, P, C + C/8]: in place, but for the
-    gradient, which still needs what other layers put there."""
-    width = views.shape[-1] - positions.shape[-1]
+    """Views from with_room and positions [V, P, C/8] side by side, [V, P, C + C/8]: written in place, but for
+    the gradient, which needs those of all layers."""
     if torch.is_grad_enabled():
-        return torch.cat([views[..., :width], positions], dim=-1)
-    views[..., width:] = positions
+        return torch.cat([views, positions], dim=-1)
+    views[..., -positions.shape[-1] :] = positions
     return views
 
 
@@ -79,7 +79,7 @@ class FieldAggregationLayer(nn.Module):
     def forward(
         self, query: Tensor, views: Tensor, difference: Tensor, unseen: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """query [P, C], views [V, P, C + C/8] from with_room, difference [V, P, 4], unseen bool [V, P, 1].
+        """query [P, C], views from with_room, difference [V, P, 4], unseen bool [V, P, 1].
 
         Returns the new query [P, C] and the weights A_FAT [V, P, C], which sum to 1 over the views.
         """

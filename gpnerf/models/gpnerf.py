@@ -42,8 +42,8 @@ class SourceFeatures:
 
 @dataclass(frozen=True)
 class RenderedRays:
-    """R rays after one pass over S samples: color [R, 3]; depth [R] z in metres; depths [R, S] of the samples
-    and the weights [R, S] by which finer ones are added; semantic [R, D] (S_sem of Eq. 7);
+    """R rays after one pass over S samples: color [R, 3]; depth [R] z in metres; rising depths [R, S] of the
+    samples and the weights [R, S] by which finer ones are added; semantic [R, D] (S_sem of Eq. 7);
     point_semantics [R, S, D] (F_sem of Eq. 5)."""
 
     color: Tensor
@@ -196,13 +196,14 @@ class GPNeRF(nn.Module):
         point_semantics: bool,
     ) -> list[RenderedRays]:
         """Coarse pass at `depths` [R, S] and, if there are fine samples, the fine one, which keeps what is
-        known of the coarse samples."""
-        samples = self._look(sources, origins, directions, depths, semantics)
+        known of the coarse samples: the first field layer's dropout too is then that of the coarse pass."""
+        asked = semantics or point_semantics
+        samples = self._look(sources, origins, directions, depths, asked)
         if self.fine_samples == 0:
             return [self._render(sources, samples, directions, semantics, point_semantics)]
         coarse = self._render(sources, samples, directions, False, False)
         depths = fine_depths(depths, coarse.weights, self.fine_samples, self.spacing, uniforms)
-        samples = samples.joined(self._look(sources, origins, directions, depths, semantics))
+        samples = samples.joined(self._look(sources, origins, directions, depths, asked))
         return [coarse, self._render(sources, samples, directions, semantics, point_semantics)]
 
     def segment(self, features: Tensor, height: int, width: int) -> Tensor:
@@ -218,16 +219,16 @@ class GPNeRF(nn.Module):
         return torch.where(labels < self.classes, labels, IGNORE), confidence
 
     def _look(
-        self, sources: SourceFeatures, origins: Tensor, directions: Tensor, depths: Tensor, semantics: bool
+        self, sources: SourceFeatures, origins: Tensor, directions: Tensor, depths: Tensor, weights: bool
     ) -> SeenSamples:
-        """What the source views show at depths [R, S] of the rays."""
+        """What the source views show at depths [R, S] of the rays; weights: with what semantics need."""
         height, width = sources.cameras.height, sources.cameras.width
         points = origins[:, None] + depths[..., None] * directions[:, None]
         pixels, seen = project(points, sources.cameras)
         difference = direction_difference(points, origins, sources.cameras.center)
         maps = (sources.images, sources.colors)
         view_features = torch.cat([interpolate(one, pixels, height, width) for one in maps], dim=-1)
-        known = self.transformer.begin(view_features, difference, seen, points, semantics)
+        known = self.transformer.begin(view_features, difference, seen, points, weights)
         return SeenSamples(depths, pixels, known)
 
     def _render(
@@ -238,7 +239,7 @@ class GPNeRF(nn.Module):
         semantics: bool,
         point_semantics: bool,
     ) -> RenderedRays:
-        """samples: all of each ray, the nearest one first."""
+        """samples: all of each ray, in any order but with the nearest one first."""
         found = self.transformer(samples.known, directions, semantics, point_semantics)
         color, weights = found.color.float(), found.ray_weights.float()
         depth = (found.depth_weights.float() * samples.depths).sum(dim=-1)

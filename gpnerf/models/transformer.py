@@ -35,9 +35,9 @@ class RayAttention:
 class Samples(NamedTuple):
     """What is known of the samples of R rays one by one, before their rays are looked at as a whole.
 
-    views [V, R, S, C + C/8], the embedded features of the views with room for positions; difference
-    [V, R, S, 4]; unseen bool [V, R, S, 1]; encoded points [R, S, E]; and of the first field layer the
-    features [R, S, C] and A_FAT [V, R, S, C], None where it is not asked for.
+    views, the embedded features of the views from with_room; difference [V, R, S, 4]; unseen bool
+    [V, R, S, 1]; encoded points [R, S, E]; and of the first field layer the features [R, S, C] and A_FAT
+    [V, R, S, C], None where it is not asked for.
     """
 
     views: Tensor
@@ -138,9 +138,10 @@ class JointTransformer(nn.Module):
     def forward(
         self, samples: Samples, directions: Tensor, semantics: bool, point_semantics: bool = False
     ) -> RayAttention:
-        """samples: all of a ray, the nearest one first; directions [R, 3] of any length. semantics: also
-        return the weights that render the semantic field; point_semantics: and those that aggregate it at
-        every point. Either overwrites `samples` where no gradient is asked for."""
+        """samples: all of a ray, in any order but with the nearest one first, whose row of A_RAT gives
+        ray_weights; directions [R, 3] of any length. semantics: also return the weights that render the
+        semantic field; point_semantics: and those that aggregate it at every point. Without a gradient,
+        semantics take the place of samples.weights, which must be there for both."""
         asked = semantics or point_semantics
         directions = frequency_encoding(F.normalize(directions, dim=-1), self.frequencies)
         features, weights = samples.features, samples.weights
@@ -154,7 +155,7 @@ class JointTransformer(nn.Module):
             features, first_row, mean_row = self.aggregate_ray(
                 mixer, ray, features, samples.points, directions
             )
-            depth_weights = depth_weights + mean_row.detach().mean(dim=1)
+            depth_weights = depth_weights + mean_row.detach().float().mean(dim=1)
             if asked and not self.joint_attention:
                 weights, mean_row = weights.detach(), mean_row.detach()
             if point_semantics:
