@@ -7,7 +7,8 @@ z = 1 in the camera, so a distance along a ray is a z-depth in metres.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,9 +22,17 @@ SMALLEST_DEPTH = 1e-8
 LARGEST_PIXEL = 1e6
 
 
-def full_precision(device: torch.device) -> torch.autocast:
-    """Geometry needs float32, whatever precision the network runs in: no automatic casts inside."""
-    return torch.autocast(device.type, enabled=False)
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Geometry needs float32, whatever precision the network runs in: inside there are no automatic casts,
+    and no products rounded to TF32, whose 10 bits would move a pixel by a quarter of its width."""
+    allowed = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(allowed)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,10 @@ log = logging.getLogger(__name__)
 # Graphs of one function: per number of samples, with and without semantics, gradients and mixer.
 MOST_GRAPHS = 64
 # Compiling takes about a minute on first use; this many channels of samples seen by views make up for it.
-PAYS_FROM = 5e9
+PAYS_FROM = {"cpu": 5e9, "cuda": 1e12}
+
+# Sums over fewer views than this are loops of one thread, not reductions among threads.
+GPU_OPTIONS = {"unroll_reductions_threshold": 33}
 
 WHEN = ("auto", "yes", "no")
 
@@ -41,7 +44,8 @@ def pays(model: GPNeRF, rays: int, views: int) -> bool:
     into what a layer keeps for its gradient (docs/performance.md)."""
     if model.training and model.device.type == "cpu":
         return False
-    return rays * work_per_ray(model, views) >= PAYS_FROM
+    least = PAYS_FROM.get(model.device.type, PAYS_FROM["cpu"])
+    return rays * work_per_ray(model, views) >= least
 
 
 def compile_layers(model: GPNeRF, wanted: str, rays: int, views: int) -> None:
@@ -61,6 +65,11 @@ def compile_layers(model: GPNeRF, wanted: str, rays: int, views: int) -> None:
     torch._dynamo.config.cache_size_limit = MOST_GRAPHS
     torch._dynamo.config.suppress_errors = True
     net = model.transformer
-    net.aggregate_views = torch.compile(net.aggregate_views, dynamic=False)
-    net.aggregate_ray = torch.compile(net.aggregate_ray, dynamic=False)
-    model.weigh = torch.compile(model.weigh, dynamic=False)
+    parts = {
+        model: ("begin", "corners", "weigh_view"),
+        net: ("aggregate_views", "aggregate_ray", "add_joint"),
+    }
+    options = GPU_OPTIONS if model.device.type == "cuda" else None
+    for owner, names in parts.items():
+        for name in names:
+            setattr(owner, name, torch.compile(getattr(owner, name), dynamic=False, options=options))

@@ -30,7 +30,7 @@ class RenderedView:
 
 
 # Of the largest tensor of a layer, [V, R, S, C]: on a CPU what its caches hold, on a GPU what keeps it busy.
-FAST_BYTES = {"cpu": 10 * 2**20, "cuda": 1280 * 2**20}
+FAST_BYTES = {"cpu": 10 * 2**20, "cuda": 640 * 2**20}
 # Such tensors alive at a time, a generous bound; measured by scripts/benchmark.py (docs/performance.md).
 ALIVE = 12
 
@@ -87,25 +87,27 @@ def render_view(
     With a stride, color and depth shrink to [::stride, ::stride] of the image; labels keep its size.
     """
     height, width = camera.height, camera.width
-    color, depth = torch.zeros(height, width, 3), torch.zeros(height, width)
+    color = torch.zeros(height, width, 3, device=model.device)
+    depth = torch.zeros(height, width, device=model.device)
     pixels = pixel_grid(height, width)
     colored = (pixels % stride == 0).all(dim=-1)
     read_by_head = (pixels % 2 == 0).all(dim=-1) & model.has_semantics
     features = []
     chunks = Chunks(chunk_size or suitable_chunk(model, len(sources.images)))
+    # Nothing is copied from the device before the end, so that it never waits.
     for chosen, semantics in ((pixels[colored & ~read_by_head], False), (pixels[read_by_head], True)):
 
         def render(chunk: Tensor, semantics: bool = semantics) -> RenderedRays:
-            origins, directions = camera.rays(chunk.to(model.device))
+            origins, directions = camera.rays(chunk)
             return model.render_rays(sources, origins, directions, near, far, semantics)[-1]
 
-        for chunk, rays in chunks.of(chosen, render):
+        for chunk, rays in chunks.of(chosen.to(model.device), render):
             count = len(chunk)
-            color[chunk[:, 1], chunk[:, 0]] = rays.color[:count].cpu()
-            depth[chunk[:, 1], chunk[:, 0]] = rays.depth[:count].cpu()
+            color[chunk[:, 1], chunk[:, 0]] = rays.color[:count]
+            depth[chunk[:, 1], chunk[:, 0]] = rays.depth[:count]
             if semantics:
                 features.append(rays.semantic[:count])
-    color, depth = color[::stride, ::stride].permute(2, 0, 1), depth[::stride, ::stride]
+    color, depth = color[::stride, ::stride].permute(2, 0, 1).cpu(), depth[::stride, ::stride].cpu()
     if not features:
         return RenderedView(color, depth)
     feature_map = torch.cat(features).T.reshape(-1, (height + 1) // 2, (width + 1) // 2)

@@ -35,7 +35,7 @@ SIZES = {
 }
 CLASSES = 16
 # Seconds that each work runs before it is timed, and at least in every round.
-WARM_UP, MEASURED = 10.0, 3.0
+WARM_UP, MEASURED = {"cpu": 10.0, "cuda": 2.0}, {"cpu": 3.0, "cuda": 1.0}
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def in_turn(works: Sequence[Callable], rounds: int, device: torch.device) -> lis
     """Seconds of each, one after the other, as in the middle of a long run: what is short is repeated, and
     the first runs are not counted, while memory is given to the process and caches fill."""
     for work in works:
-        long_enough(work, WARM_UP, device)
-    return [[long_enough(work, MEASURED, device) for work in works] for _ in range(rounds)]
+        long_enough(work, WARM_UP[device.type], device)
+    return [[long_enough(work, MEASURED[device.type], device) for work in works] for _ in range(rounds)]
 
 
 def long_enough(work: Callable[[], Any], least: float, device: torch.device) -> float:

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 import torch
-from helpers import tiny_example, tiny_model
+from helpers import encode, tiny_example, tiny_model
 
 from gpnerf import compilation
 from gpnerf.compilation import compile_layers, missing_compiler
@@ -37,6 +37,21 @@ def test_compiled_layers_give_the_same_losses_and_gradients():
     assert gradients.keys() == found_gradients.keys()
     for name, gradient in gradients.items():
         torch.testing.assert_close(found_gradients[name], gradient, atol=1e-5, rtol=1e-3, msg=name)
+
+
+@needs_compiler
+@torch.no_grad()
+def test_compiled_layers_render_the_same_rays():
+    plain, compiled = (tiny_model(layers=1, fine_samples=0).eval() for _ in range(2))
+    compile_layers(compiled, "yes", 0, 0)
+    example = tiny_example()
+    rays = example.target.camera.rays(torch.tensor([[1, 2], [30, 20], [15, 11]]))
+    expected, found = (
+        one.render_rays(encode(one, example), *rays, example.near, example.far, semantics=True)[-1]
+        for one in (plain, compiled)
+    )
+    for name in ("color", "depth", "semantic"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name), atol=1e-5, rtol=1e-5)
 
 
 def test_a_machine_without_a_compiler_runs_uncompiled_and_says_why(monkeypatch, caplog):

@@ -17,7 +17,7 @@ from torch import nn
 
 from gpnerf.models.field_transformer import FieldAggregationLayer, with_room
 from gpnerf.models.linear import of_views
-from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics, ungroup_channels
+from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics, ungroup_channels, weigh
 from gpnerf.models.transformer import JointTransformer, frequency_encoding
 
 RAYS, SAMPLES, VIEWS, WIDTH = 3, 5, 4, 16
@@ -62,6 +62,14 @@ def small_inputs():
     )
 
 
+def rendered_from(features, found):
+    """Semantics of rays and of points from features [V, R, S, D/C, C] and what the transformers found."""
+    return render_semantics(
+        lambda view: weigh(features[view], found.joint_weights[view], found.field_weights[view]),
+        len(features),
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "layers"), [("gnt_transformer", 2), ("gnt_transformer_d8", 8), ("gpnerf_transformer", 2)]
 )
@@ -96,7 +104,7 @@ def test_semantics_match_the_reference(golden):
     inputs = golden_inputs(arrays)
     found = whole_rays(golden_transformer(arrays, 2), *inputs, semantics=True, point_semantics=True)
     sampled = group_channels(arrays["in/deep_sem_feat"].movedim(2, 0), 64)
-    rendered, points = render_semantics(lambda view: sampled[view], found.joint_weights, found.field_weights)
+    rendered, points = rendered_from(sampled, found)
     assert_golden(rendered, arrays["mid/sem_before_adaptor"])
     assert_golden(points, arrays["out/sem_feat_3d"])
     adaptor = Adaptor(512)
@@ -224,9 +232,7 @@ def test_rendering_by_merged_weights_equals_the_formulas_layer_by_layer():
     semantics = torch.randn(VIEWS, RAYS, SAMPLES, 2 * WIDTH)
     found = whole_rays(transformer, *inputs, points, directions, **BOTH)
     grouped = group_channels(semantics, WIDTH)
-    rendered, by_point = render_semantics(
-        lambda view: grouped[view], found.joint_weights, found.field_weights
-    )
+    rendered, by_point = rendered_from(grouped, found)
     by_point_first = (one.movedim(0, 2) for one in inputs)
     color, ray_weights, expected, expected_points = literal_transformer(
         transformer, *by_point_first, points, directions, semantics.movedim(0, 2)

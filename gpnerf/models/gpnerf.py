@@ -12,8 +12,8 @@ from torch.utils.checkpoint import checkpoint
 from gpnerf.cameras import Camera
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.models.extractor import Extractor
-from gpnerf.models.projection import direction_difference, interpolate, project
-from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics, weigh
+from gpnerf.models.projection import Corners, corners, direction_difference, interpolate, project
+from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics, weigh_view
 from gpnerf.models.transformer import JointTransformer, Samples
 from gpnerf.sampling import coarse_depths, fine_depths
 
@@ -23,8 +23,8 @@ from gpnerf.sampling import coarse_depths, fine_depths
 GRADIENT_BLOCKS = ("full", "features", "none")
 
 # Of the largest tensor of the rays that are rendered again at a time: what a CPU's caches hold; on a GPU,
-# what leaves room for some hundred such tensors.
-RECOMPUTED_BYTES = {"cpu": 10 * 2**20, "cuda": 40 * 2**20}
+# what leaves room for the hundred such tensors that their gradient needs.
+RECOMPUTED_BYTES = {"cpu": 10 * 2**20, "cuda": 128 * 2**20}
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,15 @@ class GPNeRF(nn.Module):
     ):
         """classes: K; samples, fine_samples: per ray in the first pass, and added where its weights are
         large; gradient_block: what distillation (Sec. 4.3) must not train, one of GRADIENT_BLOCKS; recompute:
-        for the gradient, rays are rendered again, some at a time, instead of keeping all that they took."""
+        for the gradient, rays are rendered again, some at a time, instead of keeping all that they took,
+        where these are not all there are."""
         super().__init__()
         self.extractor, self.transformer = extractor, transformer
         self.adaptor, self.head, self.classes = adaptor, head, classes
         self.samples, self.fine_samples, self.spacing = samples, fine_samples, spacing
         self.gradient_block, self.recompute = gradient_block, recompute
-        self.weigh = weigh
+        # As attributes, so that compilation.py can compile them.
+        self.corners, self.weigh_view = corners, weigh_view
 
     @property
     def device(self) -> torch.device:
@@ -167,13 +169,10 @@ class GPNeRF(nn.Module):
             drawn = None if uniforms is None else uniforms[chosen]
             return self._passes(sources, *some, drawn, semantics, point_semantics)
 
-        if not (self.recompute and torch.is_grad_enabled()):
+        recomputed = RECOMPUTED_BYTES.get(device.type, RECOMPUTED_BYTES["cpu"])
+        size = max(1, recomputed // self.bytes_per_ray(len(sources.images)))
+        if rays <= size or not (self.recompute and torch.is_grad_enabled()):
             return passes(slice(None))
-        size = max(
-            1,
-            RECOMPUTED_BYTES.get(device.type, RECOMPUTED_BYTES["cpu"])
-            // self.bytes_per_ray(len(sources.images)),
-        )
         chunks = [
             checkpoint(passes, slice(start, start + size), use_reentrant=False)
             for start in range(0, rays, size)
@@ -222,14 +221,26 @@ class GPNeRF(nn.Module):
         self, sources: SourceFeatures, origins: Tensor, directions: Tensor, depths: Tensor, weights: bool
     ) -> SeenSamples:
         """What the source views show at depths [R, S] of the rays; weights: with what semantics need."""
-        height, width = sources.cameras.height, sources.cameras.width
         points = origins[:, None] + depths[..., None] * directions[:, None]
         pixels, seen = project(points, sources.cameras)
+        known = self.begin(sources, origins, points, pixels, seen, weights)
+        return SeenSamples(depths, pixels, known)
+
+    def begin(
+        self,
+        sources: SourceFeatures,
+        origins: Tensor,
+        points: Tensor,
+        pixels: Tensor,
+        seen: Tensor,
+        weights: bool,
+    ) -> Samples:
+        """What is known of points [R, S, 3] from their pixels [V, R, S, 2] and whether these are seen."""
+        height, width = sources.cameras.height, sources.cameras.width
         difference = direction_difference(points, origins, sources.cameras.center)
         maps = (sources.images, sources.colors)
         view_features = torch.cat([interpolate(one, pixels, height, width) for one in maps], dim=-1)
-        known = self.transformer.begin(view_features, difference, seen, points, weights)
-        return SeenSamples(depths, pixels, known)
+        return self.transformer.begin(view_features, difference, seen, points, weights)
 
     def _render(
         self,
@@ -247,14 +258,15 @@ class GPNeRF(nn.Module):
         weights = weights.gather(1, order)
         if not semantics:
             return RenderedRays(color, depth, depths, weights)
-        height, width = sources.cameras.height, sources.cameras.width
+        size = sources.cameras.height, sources.cameras.width
+        around = self.corners(samples.pixels, *size, *sources.semantics.shape[1:3])
 
-        def sample(view: int) -> Tensor:
-            one = slice(view, view + 1)
-            features = interpolate(sources.semantics[one], samples.pixels[one], height, width)[0]
-            return features.unflatten(-1, (-1, self.transformer.width))
+        def weigh_one(view: int) -> tuple[Tensor, Tensor | None]:
+            field_weights = None if found.field_weights is None else found.field_weights[view]
+            near = Corners(around.indices[view], around.weights[view])
+            return self.weigh_view(sources.semantics[view], near, found.joint_weights[view], field_weights)
 
-        rendered, by_point = render_semantics(sample, found.joint_weights, found.field_weights, self.weigh)
+        rendered, by_point = render_semantics(weigh_one, len(samples.pixels))
         by_point = None if by_point is None else by_point.float().take_along_dim(order[..., None], dim=1)
         return RenderedRays(color, depth, depths, weights, self.adaptor(rendered).float(), by_point)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -44,6 +46,13 @@ def project(points: Tensor, cameras: Camera) -> tuple[Tensor, Tensor]:
     return pixels, visible(pixels, depths, cameras.height, cameras.width)
 
 
+class Corners(NamedTuple):
+    """The four cells of a map around a sample: flat indices [V, ..., 4] and bilinear weights, 0 outside."""
+
+    indices: Tensor
+    weights: Tensor
+
+
 def interpolate(maps: Tensor, pixels: Tensor, height: int, width: int) -> Tensor:
     """Bilinear samples of V maps at image pixels: F_i(Pi_i(x)).
 
@@ -51,24 +60,15 @@ def interpolate(maps: Tensor, pixels: Tensor, height: int, width: int) -> Tensor
     height x width. The corner pixels of image and map coincide whatever the map's resolution, as published;
     outside there are zeros. Returns [V, ..., C].
     """
-    views, rows, columns, channels = maps.shape
-    columns_at = pixels[..., 0] * ((columns - 1) / (width - 1))
-    rows_at = pixels[..., 1] * ((rows - 1) / (height - 1))
-    indices, weights = _corners(columns_at, rows_at, rows, columns)
-    first_row = torch.arange(views, device=maps.device, dtype=torch.int32) * (rows * columns)
-    samples = F.embedding_bag(
-        (indices.reshape(views, -1) + first_row[:, None]).reshape(-1, 4),
-        maps.reshape(-1, channels),
-        per_sample_weights=weights.reshape(-1, 4).to(maps.dtype),
-        mode="sum",
+    return blend(maps, corners(pixels, height, width, *maps.shape[1:3]))
+
+
+def corners(pixels: Tensor, height: int, width: int, rows: int, columns: int) -> Corners:
+    """Where pixels [V, ..., 2] of images height x width lie in maps of rows x columns cells."""
+    left, left_weight, right, right_weight = _neighbours(
+        pixels[..., 0] * ((columns - 1) / (width - 1)), columns
     )
-    return samples.reshape(*pixels.shape[:-1], channels)
-
-
-def _corners(columns_at: Tensor, rows_at: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor]:
-    """The four cells around map positions [...]: flat indices [..., 4] and bilinear weights, 0 outside."""
-    left, left_weight, right, right_weight = _neighbours(columns_at, columns)
-    top, top_weight, bottom, bottom_weight = _neighbours(rows_at, rows)
+    top, top_weight, bottom, bottom_weight = _neighbours(pixels[..., 1] * ((rows - 1) / (height - 1)), rows)
     top, bottom = top * columns, bottom * columns
     indices = torch.stack([top + left, top + right, bottom + left, bottom + right], dim=-1)
     weights = torch.stack(
@@ -80,7 +80,25 @@ def _corners(columns_at: Tensor, rows_at: Tensor, rows: int, columns: int) -> tu
         ],
         dim=-1,
     )
-    return indices, weights
+    return Corners(indices, weights)
+
+
+def blend(maps: Tensor, around: Corners) -> Tensor:
+    """Samples [V, ..., C] of maps [V, h, w, C] from the corners around them.
+
+    A compiler fuses plain reads with what follows. Without one, and for the gradient of the maps,
+    embedding_bag sums the rows without storing them.
+    """
+    views, rows, columns, channels = maps.shape
+    first_row = torch.arange(views, device=maps.device, dtype=torch.int32) * (rows * columns)
+    indices = (around.indices.flatten(start_dim=1) + first_row[:, None]).reshape(-1, 4)
+    table, weights = maps.reshape(-1, channels), around.weights.reshape(-1, 4)
+    if torch.compiler.is_compiling() and not maps.requires_grad:
+        terms = zip(indices.unbind(dim=-1), weights[..., None].unbind(dim=-2), strict=True)
+        samples = sum(table[cells] * weight for cells, weight in terms).to(maps.dtype)
+    else:
+        samples = F.embedding_bag(indices, table, per_sample_weights=weights.to(maps.dtype), mode="sum")
+    return samples.reshape(*around.indices.shape[:-1], channels)
 
 
 def _neighbours(positions: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

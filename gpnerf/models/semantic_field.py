@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from gpnerf.models.projection import Corners, blend
+
 
 def group_channels(features: Tensor, width: int) -> Tensor:
     """[..., D] -> [..., D / width, width]: channels that share a weight come under each other."""
@@ -35,33 +37,34 @@ def weigh(
     return by_ray, None if field_weights is None else features * field_weights[:, :, None]
 
 
-def render_semantics(
-    sample: Callable[[int], Tensor],
-    joint_weights: Tensor,
-    field_weights: Tensor | None = None,
-    weigh: Callable[..., tuple[Tensor, Tensor | None]] = weigh,
+def weigh_view(
+    view_map: Tensor, around: Corners, joint_weights: Tensor, field_weights: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
-    """Eq. 7 before its MLP, and Eq. 5.
+    """weigh, of what one view shows: its map [h, w, D], laid out by group_channels, at the corners around the
+    points [R, S]."""
+    one = Corners(around.indices[None], around.weights[None])
+    features = blend(view_map[None], one)[0].unflatten(-1, (-1, joint_weights.shape[-1]))
+    return weigh(features, joint_weights, field_weights)
 
-    sample(v) -> the features of view v at all points [R, S, D / C, C], see group_channels; joint_weights and
-    field_weights [V, R, S, C]. Returns the rendered features [R, D] and, if field_weights are given, those of
-    every point [R, S, D]. Views are taken one at a time, and again for the gradient, so that
-    [V, R, S, D] never exists.
+
+def render_semantics(
+    weigh_one: Callable[[int], tuple[Tensor, Tensor | None]], views: int
+) -> tuple[Tensor, Tensor | None]:
+    """Eq. 7 before its MLP, and Eq. 5: sums over the V views.
+
+    weigh_one(v) -> what view v adds to rays and points, see `weigh`. Returns the rendered features [R, D]
+    and, if asked for, those of every point [R, S, D]. Views are taken one at a time, and again for the
+    gradient, so that [V, R, S, D] never exists.
     """
-
-    def one_view(view: int) -> tuple[Tensor, Tensor | None]:
-        by_point = None if field_weights is None else field_weights[view]
-        return weigh(sample(view), joint_weights[view], by_point)
-
     rendered, points = 0.0, 0.0
-    for view in range(len(joint_weights)):
+    for view in range(views):
         if torch.is_grad_enabled():
-            by_ray, by_point = checkpoint(one_view, view, use_reentrant=False)
+            by_ray, by_point = checkpoint(weigh_one, view, use_reentrant=False)
         else:
-            by_ray, by_point = one_view(view)
+            by_ray, by_point = weigh_one(view)
         rendered = rendered + by_ray
-        points = points if by_point is None else points + by_point
-    return ungroup_channels(rendered), None if field_weights is None else ungroup_channels(points)
+        points = None if by_point is None else points + by_point
+    return ungroup_channels(rendered), None if points is None else ungroup_channels(points)
 
 
 class Adaptor(nn.Module):

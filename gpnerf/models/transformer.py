@@ -161,7 +161,7 @@ class JointTransformer(nn.Module):
             if point_semantics:
                 field_weights = weights.float().clone() if number == 0 else field_weights.add_(weights)
             if semantics:
-                joint_weights = self._add_joint(joint_weights, weights, mean_row)
+                joint_weights = self.add_joint(joint_weights, weights, mean_row)
             # Before the next layer's are made: they are as large as anything here.
             del weights
         with full_precision(features.device):
@@ -179,7 +179,7 @@ class JointTransformer(nn.Module):
         asked: bool,
     ) -> tuple[Tensor, Tensor | None]:
         """A field layer: new features [R, S, C], and A_FAT [V, R, S, C] if asked for. compilation.py compiles
-        this and the next."""
+        this and the next two."""
         features, weights = field(features, views, difference, unseen)
         return features, weights if asked else None
 
@@ -196,7 +196,7 @@ class JointTransformer(nn.Module):
             features = mixer(features, points, directions).float()
         return ray(features)
 
-    def _add_joint(self, total: Tensor | None, weights: Tensor, mean_row: Tensor) -> Tensor:
+    def add_joint(self, total: Tensor | None, weights: Tensor, mean_row: Tensor) -> Tensor:
         """Adds one layer's joint weights to their total, in place. The first total takes the place of the
         layer's own weights, but for the gradient, which still needs them."""
         row = self._per_channel(mean_row)
