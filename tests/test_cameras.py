@@ -1,10 +1,11 @@
 """Cameras against hand numbers, identities and the reference implementation."""
 
 import numpy as np
+import pytest
 import torch
 from helpers import golden_camera
 
-from gpnerf.cameras import LARGEST_PIXEL, Camera, pixel_grid
+from gpnerf.cameras import LARGEST_PIXEL, Camera, full_precision, pixel_grid
 
 
 def rotation_about_y(angle: float) -> torch.Tensor:
@@ -91,3 +92,17 @@ def test_rays_match_the_reference(golden):
         expected_directions = torch.from_numpy(arrays[f"out/rays_d_stride{stride}"])
         torch.testing.assert_close(origins, expected_origins, atol=2e-5, rtol=1e-4)
         torch.testing.assert_close(directions, expected_directions, atol=2e-5, rtol=1e-4)
+
+
+def test_geometry_allows_no_rounding_of_products_and_leaves_the_setting_as_it_was():
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        device, rounded = torch.device("cpu"), torch.autocast("cpu", torch.bfloat16)
+        with pytest.raises(ZeroDivisionError), rounded, full_precision(device):
+            assert torch.get_float32_matmul_precision() == "highest"
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+            raise ZeroDivisionError
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision(before)
