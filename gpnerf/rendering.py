@@ -99,7 +99,8 @@ def render_view(
 
         def render(chunk: Tensor, semantics: bool = semantics) -> RenderedRays:
             origins, directions = camera.rays(chunk)
-            return model.render_rays(sources, origins, directions, near, far, semantics)[-1]
+            bounds = near, far, semantics
+            return model.render_rays(sources, origins, directions, *bounds, coarse_color=False)[-1]
 
         for chunk, rays in chunks.of(chosen.to(model.device), render):
             count = len(chunk)

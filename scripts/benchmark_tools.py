@@ -59,7 +59,9 @@ class Subject:
     def rays(self, sources: SourceFeatures, semantics: bool, precision: str = "auto") -> RenderedRays:
         near, far = self.example.near, self.example.far
         with autocast(self.model.device, precision):
-            return self.model.render_rays(sources, self.origins, self.directions, near, far, semantics)[-1]
+            return self.model.render_rays(
+                sources, self.origins, self.directions, near, far, semantics, coarse_color=False
+            )[-1]
 
     @torch.no_grad()
     def literal(self, sources: LiteralSources, semantics: bool) -> RenderedRays:

@@ -113,8 +113,9 @@ def whole_rays(
 ) -> RayAttention:
     """Both transformers from view_features, difference, seen, points and directions of all samples."""
     *by_sample, directions = inputs
-    samples = transformer.begin(*by_sample, weights=semantics or point_semantics)
-    return transformer(samples, directions, semantics, point_semantics)
+    merged = transformer.merged()
+    samples = transformer.begin(*by_sample, merged[0], weights=semantics or point_semantics)
+    return transformer(samples, directions, merged, semantics, point_semantics)
 
 
 def tiny_model(seed: int = 0, **changes: Any) -> GPNeRF:

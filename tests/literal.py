@@ -142,7 +142,7 @@ def literal_pass(
     )
     depth = (weights * depths).sum(dim=-1)
     rendered = model.adaptor(rendered) if semantics else None
-    return RenderedRays(color, depth, depths, weights, rendered, by_point)
+    return RenderedRays(depths, weights, color, depth, rendered, by_point)
 
 
 def literal_rays(

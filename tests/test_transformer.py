@@ -15,7 +15,7 @@ from helpers import (
 from literal import literal_field_layer, literal_transformer
 from torch import nn
 
-from gpnerf.models.field_transformer import FieldAggregationLayer, with_room
+from gpnerf.models.field_transformer import FieldAggregationLayer, merge, with_room
 from gpnerf.models.linear import of_views
 from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics, ungroup_channels, weigh
 from gpnerf.models.transformer import JointTransformer, frequency_encoding
@@ -88,7 +88,8 @@ def test_single_layers_match_the_reference(golden):
     transformer = golden_transformer(arrays, 2)
     features, difference, seen, points, directions = golden_inputs(arrays)
     views = transformer.embed(features)
-    query, _ = transformer.field_layers[0](views.amax(dim=0), with_room(views), difference, ~seen[..., None])
+    layer, unseen = transformer.field_layers[0], ~seen[..., None]
+    query, _ = layer(views.amax(dim=0), with_room(views), difference, unseen, *merge([layer]))
     assert_golden(query, arrays["mid/q_view0"])
     encoded = frequency_encoding(points, 10), frequency_encoding(F.normalize(directions, dim=-1), 10)
     query = transformer.mixers["0"](query, *encoded)
@@ -126,7 +127,7 @@ def test_the_merged_field_layer_equals_its_formula_view_by_view():
     _, difference, seen, _, _ = small_inputs()
     query, views = torch.randn(RAYS, SAMPLES, WIDTH), torch.randn(VIEWS, RAYS, SAMPLES, WIDTH)
     views, difference, unseen = views.double(), difference.double(), ~seen[..., None]
-    features, weights = layer(query.double(), with_room(views), difference, unseen)
+    features, weights = layer(query.double(), with_room(views), difference, unseen, *merge([layer]))
     by_point = (one.movedim(0, 2) for one in (views, difference, unseen))
     expected, expected_weights = literal_field_layer(layer, query.double(), *by_point)
     # The layer's softmax runs in single precision.
@@ -166,18 +167,18 @@ def test_depth_weights_keep_full_precision_in_bfloat16():
 def test_samples_added_to_known_ones_render_as_all_from_the_start():
     transformer = small_transformer()
     *by_sample, directions = small_inputs()
-    order = torch.tensor([0, 2, 4, 1, 3])
+    order, merged = torch.tensor([0, 2, 4, 1, 3]), transformer.merged()
 
     def begun(chosen):
         # The axis of samples is the second of points, the third of what views show.
         parts = [one[:, chosen] if one.shape[0] == RAYS else one[:, :, chosen] for one in by_sample]
-        return transformer.begin(*parts, weights=True)
+        return transformer.begin(*parts, merged[0], weights=True)
 
     first = begun(order[:3])
     # As a coarse pass does, which leaves its last layer's positions behind.
-    transformer(first, directions, semantics=False)
+    transformer(first, directions, merged, semantics=False)
     joined = first.joined(begun(order[3:]))
-    found = transformer(joined, directions, **BOTH)
+    found = transformer(joined, directions, merged, **BOTH)
     expected = whole_rays(transformer, *by_sample, directions, **BOTH)
     torch.testing.assert_close(found.color, expected.color, atol=1e-6, rtol=1e-6)
     for name in ("ray_weights", "depth_weights"):

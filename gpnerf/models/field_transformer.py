@@ -6,6 +6,9 @@ one view shows lies together, and sums over views run along whole rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -58,9 +61,9 @@ class FieldAggregationLayer(nn.Module):
         k = Wk x,  value = Wv k,  position = P2 relu(P1 d),
         weights = softmax over views of B2 relu(B1 (k - Wq n + position)),
         output = Wo sum over views of weights * (value + position).
-    B1 and Wv distribute over the sums, so the C-wide k of every view is never formed: the small products
-    Wv Wk, B1 Wk, B1 Wq and B1 P2 are formed instead, from the parameters above. What all views share inside
-    the softmax, the bias of B2, cancels.
+    B1 and Wv distribute over the sums, so the C-wide k of every view is never formed: `merge` forms the small
+    products Wv Wk, B1 Wk, B1 Wq and B1 P2 instead, from the parameters above. What all views share inside the
+    softmax, the bias of B2, cancels.
     """
 
     def __init__(self, width: int, dropout: float, epsilon: float = 1e-6):
@@ -77,32 +80,48 @@ class FieldAggregationLayer(nn.Module):
         self.feed_forward = FeedForward(width, dropout, epsilon)
 
     def forward(
-        self, query: Tensor, views: Tensor, difference: Tensor, unseen: Tensor
+        self, query: Tensor, views: Tensor, difference: Tensor, unseen: Tensor, merged: Merged
     ) -> tuple[Tensor, Tensor]:
-        """query [P, C], views from with_room, difference [V, P, 4], unseen bool [V, P, 1].
+        """query [P, C], views from with_room, difference [V, P, 4], unseen bool [V, P, 1]; merged: from this
+        layer's own parameters.
 
         Returns the new query [P, C] and the weights A_FAT [V, P, C], which sum to 1 over the views.
         """
-        of_view, bias, of_query = self._merged()
         first = self.position[0]
         position = F.relu(of_views(difference, first.weight, first.bias)).to(views.dtype)
         # One product for all that views and positions add up to, values and hidden side by side.
-        both = of_views(beside(views, position), of_view, bias)
-        values, hidden = both.split([query.shape[-1], of_query.shape[0]], dim=-1)
-        hidden = F.relu(hidden - F.linear(self.norm(query), of_query))
+        both = of_views(beside(views, position), merged.of_view, merged.bias)
+        values, hidden = both.split([query.shape[-1], len(merged.of_query)], dim=-1)
+        hidden = F.relu(hidden - F.linear(self.norm(query), merged.of_query))
         logits = of_views(hidden, self.weigh[2].weight).float().masked_fill_(unseen, UNSEEN)
         weights = self.dropout(torch.softmax(logits, dim=0)).to(values.dtype)
         aggregated = (weights * values).sum(dim=0)
         query = query + self.dropout(affine(self.out, aggregated))
         return self.feed_forward(query), weights
 
-    def _merged(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Products of the parameters, in full precision: what a view and its position relu(P1 d), side by
-        side, are multiplied by [C + C/8, C + C/8] and the bias [C + C/8], values above hidden; and what the
-        query is multiplied by [C/8, C]."""
-        first, spread, key = self.weigh[0], self.position[2], self.key.weight
-        with torch.autocast(key.device.type, enabled=False):
-            of_view = torch.cat([self.value.weight, first.weight]) @ key
-            of_position = torch.cat([spread.weight, first.weight @ spread.weight])
-            bias = torch.cat([spread.bias, first.weight @ spread.bias + first.bias])
-            return torch.cat([of_view, of_position], dim=1), bias, first.weight @ self.query.weight
+
+class Merged(NamedTuple):
+    """Products of a field layer's parameters: what a view and its position relu(P1 d), side by side, are
+    multiplied by [C + C/8, C + C/8] and the bias [C + C/8], values above hidden; and what the query is
+    multiplied by [C/8, C]."""
+
+    of_view: Tensor
+    bias: Tensor
+    of_query: Tensor
+
+
+def merge(layers: Sequence[FieldAggregationLayer]) -> list[Merged]:
+    """The products of every layer, in full precision; of all layers at once, as they are small."""
+
+    def stacked(name: str) -> Tensor:
+        return torch.stack([layer.get_parameter(name) for layer in layers])
+
+    key, first, spread = (stacked(name) for name in ("key.weight", "weigh.0.weight", "position.2.weight"))
+    shift = stacked("position.2.bias")
+    with torch.autocast(key.device.type, enabled=False):
+        of_view = torch.cat([stacked("value.weight"), first], dim=1) @ key
+        of_position = torch.cat([spread, first @ spread], dim=1)
+        hidden_bias = (first @ shift[..., None]).squeeze(-1) + stacked("weigh.0.bias")
+        bias = torch.cat([shift, hidden_bias], dim=1)
+        products = torch.cat([of_view, of_position], dim=2), bias, first @ stacked("query.weight")
+    return [Merged(*one) for one in zip(*products, strict=True)]

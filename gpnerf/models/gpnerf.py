@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from gpnerf.cameras import Camera
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.models.extractor import Extractor
+from gpnerf.models.field_transformer import Merged
 from gpnerf.models.projection import Corners, corners, direction_difference, interpolate, project
 from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics, weigh_view
 from gpnerf.models.transformer import JointTransformer, Samples
@@ -42,14 +43,14 @@ class SourceFeatures:
 
 @dataclass(frozen=True)
 class RenderedRays:
-    """R rays after one pass over S samples: color [R, 3]; depth [R] z in metres; rising depths [R, S] of the
-    samples and the weights [R, S] by which finer ones are added; semantic [R, D] (S_sem of Eq. 7);
-    point_semantics [R, S, D] (F_sem of Eq. 5)."""
+    """R rays after one pass over S samples: rising depths [R, S] of the samples, z in metres, and the weights
+    [R, S] by which finer ones are added; and what was asked for: color [R, 3]; depth [R] z in metres;
+    semantic [R, D] (S_sem of Eq. 7); point_semantics [R, S, D] (F_sem of Eq. 5)."""
 
-    color: Tensor
-    depth: Tensor
     depths: Tensor
     weights: Tensor
+    color: Tensor | None = None
+    depth: Tensor | None = None
     semantic: Tensor | None = None
     point_semantics: Tensor | None = None
 
@@ -154,20 +155,23 @@ class GPNeRF(nn.Module):
         semantics: bool,
         point_semantics: bool = False,
         generator: torch.Generator | None = None,
+        coarse_color: bool = True,
     ) -> list[RenderedRays]:
         """Coarse and, if there are fine samples, fine pass over rays, origins and directions [R, 3].
 
         Semantics are rendered in the last pass only. generator: random depths for training.
+        coarse_color: also render colour and depth in a coarse pass before a fine one, for a loss on both.
         """
         rays, device = len(origins), origins.device
         jitter = _uniforms(rays, self.samples, generator, device)
         depths = coarse_depths(near, far, rays, self.samples, self.spacing, jitter).to(device)
         uniforms = _uniforms(rays, self.fine_samples, generator, device)
+        merged = self.transformer.merged()
 
         def passes(chosen: slice) -> list[RenderedRays]:
             some = origins[chosen], directions[chosen], depths[chosen]
             drawn = None if uniforms is None else uniforms[chosen]
-            return self._passes(sources, *some, drawn, semantics, point_semantics)
+            return self._passes(sources, *some, drawn, merged, semantics, point_semantics, coarse_color)
 
         recomputed = RECOMPUTED_BYTES.get(device.type, RECOMPUTED_BYTES["cpu"])
         size = max(1, recomputed // self.bytes_per_ray(len(sources.images)))
@@ -191,19 +195,21 @@ class GPNeRF(nn.Module):
         directions: Tensor,
         depths: Tensor,
         uniforms: Tensor | None,
+        merged: Sequence[Merged],
         semantics: bool,
         point_semantics: bool,
+        coarse_color: bool,
     ) -> list[RenderedRays]:
         """Coarse pass at `depths` [R, S] and, if there are fine samples, the fine one, which keeps what is
         known of the coarse samples: the first field layer's dropout too is then that of the coarse pass."""
         asked = semantics or point_semantics
-        samples = self._look(sources, origins, directions, depths, asked)
+        samples = self._look(sources, origins, directions, depths, merged[0], asked)
         if self.fine_samples == 0:
-            return [self._render(sources, samples, directions, semantics, point_semantics)]
-        coarse = self._render(sources, samples, directions, False, False)
+            return [self._render(sources, samples, directions, merged, semantics, point_semantics)]
+        coarse = self._render(sources, samples, directions, merged, False, False, coarse_color)
         depths = fine_depths(depths, coarse.weights, self.fine_samples, self.spacing, uniforms)
-        samples = samples.joined(self._look(sources, origins, directions, depths, asked))
-        return [coarse, self._render(sources, samples, directions, semantics, point_semantics)]
+        samples = samples.joined(self._look(sources, origins, directions, depths, merged[0], asked))
+        return [coarse, self._render(sources, samples, directions, merged, semantics, point_semantics)]
 
     def segment(self, features: Tensor, height: int, width: int) -> Tensor:
         """A feature image [D, h, w] -> logits [K, height, width]."""
@@ -218,12 +224,18 @@ class GPNeRF(nn.Module):
         return torch.where(labels < self.classes, labels, IGNORE), confidence
 
     def _look(
-        self, sources: SourceFeatures, origins: Tensor, directions: Tensor, depths: Tensor, weights: bool
+        self,
+        sources: SourceFeatures,
+        origins: Tensor,
+        directions: Tensor,
+        depths: Tensor,
+        merged: Merged,
+        weights: bool,
     ) -> SeenSamples:
         """What the source views show at depths [R, S] of the rays; weights: with what semantics need."""
         points = origins[:, None] + depths[..., None] * directions[:, None]
         pixels, seen = project(points, sources.cameras)
-        known = self.begin(sources, origins, points, pixels, seen, weights)
+        known = self.begin(sources, origins, points, pixels, seen, merged, weights)
         return SeenSamples(depths, pixels, known)
 
     def begin(
@@ -233,6 +245,7 @@ class GPNeRF(nn.Module):
         points: Tensor,
         pixels: Tensor,
         seen: Tensor,
+        merged: Merged,
         weights: bool,
     ) -> Samples:
         """What is known of points [R, S, 3] from their pixels [V, R, S, 2] and whether these are seen."""
@@ -240,24 +253,28 @@ class GPNeRF(nn.Module):
         difference = direction_difference(points, origins, sources.cameras.center)
         maps = (sources.images, sources.colors)
         view_features = torch.cat([interpolate(one, pixels, height, width) for one in maps], dim=-1)
-        return self.transformer.begin(view_features, difference, seen, points, weights)
+        return self.transformer.begin(view_features, difference, seen, points, merged, weights)
 
     def _render(
         self,
         sources: SourceFeatures,
         samples: SeenSamples,
         directions: Tensor,
+        merged: Sequence[Merged],
         semantics: bool,
         point_semantics: bool,
+        color: bool = True,
     ) -> RenderedRays:
-        """samples: all of each ray, in any order but with the nearest one first."""
-        found = self.transformer(samples.known, directions, semantics, point_semantics)
-        color, weights = found.color.float(), found.ray_weights.float()
-        depth = (found.depth_weights.float() * samples.depths).sum(dim=-1)
+        """samples: all of each ray, in any order but with the nearest one first. color: and depth."""
+        found = self.transformer(samples.known, directions, merged, semantics, point_semantics, color)
         depths, order = samples.depths.sort(dim=-1)
-        weights = weights.gather(1, order)
+        weights = found.ray_weights.float().gather(1, order)
+        if not color:
+            return RenderedRays(depths, weights)
+        depth = (found.depth_weights.float() * samples.depths).sum(dim=-1)
+        rendered = depths, weights, found.color.float(), depth
         if not semantics:
-            return RenderedRays(color, depth, depths, weights)
+            return RenderedRays(*rendered)
         size = sources.cameras.height, sources.cameras.width
         around = self.corners(samples.pixels, *size, *sources.semantics.shape[1:3])
 
@@ -266,9 +283,9 @@ class GPNeRF(nn.Module):
             near = Corners(around.indices[view], around.weights[view])
             return self.weigh_view(sources.semantics[view], near, found.joint_weights[view], field_weights)
 
-        rendered, by_point = render_semantics(weigh_one, len(samples.pixels))
+        semantic, by_point = render_semantics(weigh_one, len(samples.pixels))
         by_point = None if by_point is None else by_point.float().take_along_dim(order[..., None], dim=1)
-        return RenderedRays(color, depth, depths, weights, self.adaptor(rendered).float(), by_point)
+        return RenderedRays(*rendered, self.adaptor(semantic).float(), by_point)
 
 
 def _uniforms(

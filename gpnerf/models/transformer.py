@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpnerf.cameras import full_precision
-from gpnerf.models.field_transformer import FieldAggregationLayer, with_room
+from gpnerf.models.field_transformer import FieldAggregationLayer, Merged, merge, with_room
 from gpnerf.models.linear import of_views
 from gpnerf.models.ray_transformer import RayAggregationLayer
 
@@ -19,15 +20,15 @@ from gpnerf.models.ray_transformer import RayAggregationLayer
 class RayAttention:
     """What the transformers found for R rays.
 
-    color [R, 3]; ray_weights [R, S], the row of the last layer's A_RAT by which samples are added, as
-    published; depth_weights [R, S], the mean of A_RAT over layers, heads and rows, which render the depth;
-    both sum to 1. field_weights [V, R, S, C], the sum over the layers of A_FAT; joint_weights [V, R, S, C],
-    the sum over the layers of A_FAT times the mean row of A_RAT; None where they are not asked for.
+    ray_weights [R, S], the row of the last layer's A_RAT by which samples are added, as published; and None
+    where they are not asked for: color [R, 3]; depth_weights [R, S], the mean of A_RAT over layers, heads and
+    rows, which render the depth (both weights sum to 1); field_weights [V, R, S, C], the sum over the layers
+    of A_FAT; joint_weights [V, R, S, C], the sum over the layers of A_FAT times the mean row of A_RAT.
     """
 
-    color: Tensor
     ray_weights: Tensor
-    depth_weights: Tensor
+    color: Tensor | None = None
+    depth_weights: Tensor | None = None
     field_weights: Tensor | None = None
     joint_weights: Tensor | None = None
 
@@ -116,14 +117,24 @@ class JointTransformer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.color = nn.Linear(width, 3)
 
+    def merged(self) -> list[Merged]:
+        """What the field layers multiply by, for begin and forward: once for all samples."""
+        return merge(self.field_layers)
+
     def begin(
-        self, view_features: Tensor, difference: Tensor, seen: Tensor, points: Tensor, weights: bool
+        self,
+        view_features: Tensor,
+        difference: Tensor,
+        seen: Tensor,
+        points: Tensor,
+        merged: Merged,
+        weights: bool,
     ) -> Samples:
         """Up to the first field layer, which sees every sample by itself: whatever other samples their rays
         get, this stays as it is.
 
-        view_features [V, R, S, 3+F], difference [V, R, S, 4], seen bool [V, R, S], points [R, S, 3]. weights:
-        keep A_FAT, which semantics need.
+        view_features [V, R, S, 3+F], difference [V, R, S, 4], seen bool [V, R, S], points [R, S, 3]; merged:
+        of the first layer. weights: keep A_FAT, which semantics need.
         """
         first, _, second = self.embed
         hidden = F.relu_(of_views(view_features, first.weight, first.bias))
@@ -131,17 +142,26 @@ class JointTransformer(nn.Module):
         # The sum of all layers' contributions stays in full precision.
         query = views.amax(dim=0).float()
         views, difference, unseen = with_room(views), difference.to(views.dtype), ~seen[..., None]
-        features, kept = self.aggregate_views(self.field_layers[0], query, views, difference, unseen, weights)
+        features, kept = self.aggregate_views(
+            self.field_layers[0], query, views, difference, unseen, merged, weights
+        )
         encoded = frequency_encoding(points, self.frequencies)
         return Samples(views, difference, unseen, encoded, features, kept)
 
     def forward(
-        self, samples: Samples, directions: Tensor, semantics: bool, point_semantics: bool = False
+        self,
+        samples: Samples,
+        directions: Tensor,
+        merged: Sequence[Merged],
+        semantics: bool,
+        point_semantics: bool = False,
+        color: bool = True,
     ) -> RayAttention:
         """samples: all of a ray, in any order but with the nearest one first, whose row of A_RAT gives
-        ray_weights; directions [R, 3] of any length. semantics: also return the weights that render the
-        semantic field; point_semantics: and those that aggregate it at every point. Without a gradient,
-        semantics take the place of samples.weights, which must be there for both."""
+        ray_weights; directions [R, 3] of any length; merged: of all layers. semantics: also return the
+        weights that render the semantic field; point_semantics: and those that aggregate it at every point.
+        Without a gradient, semantics take the place of samples.weights, which must be there for both.
+        color=False: only ray_weights, which finer samples need."""
         asked = semantics or point_semantics
         directions = frequency_encoding(F.normalize(directions, dim=-1), self.frequencies)
         features, weights = samples.features, samples.weights
@@ -149,12 +169,21 @@ class JointTransformer(nn.Module):
         for number, (field, ray) in enumerate(zip(self.field_layers, self.ray_layers, strict=True)):
             if number > 0:
                 features, weights = self.aggregate_views(
-                    field, features, samples.views, samples.difference, samples.unseen, asked
+                    field,
+                    features,
+                    samples.views,
+                    samples.difference,
+                    samples.unseen,
+                    merged[number],
+                    asked,
                 )
             mixer = self.mixers[str(number)] if number % 2 == 0 else None
+            used = color or number < len(self.ray_layers) - 1
             features, first_row, mean_row = self.aggregate_ray(
-                mixer, ray, features, samples.points, directions
+                mixer, ray, features, samples.points, directions, used, color
             )
+            if not color:
+                continue
             depth_weights = depth_weights + mean_row.detach().float().mean(dim=1)
             if asked and not self.joint_attention:
                 weights, mean_row = weights.detach(), mean_row.detach()
@@ -164,10 +193,13 @@ class JointTransformer(nn.Module):
                 joint_weights = self.add_joint(joint_weights, weights, mean_row)
             # Before the next layer's are made: they are as large as anything here.
             del weights
+        ray_weights = first_row.mean(dim=1)
+        if not color:
+            return RayAttention(ray_weights)
         with full_precision(features.device):
-            color = self.color(self.norm(features).mean(dim=1))
+            rendered = self.color(self.norm(features).mean(dim=1))
         depth_weights = depth_weights / len(self.ray_layers)
-        return RayAttention(color, first_row.mean(dim=1), depth_weights, field_weights, joint_weights)
+        return RayAttention(ray_weights, rendered, depth_weights, field_weights, joint_weights)
 
     def aggregate_views(
         self,
@@ -176,11 +208,12 @@ class JointTransformer(nn.Module):
         views: Tensor,
         difference: Tensor,
         unseen: Tensor,
+        merged: Merged,
         asked: bool,
     ) -> tuple[Tensor, Tensor | None]:
         """A field layer: new features [R, S, C], and A_FAT [V, R, S, C] if asked for. compilation.py compiles
         this and the next two."""
-        features, weights = field(features, views, difference, unseen)
+        features, weights = field(features, views, difference, unseen, merged)
         return features, weights if asked else None
 
     def aggregate_ray(
@@ -190,11 +223,15 @@ class JointTransformer(nn.Module):
         features: Tensor,
         points: Tensor,
         directions: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """A ray layer: new features [R, S, C], and of A_RAT the first and the mean row [R, heads, S]."""
+        used: bool,
+        mean: bool,
+    ) -> tuple[Tensor | None, Tensor, Tensor | None]:
+        """A ray layer: new features [R, S, C] if they are used, and of A_RAT the first row and, if asked for,
+        the mean one [R, heads, S]. A compiler leaves out what is not returned."""
         if mixer is not None:
             features = mixer(features, points, directions).float()
-        return ray(features)
+        features, first_row, mean_row = ray(features)
+        return features if used else None, first_row, mean_row if mean else None
 
     def add_joint(self, total: Tensor | None, weights: Tensor, mean_row: Tensor) -> Tensor:
         """Adds one layer's joint weights to their total, in place. The first total takes the place of the
