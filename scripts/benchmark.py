@@ -128,6 +128,9 @@ def operations_per_ray(model: GPNeRF, views: int) -> float:
     total = begun * (embedding + field)
     for seen in passes:
         total += seen * ((layers - 1) * field + layers * (ray + 2 * seen * width) + len(net.mixers) * mixing)
+    if model.fine_samples:
+        # Of its last layer the coarse pass needs the attention only.
+        total -= samples * (samples * width + 2 * width**2 + 8 * width**2)
     return 2.0 * total
 
 
