@@ -14,17 +14,17 @@ from tqdm import tqdm
 
 from gpnerf.cameras import Camera
 from gpnerf.checkpoint import checkpoint_to_use
-from gpnerf.compilation import compile_layers
 from gpnerf.config import parse_options
 from gpnerf.datasets.load import load_scenes
 from gpnerf.datasets.views import check_candidates, test_sources
-from gpnerf.devices import allow_tf32, autocast, choose_device, keep_freed_memory
+from gpnerf.devices import autocast, choose_device, keep_freed_memory
 from gpnerf.distributed import Processes, join_processes, leave_processes
 from gpnerf.errors import ConfigError
 from gpnerf.files import write_whole
 from gpnerf.images import read_image, write_image
+from gpnerf.numerics import settle, sum_in_one_order
 from gpnerf.panels import Look, video_panel
-from gpnerf.rendering import RenderedView, SourceCache, render_view
+from gpnerf.rendering import RenderedView, SourceCache, render_view, view_workload
 from gpnerf.scripting import make_folder, run_script
 from gpnerf.trajectories import interpolate, orbit
 from gpnerf.video import write_video
@@ -47,8 +47,10 @@ class VideoRenderer:
         check_candidates(len(self.scene.views), options.num_source_views, self.scene.name)
         self.device = choose_device(options.device, processes.local_rank)
         keep_freed_memory()
-        allow_tf32(options.precision)
         self.model = self.checkpoint.build().to(self.device).eval()
+        self.numerics = settle(
+            self.model, options, view_workload(self.model, options, options.frames), processes
+        )
         self.sources = SourceCache(self.model, self._read_source)
         paths = {"interpolate": interpolate, "orbit": orbit}
         self.path = paths[options.path](self.scene.poses, options.frames)
@@ -67,9 +69,6 @@ class VideoRenderer:
         with self.processes.first_alone():
             frames = self._finished_frames()
         missing = [number for number in range(self.options.frames) if number not in frames]
-        pixels = self.options.height * self.options.width // self.options.stride**2
-        rays = len(missing) * pixels
-        compile_layers(self.model, self.options.compile, rays, self.options.num_source_views)
         with self.processes.first_alone():
             look, first = self._look()
         share, quiet = self.processes.share(missing), not self.processes.is_first
@@ -102,7 +101,7 @@ class VideoRenderer:
             self.options.view_metric,
             self.scene.name,
         )
-        with autocast(self.device, self.options.precision):
+        with autocast(self.device, self.numerics.precision):
             features = self.sources.features(chosen.tolist())
             return render_view(
                 self.model,
@@ -126,6 +125,7 @@ class VideoRenderer:
         made_by = {
             "step": self.checkpoint.step,
             "weights": self.checkpoint.fingerprint(),
+            "precision": self.numerics.precision,
             "depths": [self.scene.near, self.scene.far],
             "path": self.path.flatten().tolist(),
             "size": [self.options.height, self.options.width],
@@ -144,6 +144,7 @@ class VideoRenderer:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(__doc__, arguments)
+    sum_in_one_order(options.deterministic, options.device)
     processes = join_processes(options.device)
     video = VideoRenderer(options, processes).run()
     leave_processes()

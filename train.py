@@ -13,7 +13,6 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from gpnerf import checkpoint as checkpoints
-from gpnerf.compilation import compile_layers
 from gpnerf.config import from_options, parse_options, write_options
 from gpnerf.datasets.examples import (
     FaultsAsItems,
@@ -25,18 +24,20 @@ from gpnerf.datasets.instances import known_objects, most_instances, slot_names,
 from gpnerf.datasets.load import common_labels, load_scenes, test_views, training_scenes
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
-from gpnerf.devices import allow_tf32, choose_device
+from gpnerf.devices import choose_device
 from gpnerf.distributed import Processes, join_processes, leave_processes
 from gpnerf.errors import CheckpointError, ConfigError, TrainingError
 from gpnerf.images import write_image
 from gpnerf.losses import LossWeights
 from gpnerf.metrics.image import psnr
 from gpnerf.models.build import Architecture, build_model
+from gpnerf.numerics import Numerics, settle, sum_in_one_order
 from gpnerf.panels import compare, pictures
 from gpnerf.rendering import render_example
 from gpnerf.scripting import EXIT_STOPPED, StopRequest, leave_signals_to_parent, make_folder, run_script
 from gpnerf.training import LearningRates, build_optimizer
 from gpnerf.updates import Updater
+from gpnerf.workload import Workload
 
 log = logging.getLogger("train")
 
@@ -59,16 +60,14 @@ class Trainer:
         self.architecture = from_options(Architecture, options, classes=len(self.class_names))
         torch.manual_seed(options.seed)
         self.model = build_model(self.architecture)
-        self.step, state = self._start()
+        newest = self._start()
+        self.step = newest.step if newest else 0
         self.model.to(self.device)
-        allow_tf32(options.precision)
-        # By the whole length, so that a resumed run computes as an uninterrupted one does.
-        rays = options.steps * options.accumulate * options.num_rays
-        compile_layers(self.model, options.compile, rays, options.num_source_views)
+        self.numerics = self._settle(newest)
         rates = from_options(LearningRates, options, "lr_")
         self.optimizer = build_optimizer(self.model, rates)
-        if state:
-            self.optimizer.load_state_dict(state)
+        if newest:
+            self.optimizer.load_state_dict(newest.optimizer)
         self.update = Updater(
             self.model,
             self.optimizer,
@@ -76,7 +75,7 @@ class Trainer:
             from_options(LossWeights, options, "weight_"),
             options.num_rays,
             options.accumulate,
-            options.precision,
+            self.numerics.precision,
             options.seed,
             match_instances=options.target == "instance" and options.instance_matching == "hungarian",
             clip_gradient=options.clip_gradient,
@@ -121,8 +120,8 @@ class Trainer:
             )
         return known_objects(frames[0], test_views(test, rule), options.height, options.width)
 
-    def _start(self) -> tuple[int, dict]:
-        """Weights of the run's newest checkpoint, of --load_weights, or fresh: (step, optimiser state)."""
+    def _start(self) -> checkpoints.Checkpoint | None:
+        """Weights of the run's newest checkpoint, which is returned, of --load_weights, or fresh."""
         newest = checkpoints.latest_checkpoint(self.folder)
         if newest:
             checkpoints.check_architecture(str(self.folder), newest.architecture, self.architecture)
@@ -133,12 +132,34 @@ class Trainer:
                 )
             self.model.load_state_dict(newest.model)
             log.info(f"Resuming {self.folder} at step {newest.step}.")
-            return newest.step, newest.optimizer
+            return newest
         if self.options.load_weights:
             path = Path(self.options.load_weights)
             fresh = checkpoints.load_weights(self.model, self.architecture, path)
             log.info(f"Starting from the weights of {path}; fresh tensors: {', '.join(fresh) or 'none'}.")
-        return 0, {}
+        return None
+
+    def _settle(self, newest: checkpoints.Checkpoint | None) -> Numerics:
+        """How this run computes; says where that differs from how it computed before."""
+        options, before = self.options, newest.numerics if newest else None
+        work = Workload(
+            options.height,
+            options.width,
+            options.num_source_views,
+            options.num_rays,
+            # All of them, so that a resumed run decides as an uninterrupted one does.
+            options.steps * options.accumulate,
+            training=True,
+            chunk=options.num_rays,
+        )
+        numerics = settle(self.model, options, work, self.processes, before)
+        changes = before.changes(numerics) if before else ""
+        if changes:
+            log.warning(
+                f"{self.folder} computes otherwise than before ({changes}): it goes on, but will not end "
+                "with the weights of an uninterrupted run."
+            )
+        return numerics
 
     def train(self) -> int:
         """All remaining steps; returns the exit code of the script."""
@@ -221,7 +242,7 @@ class Trainer:
             return
         example = self.held_out[0]
         self.model.eval()
-        view = render_example(self.model, example, self.options.chunk_size, self.options.precision)
+        view = render_example(self.model, example, self.options.chunk_size, self.numerics.precision)
         self.model.train()
         shown = pictures(view, example.target, self.class_names)
         panel = compare(shown, view, example.target, self.class_names)
@@ -237,6 +258,7 @@ class Trainer:
             model=self.model.state_dict(),
             optimizer=self.optimizer.state_dict(),
             options=vars(self.options),
+            numerics=self.numerics,
         )
         loss = torch.stack(self.losses).mean().item() if self.losses else None
         self.losses.clear()
@@ -245,6 +267,7 @@ class Trainer:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(__doc__, arguments)
+    sum_in_one_order(options.deterministic, options.device)
     processes = join_processes(options.device)
     code = Trainer(options, processes).train()
     leave_processes()

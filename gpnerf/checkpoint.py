@@ -19,6 +19,7 @@ from gpnerf.errors import CheckpointError
 from gpnerf.files import write_whole
 from gpnerf.models.build import Architecture, build_model
 from gpnerf.models.gpnerf import GPNeRF
+from gpnerf.numerics import Numerics, numerics_from
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ BEST = "best.json"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """step: how many steps are done; class_names: of the head's outputs; options: for the record."""
+    """step: how many steps are done; class_names: of the head's outputs; options: for the record; numerics:
+    how they were computed, None in files older than this record."""
 
     step: int
     architecture: Architecture
@@ -37,6 +39,7 @@ class Checkpoint:
     model: dict[str, torch.Tensor]
     optimizer: dict[str, Any]
     options: dict[str, Any]
+    numerics: Numerics | None = None
 
     def build(self) -> GPNeRF:
         """The model with its weights, on the CPU."""
@@ -73,6 +76,7 @@ def save_checkpoint(
     path = checkpoint_path(folder, checkpoint.step)
     partial = path.with_suffix(".partial")
     content = {**vars(checkpoint), "architecture": asdict(checkpoint.architecture)}
+    content["numerics"] = asdict(checkpoint.numerics) if checkpoint.numerics else None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # By way of memory: torch.save hides what the system says of a file that it cannot write.
@@ -135,6 +139,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         content["architecture"] = Architecture(**content["architecture"])
+        content["numerics"] = numerics_from(content.get("numerics"))
         return Checkpoint(**content)
     except Exception as error:  # what a foreign file raises depends on its bytes
         raise CheckpointError(

@@ -6,22 +6,28 @@ import importlib.util
 import logging
 import os
 import shutil
+from collections.abc import Callable
 
 import torch
 
+from gpnerf.choices import WORTH_CHANGING, timed
 from gpnerf.models.gpnerf import GPNeRF
+from gpnerf.workload import Sample
 
 log = logging.getLogger(__name__)
 
 # Graphs of one function: per number of samples, with and without semantics, gradients and mixer.
 MOST_GRAPHS = 64
-# Compiling takes about a minute on first use; this many channels of samples seen by views make up for it.
-PAYS_FROM = {"cpu": 5e9, "cuda": 1e12}
+# Compiling takes about a minute on first use: shorter runs do not ask whether it would be faster.
+WORTH_ASKING_S = 180.0
 
 # Sums over fewer views than this are loops of one thread, not reductions among threads.
 GPU_OPTIONS = {"unroll_reductions_threshold": 33}
 
 WHEN = ("auto", "yes", "no")
+
+# Functions of a module by their names.
+Functions = dict[tuple[torch.nn.Module, str], Callable]
 
 
 def missing_compiler(device: torch.device) -> str | None:
@@ -33,43 +39,71 @@ def missing_compiler(device: torch.device) -> str | None:
     return None if found else "a C++ compiler (g++ or clang++)"
 
 
-def work_per_ray(model: GPNeRF, views: int) -> int:
-    """Channels of samples seen by views, over all layers and passes: the time of a ray in some unit."""
-    samples = model.samples if model.fine_samples == 0 else 2 * model.samples + model.fine_samples
-    return samples * views * len(model.transformer.field_layers) * model.transformer.width
-
-
-def pays(model: GPNeRF, rays: int, views: int) -> bool:
-    """Whether compiling makes up for itself. It does not for training on a CPU, where most of the time goes
-    into what a layer keeps for its gradient (docs/performance.md)."""
-    if model.training and model.device.type == "cpu":
-        return False
-    least = PAYS_FROM.get(model.device.type, PAYS_FROM["cpu"])
-    return rays * work_per_ray(model, views) >= least
-
-
-def compile_layers(model: GPNeRF, wanted: str, rays: int, views: int) -> None:
+def compile_layers(model: GPNeRF) -> bool:
     """Compiles what runs for every sample of every ray; the first use of each shape takes seconds.
 
-    wanted: yes, no, or auto: if as many `rays`, with V source views, as are going to be rendered make up for
-    these seconds. What is missing, or fails while compiling, is said once, and the layers run as they are.
+    What is missing, or fails while compiling, is said once, and the layers run as they are. Returns whether
+    they are compiled.
     """
-    if wanted == "no" or (wanted == "auto" and not pays(model, rays, views)):
-        return
     missing = missing_compiler(model.device)
     if missing:
         log.info(f"Running without torch.compile, slower: it needs {missing}, which is not on this machine.")
-        return
-    # It warns of every machine without a GPU.
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-    torch._dynamo.config.cache_size_limit = MOST_GRAPHS
-    torch._dynamo.config.suppress_errors = True
+        return False
+    _install(_compiled(_layers(model), model.device))
+    return True
+
+
+def compile_where_faster(wanted: str, sample: Sample, precision: str, machine: str) -> bool:
+    """Compiles the layers of the sample's model if wanted: yes, no, or auto: where they are then faster.
+
+    auto times both, for a run that is long enough to make up for the minute that compiling takes. It leaves
+    training on a CPU as it is, where most of the time goes into what a layer keeps for its gradient
+    (docs/performance.md). Returns whether layers are compiled.
+    """
+    model = sample.model
+    if wanted != "auto":
+        return wanted == "yes" and compile_layers(model)
+    if (model.training and model.device.type == "cpu") or missing_compiler(model.device):
+        return False
+    facts = [*sample.facts(machine), precision]
+    plain = timed("plain", facts, {"plain": lambda: sample.run(precision)})["plain"]
+    if plain * sample.count < WORTH_ASKING_S:
+        return False
+    layers = _layers(model)
+    compiled = _compiled(layers, model.device)
+
+    def run(functions: Functions) -> None:
+        _install(functions)
+        sample.run(precision)
+
+    seconds = timed("compile", facts, {"plain": lambda: run(layers), "compiled": lambda: run(compiled)})
+    ratio = seconds["plain"] / seconds["compiled"]
+    faster = ratio >= WORTH_CHANGING
+    _install(compiled if faster else layers)
+    chosen = "compiled" if faster else "not compiled"
+    log.info(f"Layers are {chosen}: compiling makes them {ratio:.2f} times as fast on this machine.")
+    return faster
+
+
+def _layers(model: GPNeRF) -> Functions:
+    """The functions that are worth compiling, as they are."""
     net = model.transformer
     parts = {
         model: ("begin", "corners", "weigh_view"),
         net: ("aggregate_views", "aggregate_ray", "add_joint"),
     }
-    options = GPU_OPTIONS if model.device.type == "cuda" else None
-    for owner, names in parts.items():
-        for name in names:
-            setattr(owner, name, torch.compile(getattr(owner, name), dynamic=False, options=options))
+    return {(owner, name): getattr(owner, name) for owner, names in parts.items() for name in names}
+
+
+def _compiled(layers: Functions, device: torch.device) -> Functions:
+    # It warns of every machine without a GPU.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    torch._dynamo.config.cache_size_limit = MOST_GRAPHS
+    torch._dynamo.config.suppress_errors = True
+    options = GPU_OPTIONS if device.type == "cuda" else None
+    return {key: torch.compile(one, dynamic=False, options=options) for key, one in layers.items()}
+
+
+def _install(functions: Functions) -> None:
+    for (owner, name), one in functions.items():
+        setattr(owner, name, one)

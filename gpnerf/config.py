@@ -73,14 +73,22 @@ def _run(parser: Parser) -> None:
         "--precision",
         choices=("auto", "float32", "bfloat16"),
         default="auto",
-        help="of the network (geometry, losses: float32). auto: bfloat16 where there are instructions for it",
+        help="of the network (geometry, losses: float32). auto: bfloat16 on a GPU that has it, and on a CPU "
+        "where a short timing finds it faster",
     )
     add(
         "--compile",
         choices=WHEN,
         default="auto",
-        help="layers by torch.compile: faster after up to a minute. auto: if the run is long enough, and "
-        "not for training on a CPU, which gains nothing",
+        help="layers by torch.compile: faster after up to a minute. auto: if the run is long enough and a "
+        "timing finds them faster; not for training on a CPU, which gains nothing",
+    )
+    add(
+        "--deterministic",
+        choices=WHEN,
+        default="auto",
+        help="sums in one order, so that equal runs give equal numbers, bit for bit. auto: on a CPU, where "
+        "it costs nothing; on a GPU it is slower, and a few operations have no such order",
     )
 
 

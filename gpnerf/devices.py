@@ -28,19 +28,17 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
     return device
 
 
+PRECISIONS = ("float32", "bfloat16")
+
+
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """The context in which networks run. "auto" is bfloat16 where the device multiplies it faster."""
-    if precision == "auto":
-        precision = "bfloat16" if has_fast_bfloat16(device) else "float32"
+    """The context in which networks run in a precision, one of PRECISIONS."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether matrix products have instructions for bfloat16; False where PyTorch cannot tell."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    found = getattr(torch.cpu, "get_capabilities", dict)()
-    return device.type == "cpu" and bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a GPU multiplies bfloat16 in hardware."""
+    return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def allow_tf32(precision: str) -> None:
@@ -54,12 +52,12 @@ def is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def free_memory(device: torch.device) -> int | None:
-    """Bytes that can still be had on a device; None where the system does not tell."""
+def memory_of(device: torch.device) -> int | None:
+    """Bytes of a device, free or not; None where the system does not tell."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        return torch.cuda.mem_get_info(device)[1]
     try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return None
 

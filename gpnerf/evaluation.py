@@ -18,21 +18,21 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from gpnerf.checkpoint import Checkpoint, checkpoint_to_use
-from gpnerf.compilation import compile_layers
 from gpnerf.config import from_options
 from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples, TestView
 from gpnerf.datasets.instances import with_objects
 from gpnerf.datasets.load import common_labels, load_scenes, test_views
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
-from gpnerf.devices import allow_tf32, choose_device, keep_freed_memory
+from gpnerf.devices import choose_device, keep_freed_memory
 from gpnerf.distributed import Processes
 from gpnerf.errors import ConfigError, DataError, Faults, GPNeRFError
 from gpnerf.images import write_image
 from gpnerf.metrics.image import load_lpips
+from gpnerf.numerics import settle
 from gpnerf.panels import compare, pictures
 from gpnerf.protocols import released_order, released_rule
-from gpnerf.rendering import RenderedView, render_example, segment_target
+from gpnerf.rendering import RenderedView, render_example, segment_target, view_workload
 from gpnerf.results import ViewResult, load_view, save_view, with_majority_class
 from gpnerf.scoring import Scorer, at_stride
 from gpnerf.scripting import leave_signals_to_parent, make_folder
@@ -57,12 +57,14 @@ class Evaluation:
         self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
         device = choose_device(options.device, self.processes.local_rank)
         keep_freed_memory()
-        allow_tf32(options.precision)
         self.model = self.checkpoint.build().to(device).eval()
         scored = len(self.checkpoint.class_names) if self._check_labels() else 0
         self.scorer = Scorer(scored, self.instances, load_lpips(device) if options.lpips else None)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
         self.examples = TestExamples(self._test_views(), *size, released=self.released)
+        # All views, so that a resumed evaluation decides as an uninterrupted one does.
+        work = view_workload(self.model, options, len(self.examples))
+        self.numerics = settle(self.model, options, work, self.processes)
         # Seconds in the network and in all, of the views rendered now.
         self.network_seconds = self.seconds = 0.0
 
@@ -152,9 +154,6 @@ class Evaluation:
 
     def _render_missing(self, missing: Sequence[int]) -> None:
         """Renders, scores and keeps views by their indices."""
-        pixels = self.options.height * self.options.width // self.options.stride**2
-        rays = len(missing) * pixels
-        compile_layers(self.model, self.options.compile, rays, self.options.num_source_views)
         quiet = not missing or not self.processes.is_first
         bar = tqdm(total=len(missing), desc="evaluating", unit="view", disable=quiet)
         for index, example in zip(missing, self._read(missing), strict=True):
@@ -189,10 +188,10 @@ class Evaluation:
         self.seconds += time.perf_counter() - start
 
     def _render(self, example: Example) -> RenderedView:
-        options = self.options
-        view = render_example(self.model, example, options.chunk_size, options.precision, options.stride)
+        options, precision = self.options, self.numerics.precision
+        view = render_example(self.model, example, options.chunk_size, precision, options.stride)
         if options.segment == "target" and self.model.has_semantics:
-            labels, confidence = segment_target(self.model, example, options.precision)
+            labels, confidence = segment_target(self.model, example, precision)
             view = replace(view, labels=labels, confidence=confidence)
         return view
 
@@ -206,7 +205,7 @@ class Evaluation:
             self.scorer.num_classes,
             self.scorer.lpips is not None,
             [options.height, options.width, options.stride, options.border, options.segment],
-            [options.precision, scene.near, scene.far],
+            [self.numerics.precision, scene.near, scene.far],
             [str(scene.folder.resolve()), *(scene.index.names[frame] for frame in frames)],
             np.round(scene.index.poses[frames], 6).tolist(),
         ]

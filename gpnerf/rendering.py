@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,9 @@ from torch import Tensor
 
 from gpnerf.cameras import Camera, pixel_grid
 from gpnerf.datasets.examples import Example
-from gpnerf.devices import autocast, free_memory, is_out_of_memory
+from gpnerf.devices import autocast, is_out_of_memory, memory_of
 from gpnerf.models.gpnerf import GPNeRF, RenderedRays, SourceFeatures
+from gpnerf.workload import Workload
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +38,26 @@ ALIVE = 12
 
 
 def suitable_chunk(model: GPNeRF, views: int) -> int:
-    """Rays at a time for a model and V source views: as many as are fast, in half of the free memory."""
-    fast, free = FAST_BYTES.get(model.device.type, FAST_BYTES["cpu"]), free_memory(model.device)
-    largest = fast if free is None else min(fast, free // (2 * ALIVE))
+    """Rays at a time for a model and V source views: as many as are fast, in half of the memory.
+
+    Not of the free memory, of which there is more or less: other chunks are rounded otherwise.
+    """
+    fast, memory = FAST_BYTES.get(model.device.type, FAST_BYTES["cpu"]), memory_of(model.device)
+    largest = fast if memory is None else min(fast, memory // (2 * ALIVE))
     return max(1, largest // model.bytes_per_ray(views))
+
+
+def view_workload(model: GPNeRF, options: Namespace, views: int) -> Workload:
+    """What it takes to render so many views by the options."""
+    return Workload(
+        options.height,
+        options.width,
+        options.num_source_views,
+        -(-options.height // options.stride) * -(-options.width // options.stride),
+        views,
+        training=False,
+        chunk=options.chunk_size or suitable_chunk(model, options.num_source_views),
+    )
 
 
 class Chunks:

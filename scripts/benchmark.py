@@ -28,6 +28,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from benchmark_tools import (  # noqa: E402
+    FASTEST,
     REPOSITORY,
     ROOMS,
     SIZES,
@@ -137,7 +138,7 @@ def operations_per_ray(model: GPNeRF, views: int) -> float:
 def product_rate(device: torch.device) -> float:
     """Operations per second of a large matrix product in the precision that ours runs in."""
     left, right = (torch.randn(PRODUCT, PRODUCT, device=device) for _ in range(2))
-    with autocast(device, "auto"):
+    with autocast(device, FASTEST[device.type]):
         if torch.is_autocast_enabled(device.type):
             left, right = left.bfloat16(), right.bfloat16()
         best = min(seconds_of(lambda: left @ right, device) for _ in range(8))
@@ -154,7 +155,7 @@ def frame(given: Subject, literal_rays: Sequence[float], rounds: int, device: to
     sources = given.encoded()
 
     def view() -> None:
-        with autocast(device, "auto"):
+        with autocast(device, FASTEST[device.type]):
             render_view(given.model, sources, strip, example.near, example.far, len(given.origins))
 
     ours = [encoding + parts * seconds_of(view, device) for _ in range(rounds)]
@@ -174,14 +175,14 @@ def training_step(name: str, rays: int, literal: bool, device: torch.device) -> 
     given = subject(name, device)
     model, optimizer = given.model.train(), build_optimizer(given.model, LearningRates())
     if not literal:
-        compile_layers(model, "yes", 0, 0)
+        compile_layers(model)
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
         if literal:
             losses = literal_losses(model, given.example, rays, step_generator(0, 0))
         else:
-            with autocast(device, "auto"):
+            with autocast(device, FASTEST[device.type]):
                 losses, _ = compute_losses(model, given.example, rays, LossWeights(), step_generator(0, 0))
         backward(model, losses, LossWeights())
         optimizer.step()
@@ -206,7 +207,7 @@ def largest_difference(given: Subject) -> float:
     allow_tf32("float32")
     ours = given.rays(given.encoded("float32"), True, "float32")
     literal = given.literal(given.literally_encoded(), True)
-    allow_tf32("auto")
+    allow_tf32(FASTEST[given.model.device.type])
     differences = [
         (ours.color - literal.color).abs().max(),
         (ours.weights - literal.weights).abs().max(),
@@ -275,18 +276,18 @@ def peak_memory(given: Subject, device: torch.device) -> tuple[float, float]:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     device, rounds = choose_device(options.device), options.rounds
-    allow_tf32("auto")
+    allow_tf32(FASTEST[device.type])
     say(f"device {device}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     say(f"{'':36s} {'ours':>10s} {'literal':>10s} {'':8s} {'ratio':>7s} (lowest to highest)")
     given = subject("published", device)
     difference = largest_difference(given)
-    compile_layers(given.model, "yes", 0, 0)
+    compile_layers(given.model)
     ratio, larger, literal_rays = rays("published", given, rounds, device)
     ratio["frame"], larger["frame"] = frame(given, literal_rays, rounds, device)
     ratio["train_step"] = training("published", rounds, device)
     ratio["peak_memory"], larger["peak_memory"] = peak_memory(given, device)
     demo = subject("demo", device)
-    compile_layers(demo.model, "yes", 0, 0)
+    compile_layers(demo.model)
     rays("demo", demo, rounds, device)
     training("demo", rounds, device)
     say(f"float32, ours against literal: largest difference {difference:.1e}")

@@ -31,7 +31,7 @@ VIEWS, SAMPLES, WIDTHS = (4, 8, 16), (24, 48, 96), (32, 64, 128)
 
 
 def seconds_per_ray(given: Subject, rounds: int, device: torch.device) -> float:
-    compile_layers(given.model, "yes", 0, 0)
+    compile_layers(given.model)
     work = partial(given.rays, given.encoded(), True)
     work()
     return median(seconds_of(work, device) for _ in range(rounds)) / len(given.origins)

@@ -7,9 +7,10 @@ import torch
 from helpers import encode, tiny_example, tiny_model
 
 from gpnerf import compilation
-from gpnerf.compilation import compile_layers, missing_compiler
+from gpnerf.compilation import compile_layers, compile_where_faster, missing_compiler
 from gpnerf.losses import LossWeights
 from gpnerf.training import backward, compute_losses, step_generator
+from gpnerf.workload import Sample, Workload
 
 needs_compiler = pytest.mark.skipif(
     missing_compiler(torch.device("cpu")) is not None, reason="no C++ compiler on this machine"
@@ -28,7 +29,7 @@ def losses_and_gradients(model):
 def test_compiled_layers_give_the_same_losses_and_gradients():
     # One kind of layer in one pass: every further one takes as long to compile.
     plain, compiled = (tiny_model(layers=1, fine_samples=0, dropout=0.1).train() for _ in range(2))
-    compile_layers(compiled, "yes", 0, 0)
+    compile_layers(compiled)
     assert all(name in vars(compiled.transformer) for name in COMPILED)
     losses, gradients = losses_and_gradients(plain)
     found_losses, found_gradients = losses_and_gradients(compiled)
@@ -43,7 +44,7 @@ def test_compiled_layers_give_the_same_losses_and_gradients():
 @torch.no_grad()
 def test_compiled_layers_render_the_same_rays():
     plain, compiled = (tiny_model(layers=1, fine_samples=0).eval() for _ in range(2))
-    compile_layers(compiled, "yes", 0, 0)
+    compile_layers(compiled)
     example = tiny_example()
     rays = example.target.camera.rays(torch.tensor([[1, 2], [30, 20], [15, 11]]))
     expected, found = (
@@ -59,24 +60,33 @@ def test_a_machine_without_a_compiler_runs_uncompiled_and_says_why(monkeypatch, 
     model = tiny_model()
     before = [getattr(model.transformer, name) for name in COMPILED]
     with caplog.at_level(logging.INFO):
-        compile_layers(model, "yes", 0, 0)
+        compile_layers(model)
     assert "needs a C++ compiler (g++ or clang++), which is not on this machine" in caplog.text
     assert [getattr(model.transformer, name) for name in COMPILED] == before
 
 
 @pytest.mark.parametrize(
-    ("wanted", "rays", "training", "compiled"),
+    ("wanted", "training", "plain", "compiled", "expected"),
     [
-        ("auto", 10, False, 0),
-        ("auto", 10**9, False, 1),
-        ("auto", 10**9, True, 0),
-        ("yes", 10, True, 1),
-        ("no", 10**9, False, 0),
+        ("auto", False, 1.0, 0.5, True),
+        ("auto", False, 1.0, 0.9, False),
+        # 100 samples of 1 s are worth asking, of 0.1 s not.
+        ("auto", False, 0.1, 0.01, False),
+        ("auto", True, 1.0, 0.1, False),
+        ("yes", True, 1.0, 2.0, True),
+        ("no", False, 1.0, 0.1, False),
     ],
 )
-def test_auto_compiles_long_rendering_on_a_cpu_only(monkeypatch, wanted, rays, training, compiled):
+def test_auto_compiles_long_rendering_that_becomes_faster(
+    monkeypatch, wanted, training, plain, compiled, expected
+):
     monkeypatch.setattr(compilation, "missing_compiler", lambda device: None)
-    calls = []
-    monkeypatch.setattr(torch, "compile", lambda function, **options: calls.append(function) or function)
-    compile_layers(tiny_model().train(training), wanted, rays, views=3)
-    assert bool(calls) == bool(compiled)
+    seconds = {"plain": 2 * plain, "compiled": 2 * compiled}
+    monkeypatch.setattr(compilation, "timed", lambda question, facts, candidates: seconds)
+    monkeypatch.setattr(torch, "compile", lambda function, **options: lambda *given: function(*given))
+    model = tiny_model().train(training)
+    before = model.transformer.aggregate_ray
+    work = Workload(24, 32, views=3, rays=20, items=100, training=training, chunk=20)
+    found = compile_where_faster(wanted, Sample(model, work), "float32", "machine")
+    assert found == expected
+    assert (model.transformer.aggregate_ray != before) == expected

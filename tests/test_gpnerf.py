@@ -44,6 +44,18 @@ def test_fusing_leaves_the_teacher_as_it_is_and_sends_gradients_to_both():
     assert teacher.abs().max() == 0.0
 
 
+def test_of_two_rays_in_a_cell_the_first_gives_the_value_and_gets_the_gradient():
+    """Also of four, and wherever they stand among the others: not the last one to be written."""
+    pixels = torch.tensor([[5, 3], [8, 6], [4, 2], [9, 7], [5, 2], [4, 3], [0, 0]])
+    teacher = torch.zeros(2, 12, 16)
+    rendered = torch.arange(1.0, 8.0)[:, None].repeat(1, 2).requires_grad_()
+    fused = fuse(teacher, rendered, pixels)
+    assert fused[0, 1, 2] == 1 and fused[0, 3, 4] == 2 and fused[0, 0, 0] == 7
+    assert fused.count_nonzero() == 2 * 3
+    fused.sum().backward()
+    assert rendered.grad[:, 0].tolist() == [1, 1, 0, 0, 0, 0, 1]
+
+
 def test_teacher_at_reads_the_cell_of_each_pixel():
     teacher = torch.randn(6, 12, 16)
     expected = torch.stack([teacher[:, row, column] for row, column in CELLS])

@@ -9,8 +9,9 @@ import pytest
 import torch
 from helpers import load_folder
 
-from gpnerf.datasets import index_cache, loaders
+from gpnerf.datasets import loaders
 from gpnerf.errors import DataError
+from gpnerf.files import cache_folder
 from gpnerf.images import write_image
 
 
@@ -121,7 +122,7 @@ def test_two_scenes_of_one_name_have_their_own_index(scene_writer, indexed, tmp_
 def test_the_cache_follows_the_usual_folders(monkeypatch):
     monkeypatch.delenv("GPNERF_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert str(index_cache.cache_folder()) == "/somewhere/gpnerf"
+    assert str(cache_folder()) == "/somewhere/gpnerf"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/someone")
-    assert str(index_cache.cache_folder()) == "/home/someone/.cache/gpnerf"
+    assert str(cache_folder()) == "/home/someone/.cache/gpnerf"

@@ -35,15 +35,15 @@ def test_chunks_are_halved_where_memory_runs_out(caplog):
     torch.testing.assert_close(found.features, expected.features, atol=1e-5, rtol=1e-5)
 
 
-def test_the_chunk_follows_from_the_size_of_a_layer_and_the_free_memory(monkeypatch):
+def test_the_chunk_follows_from_the_size_of_a_layer_and_the_memory(monkeypatch):
     model = tiny_model()
     # 6 + 4 samples, 3 views, width 16, four bytes each.
     per_ray = 10 * 3 * 16 * 4
-    monkeypatch.setattr(rendering, "free_memory", lambda device: None)
+    monkeypatch.setattr(rendering, "memory_of", lambda device: None)
     assert suitable_chunk(model, 3) == 10 * 2**20 // per_ray
-    monkeypatch.setattr(rendering, "free_memory", lambda device: 24 * 5 * per_ray)
+    monkeypatch.setattr(rendering, "memory_of", lambda device: 24 * 5 * per_ray)
     assert suitable_chunk(model, 3) == 5
-    monkeypatch.setattr(rendering, "free_memory", lambda device: 0)
+    monkeypatch.setattr(rendering, "memory_of", lambda device: 0)
     assert suitable_chunk(model, 3) == 1
 
 

@@ -1,7 +1,6 @@
 """Keeps the index of every scene on disk, until a file or folder that it was made from changes.
 
-The cache lies outside the data, which may be read-only: $GPNERF_CACHE, or gpnerf in $XDG_CACHE_HOME or
-~/.cache. Nothing is lost by removing it.
+The cache lies outside the data, which may be read-only (files.cache_folder). Nothing is lost by removing it.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from gpnerf.datasets.index import KINDS, SceneIndex
+from gpnerf.files import cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +23,6 @@ log = logging.getLogger(__name__)
 VERSION = 2
 ARRAYS = ("intrinsics", "poses", "sizes", "distortion")
 VALUES = ("near", "far", "depth_unit", "instance_ignore", "class_names", "ignore_label", "warnings")
-
-
-def cache_folder() -> Path:
-    """Where indices are kept."""
-    if os.environ.get("GPNERF_CACHE"):
-        return Path(os.environ["GPNERF_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpnerf"
 
 
 def recall(dataset: str, folder: Path) -> SceneIndex | None:

@@ -300,10 +300,16 @@ def _uniforms(
 def fuse(teacher: Tensor, semantic: Tensor, pixels: Tensor) -> Tensor:
     """S_fused (Fig. 3a): the teacher map [D, h, w] with the rendered features [R, D] at their pixels' cells.
 
-    pixels [R, 2] (column, row); the cell of a pixel is (row // 2, column // 2).
+    pixels [R, 2] (column, row); the cell of a pixel is (row // 2, column // 2). Of several rays in a cell the
+    first one gives the value and gets the gradient.
     """
+    rows, columns = pixels[:, 1] // 2, pixels[:, 0] // 2
+    cells, order = (rows * teacher.shape[2] + columns).sort(stable=True)
+    is_first = torch.ones_like(cells, dtype=torch.bool)
+    is_first[1:] = cells[1:] != cells[:-1]
+    chosen = order[is_first]
     fused = teacher.clone()
-    fused[:, pixels[:, 1] // 2, pixels[:, 0] // 2] = semantic.T.to(fused.dtype)
+    fused[:, rows[chosen], columns[chosen]] = semantic[chosen].T.to(fused.dtype)
     return fused
 
 

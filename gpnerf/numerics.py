@@ -1,0 +1,137 @@
+"""How a run computes: machine, threads, precision, algorithms.
+
+Runs that agree in all of it, in options and in seed get the same numbers, bit for bit (docs/reliability.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from argparse import Namespace
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from gpnerf.choices import WORTH_CHANGING, timed
+from gpnerf.compilation import compile_where_faster
+from gpnerf.devices import PRECISIONS, allow_tf32, has_bfloat16
+from gpnerf.distributed import Processes
+from gpnerf.models.gpnerf import GPNeRF
+from gpnerf.workload import Sample, Workload
+
+log = logging.getLogger(__name__)
+
+# So that cuBLAS sums in one order; it reads this when CUDA starts.
+CUBLAS_WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """What decides how numbers are rounded.
+
+    machine: processor and instruction set, or GPU; threads: of the CPU; precision: "float32" or "bfloat16";
+    deterministic: whether sums have one order; compiled: whether layers run through torch.compile.
+    """
+
+    machine: str
+    threads: int
+    precision: str
+    deterministic: bool
+    compiled: bool
+    torch: str
+
+    def changes(self, later: Numerics) -> str:
+        """What a later run does otherwise, such as "threads: 1, not 2"; empty if nothing."""
+        old, new = asdict(self), asdict(later)
+        return ", ".join(f"{name}: {new[name]}, not {old[name]}" for name in old if new[name] != old[name])
+
+
+def numerics_from(stored: dict | None) -> Numerics | None:
+    """The record in a checkpoint; None in those that were written before there was one."""
+    names = {field.name for field in fields(Numerics)}
+    return Numerics(**stored) if stored and set(stored) == names else None
+
+
+def sum_in_one_order(wanted: str, device_name: str) -> bool:
+    """Switches PyTorch's deterministic algorithms on or off; to be called before anything runs on a GPU.
+
+    wanted: yes, no, or auto: on a CPU, where they cost nothing. Returns whether they are on.
+    """
+    on_cuda = device_name.startswith("cuda") or (device_name == "auto" and torch.cuda.is_available())
+    on = wanted == "yes" or (wanted == "auto" and not on_cuda)
+    # Else PyTorch fills whatever it allocates, which is read nowhere.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.use_deterministic_algorithms(on, warn_only=True)
+    # As many threads as there are, whatever MKL finds at a call: setting the number also fixes it.
+    torch.set_num_threads(torch.get_num_threads())
+    if on and on_cuda:
+        os.environ.setdefault(*CUBLAS_WORKSPACE)
+        torch.backends.cudnn.benchmark = False
+        log.info(
+            "Sums have one order, as --deterministic yes asks: slower, as scattered sums are sorted first. "
+            "PyTorch names the operations that have no such order on a GPU, once each; runs differ by those."
+        )
+    return on
+
+
+def machine_name(device: torch.device) -> str:
+    """What the kernels are chosen by: the GPU, or the processor and its vector instructions."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_processor()} ({torch.backends.cpu.get_cpu_capability()})"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def settle(
+    model: GPNeRF, options: Namespace, work: Workload, processes: Processes, before: Numerics | None = None
+) -> Numerics:
+    """Decides what --precision auto and --compile auto mean for this model and work, says it, and compiles.
+
+    before: of the run's last checkpoint; auto then stays what it was, if the machine is of that kind.
+    All processes decide as the first one does.
+    """
+    machine, sample = machine_name(model.device), Sample(model, work)
+    if before and before.machine != machine:
+        before = None
+    with processes.first_alone():
+        precision = options.precision
+        if precision == "auto":
+            precision = before.precision if before else _faster_precision(sample, machine)
+    precision = processes.gather(precision)[0]
+    allow_tf32(precision)
+    wanted = options.compile
+    if wanted == "auto" and before:
+        wanted = "yes" if before.compiled else "no"
+    with processes.first_alone():
+        compiled = compile_where_faster(wanted, sample, precision, machine)
+    return Numerics(
+        machine=machine,
+        threads=torch.get_num_threads(),
+        precision=precision,
+        deterministic=torch.are_deterministic_algorithms_enabled(),
+        compiled=compiled,
+        torch=str(torch.__version__),
+    )
+
+
+def _faster_precision(sample: Sample, machine: str) -> str:
+    """bfloat16 on a GPU that has it, and on a CPU where the model's own layers are then faster."""
+    device = sample.model.device
+    if device.type == "cuda":
+        return "bfloat16" if has_bfloat16(device) else "float32"
+    candidates = {name: partial(sample.run, name) for name in PRECISIONS}
+    seconds = timed("precision", sample.facts(machine), candidates)
+    ratio = seconds["float32"] / seconds["bfloat16"]
+    chosen = "bfloat16" if ratio >= WORTH_CHANGING else "float32"
+    log.info(f"Computing in {chosen}: bfloat16 is {ratio:.2f} times as fast as float32 on this machine.")
+    return chosen

@@ -1,0 +1,124 @@
+"""What auto means is timed once and remembered; a run knows how it computes, and says when that changes."""
+
+import json
+import logging
+import time
+from argparse import Namespace
+
+import pytest
+import torch
+from helpers import tiny_model
+
+from gpnerf import numerics
+from gpnerf.choices import timed
+from gpnerf.distributed import Processes
+from gpnerf.numerics import Numerics, machine_name, settle, sum_in_one_order
+from gpnerf.workload import Sample, Workload
+
+CPU = torch.device("cpu")
+WORK = Workload(height=24, width=32, views=3, rays=20, items=4, training=True, chunk=20)
+AUTO = Namespace(precision="auto", compile="auto")
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("GPNERF_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def answers(monkeypatch, **seconds):
+    """Timings of `_faster_precision` in place of measured ones."""
+    monkeypatch.setattr(numerics, "timed", lambda question, facts, candidates: seconds)
+
+
+def test_a_timing_is_made_once_and_the_faster_candidate_is_known(cache):
+    calls = []
+    candidates = {
+        "slow": lambda: (calls.append("slow"), time.sleep(0.02)),
+        "fast": lambda: calls.append("fast"),
+    }
+    first = timed("question", ["machine", 2], candidates)
+    assert first["slow"] > 0.019 > first["fast"]
+    made = len(calls)
+    assert timed("question", ["machine", 2], candidates) == first and len(calls) == made
+    timed("question", ["machine", 1], candidates)
+    assert len(calls) == 2 * made
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"seconds": {"slow": 1}}', '{"seconds": {"slow": 1, "fast": "x"}}']
+)
+def test_a_damaged_answer_is_timed_again(cache, content):
+    candidates = {"slow": lambda: None, "fast": lambda: None}
+    timed("question", [], candidates)
+    (file,) = (cache / "choices").iterdir()
+    file.write_text(content)
+    assert timed("question", [], candidates) == json.loads(file.read_text())["seconds"]
+
+
+def test_an_answer_that_cannot_be_kept_is_said(monkeypatch, tmp_path, caplog):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GPNERF_CACHE", str(tmp_path / "file"))
+    assert timed("question", [], {"one": lambda: None})["one"] < 1.0
+    assert "the next run times again and may choose otherwise" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("float32", "bfloat16", "chosen", "said"),
+    [
+        (1.0, 0.5, "bfloat16", "2.00 times"),
+        (1.0, 0.86, "bfloat16", "1.16 times"),
+        (1.0, 0.88, "float32", "1.14 times"),
+        (1.0, 4.0, "float32", "0.25 times"),
+    ],
+)
+def test_auto_takes_bfloat16_on_a_cpu_from_fifteen_per_cent_on(
+    monkeypatch, caplog, float32, bfloat16, chosen, said
+):
+    answers(monkeypatch, float32=float32, bfloat16=bfloat16)
+    with caplog.at_level(logging.INFO):
+        found = settle(tiny_model(), AUTO, WORK, Processes())
+    assert found.precision == chosen
+    assert f"Computing in {chosen}: bfloat16 is {said} as fast" in caplog.text
+
+
+def test_auto_goes_on_as_the_run_began_on_the_same_machine(monkeypatch):
+    answers(monkeypatch, float32=1.0, bfloat16=0.1)
+    model = tiny_model()
+    before = Numerics(machine_name(CPU), 1, "float32", True, False, "2.6.0")
+    assert settle(model, AUTO, WORK, Processes(), before).precision == "float32"
+    elsewhere = Numerics("another processor", 1, "float32", True, False, "2.6.0")
+    assert settle(model, AUTO, WORK, Processes(), elsewhere).precision == "bfloat16"
+    asked = Namespace(precision="bfloat16", compile="no")
+    assert settle(model, asked, WORK, Processes(), before).precision == "bfloat16"
+
+
+def test_what_changed_is_named():
+    before = Numerics("processor", 2, "float32", True, False, "2.14.1")
+    later = Numerics("processor", 1, "bfloat16", True, False, "2.14.1")
+    assert before.changes(before) == ""
+    assert before.changes(later) == "threads: 1, not 2, precision: bfloat16, not float32"
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("classes", [0, 3])
+def test_a_sample_leaves_the_model_as_it_was(training, classes):
+    model = tiny_model(classes=classes).train(training)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    sample = Sample(model, Workload(24, 32, 3, 20, 4, training, 20))
+    for precision in ("float32", "bfloat16"):
+        sample.run(precision)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert all(one.grad is None for one in model.parameters())
+    # 4 items of 20 rays, 20 at a time.
+    assert sample.count == 4
+
+
+def test_sums_have_one_order_on_a_cpu_unless_asked_otherwise():
+    try:
+        assert sum_in_one_order("auto", "cpu") and torch.are_deterministic_algorithms_enabled()
+        assert not torch.utils.deterministic.fill_uninitialized_memory
+        assert not sum_in_one_order("no", "cpu") and not torch.are_deterministic_algorithms_enabled()
+        assert not sum_in_one_order("auto", "cuda")
+    finally:
+        torch.use_deterministic_algorithms(False)
