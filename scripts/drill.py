@@ -48,6 +48,8 @@ OPTIONS = {
     "log_every": 10,
     "picture_every": 1_000_000,
 }
+# Of files where there is no room: more than an example that a loader passes on, less than a checkpoint.
+LARGEST_FILE_KIB = 8 * 1024
 KILLS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
@@ -162,7 +164,7 @@ def flip_bit(data: bytearray) -> bytes:
 def full_disk(drill: Drill) -> None:
     """A file size limit stands in for a full disk where no small file system can be made."""
     training = shlex.join([sys.executable, str(REPOSITORY / "train.py"), "--config", str(drill.config)])
-    command = f"ulimit -f 60; exec {training} --expname full"
+    command = f"ulimit -f {LARGEST_FILE_KIB}; exec {training} --expname full"
     done = subprocess.run(
         ["bash", "-c", command],
         capture_output=True,
