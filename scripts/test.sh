@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints and runs all tests; arguments go to pytest.
+# Lints and runs the tests; `--all`, in front, adds the slow ones and more random ones. Arguments go to pytest.
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
@@ -7,7 +7,24 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 prepare_environment requirements.txt requirements-dev.txt
 cd -- "$root"
 
+speed="and not slow" profile=few
+if [[ "${1:-}" == --all ]]; then
+    shift
+    speed="" profile=many
+fi
+
 # Modules, not the commands of the same name: those stop working when the checkout is moved.
 python -m ruff check .
 python -m ruff format --check .
-python -m pytest "$@"
+
+run_pytest() {
+    python -m pytest --durations=15 --hypothesis-profile="$profile" "$@"
+}
+
+# A process for each core, with one thread each; files stay whole, for what their tests share is made once.
+# Of the two halves, one may hold none of the tests asked for: pytest ends with 5.
+none=5 code=0
+OMP_NUM_THREADS=1 run_pytest -n logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder \
+    -m "not serial $speed" "$@" || code=$?
+((code == 0 || code == none)) || exit "$code"
+run_pytest -m "serial $speed" "$@" || (($? == none && code != none))

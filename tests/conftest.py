@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
-from script_runs import EXPNAME, VIEWS_PER_ROOM, run, write_config
+from hypothesis import settings
+from script_runs import EXPNAME, VIEWS_PER_ROOM, run_here, write_config
 
 from gpnerf.datasets import rooms
 from gpnerf.images import write_image
 
 HEIGHT, WIDTH = 6, 8
+
+# How much hypothesis draws: of 100, all that a test asks for. Every day the same, so that whoever breaks
+# something sees it.
+for profile, percent in {"few": 20, "many": 100}.items():
+    settings.register_profile(profile, max_examples=percent, deadline=None, derandomize=True, database=None)
+settings.load_profile("few")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -96,6 +105,13 @@ def scene_writer(tmp_path: Path) -> Callable[..., SceneWriter]:
     return start
 
 
+@pytest.fixture(scope="module")
+def rooms_planned_once() -> Iterator[None]:
+    """Furnishing takes most of the time in which a small room is made, and is tested in test_rooms.py."""
+    with mock.patch.object(rooms, "make_room", functools.cache(rooms.make_room)):
+        yield
+
+
 @pytest.fixture(scope="session")
 def rooms_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A config file that trains a tiny model on one room and tests it on two others."""
@@ -115,5 +131,5 @@ def rooms_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def rooms_run(rooms_config: Path) -> Path:
     """The folder of a finished training with `rooms_config`; tests add to it, but change nothing."""
-    assert "Finished 6 steps" in run("train.py", "--config", rooms_config)
+    assert "Finished 6 steps" in run_here("train.py", "--config", rooms_config)
     return rooms_config.parent / "out" / EXPNAME

@@ -1,19 +1,41 @@
-"""Runs train.py, eval.py and render.py on a tiny model: as processes, or in place where they must refuse."""
+"""Runs train.py, eval.py and render.py on a tiny model: in this process, or in ones of their own."""
 
 from __future__ import annotations
 
-import importlib
 import io
+import logging
 import os
+import runpy
+import signal
 import subprocess
 import sys
-from contextlib import redirect_stderr
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+import torch
 
-from gpnerf.scripting import run_script
+from gpnerf.scripting import STOP_SIGNALS
+
+ROOT_LOG = logging.getLogger()
+SIGNALS = [getattr(signal, name) for name in STOP_SIGNALS]
+# What scripts set for their whole process: how to ask for it, and how to set it.
+SETTINGS = (
+    (lambda: sys.argv, partial(setattr, sys, "argv")),
+    (lambda: sys.path[:], partial(setattr, sys, "path")),
+    (lambda: ROOT_LOG.handlers, partial(setattr, ROOT_LOG, "handlers")),
+    (lambda: ROOT_LOG.level, ROOT_LOG.setLevel),
+    (torch.get_rng_state, torch.set_rng_state),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (lambda: torch.backends.cudnn.allow_tf32, partial(setattr, torch.backends.cudnn, "allow_tf32")),
+    *((partial(signal.getsignal, number), partial(signal.signal, number)) for number in SIGNALS),
+)
 
 REPOSITORY = Path(__file__).parent.parent
 EXPNAME = "tiny"
@@ -57,30 +79,54 @@ def command(script: str, *arguments: Any) -> list[str]:
     return [sys.executable, str(REPOSITORY / script), *map(str, arguments)]
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
+def environment(threads: int | None = 1) -> dict[str, str]:
+    """The environment of a process with that many threads; None: as many as it has for a user."""
+    variables = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    return variables if threads is None else {**variables, "OMP_NUM_THREADS": str(threads)}
 
 
-def run(script: str, *arguments: Any, code: int = 0) -> str:
+def run(script: str, *arguments: Any, code: int = 0, threads: int | None = 1, seconds: int = 120) -> str:
     """Runs a script to its end, which must have this exit code; returns its stderr."""
     done = subprocess.run(
-        command(script, *arguments), env=environment(), capture_output=True, text=True, timeout=120
+        command(script, *arguments),
+        env=environment(threads),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
     )
     assert done.returncode == code, done.stderr
     return done.stderr
 
 
 def run_here(script: str, *arguments: Any, code: int = 0) -> str:
-    """Like `run`, but in this process, as importing torch takes seconds; log lines go to pytest instead.
-
-    Not for a training that begins: it takes over the signals.
-    """
-    main = importlib.import_module(".".join(Path(script).with_suffix("").parts)).main
+    """Like `run`, but in this process, as importing torch takes seconds; the file runs as python runs it."""
     stderr = io.StringIO()
-    with redirect_stderr(stderr), pytest.raises(SystemExit) as ended:
-        run_script(lambda: main([str(argument) for argument in arguments]))
+    with own_process(), redirect_stderr(stderr), pytest.raises(SystemExit) as ended:
+        torch.set_num_threads(1)
+        sys.argv = command(script, *arguments)[1:]
+        runpy.run_path(sys.argv[0], run_name="__main__")
     assert ended.value.code == code, stderr.getvalue()
     return stderr.getvalue()
+
+
+def call_here(command: Sequence[str]) -> int:
+    """Stands in for subprocess.call where a script starts another one of the repository, which succeeds."""
+    _, script, *arguments = command
+    run_here(Path(script).name, *arguments)
+    return 0
+
+
+@contextmanager
+def own_process() -> Iterator[None]:
+    """After the body, all that a script sets for its whole process is as it was before."""
+    before = [ask() for ask, _ in SETTINGS]
+    ROOT_LOG.handlers = []
+    try:
+        with mock.patch.dict(os.environ):
+            yield
+    finally:
+        for (_, put), value in zip(SETTINGS, before, strict=True):
+            put(value)
 
 
 def refusal(script: str, *arguments: Any) -> str:

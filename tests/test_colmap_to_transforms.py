@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from script_runs import only_sentence, run
+from script_runs import only_sentence, run_here
 
 from gpnerf.cameras import OPENGL_TO_OPENCV, Camera
 from gpnerf.errors import ConfigError, DataError
@@ -389,5 +389,5 @@ def test_photographs_outside_the_scene_are_refused(folder, tmp_path: Path):
 
 
 def test_the_script_says_its_fault_in_a_sentence(tmp_path: Path):
-    stderr = run("scripts/colmap_to_transforms.py", tmp_path / "sparse", tmp_path / "scene", code=2)
+    stderr = run_here("scripts/colmap_to_transforms.py", tmp_path / "sparse", tmp_path / "scene", code=2)
     assert "no such folder" in only_sentence(stderr)

@@ -1,10 +1,12 @@
 """Compiled layers: the same numbers and gradients; a sentence, and no fault, where nothing compiles."""
 
 import logging
+from functools import partial
 
 import pytest
 import torch
 from helpers import encode, tiny_example, tiny_model
+from torch._dynamo.utils import counters
 
 from gpnerf import compilation
 from gpnerf.compilation import compile_layers, compile_where_faster, missing_compiler
@@ -15,7 +17,24 @@ from gpnerf.workload import Sample, Workload
 needs_compiler = pytest.mark.skipif(
     missing_compiler(torch.device("cpu")) is not None, reason="no C++ compiler on this machine"
 )
+MACHINE_CODE = pytest.param("inductor", marks=[pytest.mark.slow, needs_compiler])
 COMPILED = ("aggregate_views", "aggregate_ray")
+
+
+@pytest.fixture(params=["aot_eager", MACHINE_CODE])
+def compile_model(request, monkeypatch):
+    """Compiles a model, and all of it: to machine code, which takes a minute, or in the steps before that."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=request.param))
+    monkeypatch.setattr(compilation, "missing_compiler", lambda device: None)
+    counters.clear()
+
+    def compiled(model):
+        assert compile_layers(model)
+        assert all(name in vars(model.transformer) for name in COMPILED)
+        return model
+
+    yield compiled
+    assert counters["frames"]["ok"] == counters["frames"]["total"] > 0
 
 
 def losses_and_gradients(model):
@@ -25,14 +44,11 @@ def losses_and_gradients(model):
     return {name: loss.detach() for name, loss in losses.items()}, gradients
 
 
-@needs_compiler
-def test_compiled_layers_give_the_same_losses_and_gradients():
+def test_compiled_layers_give_the_same_losses_and_gradients(compile_model):
     # One kind of layer in one pass: every further one takes as long to compile.
     plain, compiled = (tiny_model(layers=1, fine_samples=0, dropout=0.1).train() for _ in range(2))
-    compile_layers(compiled)
-    assert all(name in vars(compiled.transformer) for name in COMPILED)
     losses, gradients = losses_and_gradients(plain)
-    found_losses, found_gradients = losses_and_gradients(compiled)
+    found_losses, found_gradients = losses_and_gradients(compile_model(compiled))
     assert set(losses) == {"photometric", "semantic", "distill", "depth_guided"}
     torch.testing.assert_close(found_losses, losses, atol=1e-5, rtol=1e-5)
     assert gradients.keys() == found_gradients.keys()
@@ -40,11 +56,10 @@ def test_compiled_layers_give_the_same_losses_and_gradients():
         torch.testing.assert_close(found_gradients[name], gradient, atol=1e-5, rtol=1e-3, msg=name)
 
 
-@needs_compiler
 @torch.no_grad()
-def test_compiled_layers_render_the_same_rays():
+def test_compiled_layers_render_the_same_rays(compile_model):
     plain, compiled = (tiny_model(layers=1, fine_samples=0).eval() for _ in range(2))
-    compile_layers(compiled)
+    compile_model(compiled)
     example = tiny_example()
     rays = example.target.camera.rays(torch.tensor([[1, 2], [30, 20], [15, 11]]))
     expected, found = (

@@ -4,13 +4,15 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import pytest
 import torch
-from script_runs import REPOSITORY, environment, run, write_config
+from script_runs import REPOSITORY, environment, run_here, write_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gpnerf.checkpoint import checkpoint_path, load_checkpoint
@@ -18,18 +20,16 @@ from gpnerf.distributed import Processes
 from gpnerf.images import read_image
 
 
-def together(script, *arguments, processes=2):
-    """The command that runs a script in several processes on this machine."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    return [*launcher, f"--nproc_per_node={processes}", str(REPOSITORY / script), *map(str, arguments)]
+def together(script, *arguments):
+    """The command that runs a script in two processes on this machine."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    return [*launcher, str(REPOSITORY / script), *map(str, arguments)]
 
 
-def run_together(script, *arguments, code=0):
-    done = subprocess.run(
-        together(script, *arguments), env=environment(), capture_output=True, text=True, timeout=240
-    )
-    assert done.returncode == code, done.stderr
-    return done.stderr
+def free_ports(count):
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("localhost", 0))) for _ in range(count)]
+        return [one.getsockname()[1] for one in sockets]
 
 
 def losses(folder):
@@ -55,11 +55,24 @@ def test_one_process_sums_and_gathers_nothing():
 
 @pytest.fixture(scope="module")
 def pair(rooms_config):
-    """The folders of the same training by one process with two examples a step, and by two with one each."""
-    common = ["--config", rooms_config, "--steps", 4, "--log_every", 1, "--dropout", 0.1]
-    run("train.py", *common, "--expname", "one", "--accumulate", 2)
-    run_together("train.py", *common, "--expname", "two")
-    return rooms_config.parent / "out" / "one", rooms_config.parent / "out" / "two"
+    """The folders of the same training by one process with two examples a step, and by two with one each.
+
+    That of the one also has what one process made of it (eval, render) and two did (eval_by_two, ...).
+    """
+    common = ["--config", str(rooms_config), "--steps", "4", "--log_every", "1", "--dropout", "0.1"]
+    alone = [*common, "--expname", "one", "--accumulate", "2"]
+    one, two = (rooms_config.parent / "out" / name for name in ("one", "two"))
+    run_here("train.py", *alone)
+    commands = [["train.py", *common, "--expname", "two"], ["eval.py", *alone], ["render.py", *alone]]
+    pairs = list(zip(free_ports(len(commands)), commands, strict=True))
+    command = together("tests/scripts_in_turn.py", json.dumps(pairs))
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Tables, report.html and pictures are in") == 1
+    for name in ("eval", "render"):
+        os.rename(one / name, one / f"{name}_by_two")
+        run_here(f"{name}.py", *alone)
+    return one, two
 
 
 def test_two_processes_train_as_one_that_accumulates(pair):
@@ -70,32 +83,25 @@ def test_two_processes_train_as_one_that_accumulates(pair):
         assert found[name] == pytest.approx(curve, abs=1e-5), name
 
 
-def test_two_processes_share_the_test_views_and_score_as_one(pair, rooms_config):
+def test_two_processes_share_the_test_views_and_score_as_one(pair):
     one, _ = pair
-    common = ["--config", rooms_config, "--expname", "one", "--accumulate", 2]
-    stderr = run_together("eval.py", *common)
-    assert stderr.count("Tables, report.html and pictures are in") == 1
-    rows = (one / "eval" / "views.csv").read_text()
-    scores = json.loads((one / "eval" / "metrics.json").read_text())["overall"]
-    os.rename(one / "eval", one / "eval_by_two")
-    run("eval.py", *common)
-    assert (one / "eval" / "views.csv").read_text() == rows
-    assert json.loads((one / "eval" / "metrics.json").read_text())["overall"] == scores
+    alone, shared = one / "eval", one / "eval_by_two"
+    assert (shared / "views.csv").read_text() == (alone / "views.csv").read_text()
+    expected, found = (json.loads((folder / "metrics.json").read_text()) for folder in (alone, shared))
+    assert found["overall"] == expected["overall"]
 
 
-def test_two_processes_share_the_frames_of_a_video(pair, rooms_config):
+def test_two_processes_share_the_frames_of_a_video(pair):
     one, _ = pair
-    common = ["--config", rooms_config, "--expname", "one", "--accumulate", 2]
-    run_together("render.py", *common)
-    frames = sorted((one / "render" / "room_1000_interpolate").glob("*.png"))
-    pixels = [read_image(frame) for frame in frames]
-    assert len(frames) == 3 and (one / "render" / "room_1000_interpolate.mp4").is_file()
-    os.rename(one / "render", one / "render_by_two")
-    run("render.py", *common)
-    for frame, expected in zip(frames, pixels, strict=True):
+    shared = one / "render_by_two" / "room_1000_interpolate"
+    frames = sorted(shared.glob("*.png"))
+    assert len(frames) == 3 and shared.with_suffix(".mp4").is_file()
+    for frame in frames:
+        expected = read_image(one / "render" / shared.name / frame.name)
         assert (read_image(frame) == expected).all()
 
 
+@pytest.mark.slow
 def test_a_fault_of_one_process_ends_all_with_its_sentence(scene_writer, tmp_path):
     writer = scene_writer(frames=8, semantic=True)
     (writer.folder / "images" / "3.png").write_bytes(b"not an image")
@@ -114,6 +120,7 @@ def test_a_fault_of_one_process_ends_all_with_its_sentence(scene_writer, tmp_pat
     assert re.search(r"Error: .*3\.png: expected an image", done.stderr), done.stderr
 
 
+@pytest.mark.slow
 def test_a_stop_signal_to_the_job_saves_and_goes_on(rooms_config):
     folder = rooms_config.parent / "out" / "stopped_pair"
     command = together("train.py", "--config", rooms_config, "--expname", folder.name, "--steps", 10**6)

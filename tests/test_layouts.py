@@ -24,7 +24,7 @@ NAMES = {
 
 
 @pytest.fixture(scope="module")
-def layouts(tmp_path_factory):
+def layouts(tmp_path_factory, rooms_planned_once):
     """A folder with the same room as transforms, replica, scannet, and exported from a ScanNet download."""
     folder = tmp_path_factory.mktemp("layouts")
     for layout in ("transforms", "replica", "scannet", "scannet_download"):

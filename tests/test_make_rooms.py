@@ -14,12 +14,14 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 from PIL import Image
-from script_runs import run
+from script_runs import run_here
 
 from gpnerf.datasets.rooms import CLASS_NAMES, VERSION
 from gpnerf.errors import ConfigError
 from gpnerf.images import read_image
 from scripts import make_rooms
+
+pytestmark = pytest.mark.usefixtures("rooms_planned_once")
 
 HEIGHT, WIDTH, VIEWS, SEED = 24, 32, 3, 7
 SIZES = ("--views", str(VIEWS), "--height", str(HEIGHT), "--width", str(WIDTH))
@@ -277,7 +279,7 @@ def test_a_folder_that_cannot_be_made_gets_a_sentence(tmp_path: Path, layout: st
 
 def test_the_script_makes_several_rooms_and_says_how_to_read_them(tmp_path: Path, views):
     out = tmp_path / "my rooms"
-    stderr = run("scripts/make_rooms.py", out, "--layout", "replica", "--rooms", f"6-{SEED}", *SIZES)
+    stderr = run_here("scripts/make_rooms.py", out, "--layout", "replica", "--rooms", f"6-{SEED}", *SIZES)
     assert "Making rooms" in stderr
     colors = stack(out / ROOM / "Sequence_1", "rgb/rgb_{}.png")
     np.testing.assert_array_equal(colors, views(90)["color"])

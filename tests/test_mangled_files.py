@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
@@ -39,11 +40,11 @@ class Read(NamedTuple):
 
 
 def drawn(times: int, *strategies: st.SearchStrategy, known: Sequence = ()) -> Callable:
-    """The known examples, then the same drawn ones on every day, so that whoever breaks something sees it."""
-    fixed = settings(max_examples=times, deadline=None, derandomize=True, database=None)
+    """The known examples, then as many drawn ones, or that part of them which the profile wants."""
+    draws = settings(max_examples=math.ceil(times * settings.default.max_examples / 100))
 
     def decorate(test: Callable) -> Callable:
-        test = fixed(given(*strategies)(test))
+        test = draws(given(*strategies)(test))
         for one in known:
             test = example(one)(test)
         return test

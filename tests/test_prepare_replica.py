@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from script_runs import only_sentence, run
+from script_runs import only_sentence, run_here
 
 from gpnerf.errors import ConfigError, DataError
 from gpnerf.images import read_image
@@ -315,5 +315,5 @@ def test_a_full_disk_is_noticed_beforehand(download: Path, tmp_path: Path, monke
 
 
 def test_the_script_says_its_fault_in_a_sentence(tmp_path: Path):
-    stderr = run("scripts/prepare_replica.py", tmp_path / "nowhere", tmp_path / "replica", code=2)
+    stderr = run_here("scripts/prepare_replica.py", tmp_path / "nowhere", tmp_path / "replica", code=2)
     assert "expected the folder of the zips, found none" in only_sentence(stderr)

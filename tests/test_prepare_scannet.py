@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from script_runs import only_sentence, run
+from script_runs import only_sentence, run_here
 from sens_writer import (
     SensFile,
     depth_map,
@@ -370,7 +370,7 @@ def test_other_folders_are_sentences(download: Path, tmp_path: Path):
 def test_the_script_runs_in_several_processes_and_ends_with_a_sentence(download: Path):
     add_scene(download, "scene0001_00", frames=2, colors={1: b"none"})
     out = download.parent / "out"
-    stderr = run("scripts/prepare_scannet.py", download, out, "--workers", 2, code=2)
+    stderr = run_here("scripts/prepare_scannet.py", download, out, "--workers", 2, code=2)
     assert "1 of 2 scenes are incomplete" in only_sentence(stderr)
     assert "scene0001_00.sens, frame 1: expected a jpeg" in stderr
     assert len(list((out / NAME / "label-filt").iterdir())) == 6

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,11 +51,6 @@ def golden_checkpoint(golden, tmp_path: Path) -> Path:
     return tmp_path / "golden.pth"
 
 
-def run_import(*arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(REPOSITORY / "scripts" / "import_weights.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ)
-
-
 def test_gpnerf_file_fills_the_published_sizes_completely(tmp_path: Path):
     path = random_published(tmp_path / "model.pth", "gpnerf")
     tensors = read_published(path)
@@ -80,9 +73,8 @@ def test_gnt_file_leaves_only_semantic_parts_fresh(tmp_path: Path):
 
 
 def test_imported_golden_weights_give_the_golden_outputs(golden, golden_checkpoint: Path, tmp_path: Path):
-    done = run_import(str(golden_checkpoint), str(tmp_path / "run"))
-    assert done.returncode == 0, done.stderr
-    assert "fresh: none" in done.stderr and "--layers 2" in done.stderr
+    stderr = run("scripts/import_weights.py", golden_checkpoint, tmp_path / "run")
+    assert "fresh: none" in stderr and "--layers 2" in stderr
     checkpoint = load_checkpoint(tmp_path / "run")
     assert checkpoint.class_names[0] == "wall" and len(checkpoint.class_names) == 20
     model = checkpoint.build().eval()
@@ -116,12 +108,11 @@ def test_imported_model_trains_evaluates_and_renders_like_any_other(
     golden_checkpoint: Path, rooms_config: Path, tmp_path: Path
 ):
     """Rooms have 16 classes, the file 20: only the last layer of the head starts afresh."""
-    done = run_import(str(golden_checkpoint), str(tmp_path / "imported"))
-    assert done.returncode == 0, done.stderr
+    run_here("scripts/import_weights.py", golden_checkpoint, tmp_path / "imported")
     sizes = "--encoder_width 64 --encoder_blocks 3,4,6 --color_features 32 --level_width 128"
     sizes += " --transformer_width 64 --layers 2 --head published --steps 1 --frames 1"
     arguments = ["--config", rooms_config, "--out", tmp_path, "--expname", "tuned", *sizes.split()]
-    stderr = run("train.py", *arguments, "--load_weights", tmp_path / "imported")
+    stderr = run_here("train.py", *arguments, "--load_weights", tmp_path / "imported")
     assert "fresh tensors: head.predictor.bias, head.predictor.weight." in stderr
     run_here("eval.py", *arguments)
     run_here("render.py", *arguments)

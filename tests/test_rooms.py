@@ -229,6 +229,7 @@ def test_an_interrupted_room_leaves_nothing_behind(tmp_path: Path, monkeypatch: 
     assert len(rooms.load(tmp_path, 1, 6, 8, 2).views) == 2
 
 
+@pytest.mark.slow
 def test_workers_make_the_same_rooms(tmp_path: Path):
     rooms.prepare(tmp_path / "two", [1, 2], 6, 8, 1, workers=2)
     rooms.prepare(tmp_path / "one", [1, 2], 6, 8, 1, workers=1)

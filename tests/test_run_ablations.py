@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from script_runs import call_here
 
 from gpnerf.config import from_options, parse_options
 from gpnerf.errors import ConfigError
@@ -71,7 +72,8 @@ def test_finished_runs_are_collected_with_mean_and_spread(tmp_path: Path):
     assert row == "| head_add | 2 | 0.550 ± 0.071 | 0.800 ± 0.000 | - | 20.000 ± 0.000 |"
 
 
-def test_ablation_trains_and_evaluates_a_variant(rooms_config, tmp_path: Path):
+def test_ablation_trains_and_evaluates_a_variant(rooms_config, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(run_ablations.subprocess, "call", call_here)
     arguments = ["--config", str(rooms_config), "--out", str(tmp_path / "runs"), "head_linear"]
     assert run_ablations.main([*arguments, "--", "--steps", "2"]) == 0
     assert "| head_linear | 1 |" in (tmp_path / "runs" / "table.md").read_text()

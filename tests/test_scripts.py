@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 from pathlib import Path
 from statistics import fmean
 
 import pytest
-from script_runs import EXPNAME, run, run_here, write_config
+from script_runs import EXPNAME, REPOSITORY, command, environment, run_here, write_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gpnerf.checkpoint import checkpoint_path, load_checkpoint
@@ -16,6 +17,8 @@ from gpnerf.datasets import rooms
 from gpnerf.images import read_image
 
 TEST_FRAMES = ("0001", "0003")
+FILES = sorted([*REPOSITORY.glob("*.py"), *REPOSITORY.glob("scripts/*.py")])
+SCRIPTS = [path for path in FILES if "__main__" in path.read_text()]
 METRICS = (
     "psnr",
     "ssim",
@@ -27,16 +30,25 @@ METRICS = (
 )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_every_script_starts_as_a_process_from_any_folder(script: Path, tmp_path: Path):
+    done = subprocess.run(
+        command(script, "--help"), env=environment(), cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and f"usage: {script.name}" in done.stdout, done.stderr
+
+
 @pytest.fixture(scope="module")
 def evaluated(rooms_config: Path, rooms_run: Path) -> Path:
-    assert "| **mean of scenes** | 4 |" in run("eval.py", "--config", rooms_config)
+    assert "| **mean of scenes** | 4 |" in run_here("eval.py", "--config", rooms_config)
     return rooms_run / "eval"
 
 
 @pytest.fixture(scope="module")
 def rendered(rooms_config: Path, rooms_run: Path) -> Path:
     """The folder of a video's frames."""
-    assert "room_1000_interpolate.mp4 shows" in run("render.py", "--config", rooms_config)
+    assert "room_1000_interpolate.mp4 shows" in run_here("render.py", "--config", rooms_config)
     return rooms_run / "render" / "room_1000_interpolate"
 
 
@@ -114,7 +126,7 @@ def test_photographs_alone_finetune_the_rooms_model_without_labels(scene_writer,
         steps=2,
         picture_every=1,
     )
-    stderr = run("train.py", "--config", config)
+    stderr = run_here("train.py", "--config", config)
     assert "office has no depth maps: the depth-guided loss is switched off." in stderr
     assert "office has no semantic labels: the semantic losses and metrics are switched off." in stderr
     assert "Starting from the weights of" in stderr and "fresh tensors: none" in stderr
@@ -123,7 +135,7 @@ def test_photographs_alone_finetune_the_rooms_model_without_labels(scene_writer,
         "training/photometric",
         "held_out/psnr",
     }
-    assert "The test scenes have no labels: mIoU and accuracies are left out." in run(
+    assert "The test scenes have no labels: mIoU and accuracies are left out." in run_here(
         "eval.py", "--config", config
     )
     scene = json.loads((run_folder / "eval" / "metrics.json").read_text())["scenes"]["office"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import SceneWriter
-from script_runs import EXPNAME, only_sentence, refusal, run, write_config
+from script_runs import EXPNAME, refusal, write_config
 
 from gpnerf.checkpoint import Checkpoint, save_checkpoint
 from gpnerf.config import from_options, parse_options
@@ -94,13 +94,7 @@ def test_missing_and_empty_scene_folders_are_told_apart(config):
 
 OPTIONS = {
     "unknown": (["--num_ray", "5"], ["--num_ray", "did you mean --num_rays?"]),
-    "whole number": (["--steps", "many"], ["--steps", "whole number of at least 1", "'many'"]),
-    "seed": (["--seed", "-1"], ["--seed", "whole number of at least 0", "'-1'"]),
-    "number": (["--lr_head", "nan"], ["--lr_head", "finite number of at least 0", "'nan'"]),
-    "yes or no": (["--lpips", "perhaps"], ["--lpips", "yes or no", "'perhaps'"]),
-    "list": (["--encoder_blocks", "3,x"], ["--encoder_blocks", "3,4,6", "'3,x'"]),
     "length of a list": (["--encoder_blocks", "3,4"], ["--encoder_blocks", "three", "found 3,4"]),
-    "choice": (["--dataset", "llff"], ["--dataset", "'llff'", "rooms", "transforms", "scannet"]),
     "depths": (["--near", "3", "--far", "3"], ["0 < near < far", "--near 3 --far 3"]),
     "near alone": (["--near", "30"], ["0 < near < far", "near 30 and far 2.505"]),
     "small image": (["--height", "16"], ["--height", "at least 17 pixels", "found 16"]),
@@ -126,10 +120,8 @@ def test_wrong_option_is_refused_before_training(writer, config, option):
 
 def test_config_files_are_checked_like_the_command_line(tmp_path):
     config = write_config(tmp_path / "wrong.txt", num_ray=5)
-    sentence = only_sentence(run("train.py", "--config", config, code=2))
+    sentence = refusal("train.py", "--config", config)
     assert "--num_ray" in sentence and str(config) in sentence and "--num_rays?" in sentence
-    config = write_config(tmp_path / "wrong.txt", steps="many")
-    assert "--steps: expected a whole number" in refusal("train.py", "--config", config)
     assert f"{tmp_path / 'none.txt'}" in refusal("train.py", "--config", tmp_path / "none.txt")
 
 

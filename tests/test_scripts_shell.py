@@ -12,16 +12,19 @@ import pytest
 REPOSITORY = Path(__file__).parent.parent
 SCRIPTS = [*sorted((REPOSITORY / "scripts").glob("*.sh")), REPOSITORY / ".ci" / "run"]
 
-# Writes down its arguments; "makes" an environment by copying itself; fails where its arguments match $FAIL.
+# Writes down its arguments; "makes" an environment by copying itself; fails where its arguments match $FAIL,
+# and finds no tests where they match $EMPTY.
 STUB_PYTHON = """#!/usr/bin/env bash
 { : 3<&0; } 2>/dev/null || echo "stdin is closed" >>"$CALLS"
 echo "$*" >>"$CALLS"
 if [[ -n "${FAIL:-}" && "$*" == $FAIL* ]]; then exit 1; fi
+if [[ -n "${EMPTY:-}" && "$*" == $EMPTY* ]]; then exit 5; fi
 case "$*" in
     "-c import sys"*) echo "$VERSION" ;;
     "-m venv"*) mkdir -p "${!#}/bin" && cp "$0" "${!#}/bin/python" ;;
     "train.py"*) echo "train in $PWD with data ${GPNERF_REAL_DATA:-none}" >>"$CALLS" ;;
-    "-m pytest"*) echo "pytest in $PWD with data ${GPNERF_REAL_DATA:-none}" >>"$CALLS" ;;
+    "-m pytest"*) echo "pytest in $PWD with data ${GPNERF_REAL_DATA:-none}" >>"$CALLS"
+        echo "threads ${OMP_NUM_THREADS:-all}" >>"$CALLS" ;;
 esac
 """
 STUB_DF = """#!/usr/bin/env bash
@@ -122,10 +125,42 @@ def test_broken_environment_is_made_again(checkout: Checkout) -> None:
     assert len(checkout.calls("-m venv --clear")) == 1
 
 
-def test_arguments_reach_pytest_in_the_repository(checkout: Checkout) -> None:
+def test_both_halves_of_the_tests_run_in_the_repository_with_the_arguments(checkout: Checkout) -> None:
+    """The first with a process for each core, the second alone and with all threads."""
     assert checkout.run("scripts/test.sh", "-k", "name").returncode == 0
-    assert checkout.calls("-m pytest") == ["-m pytest -k name"]
-    assert checkout.calls("pytest in") == [f"pytest in {checkout.root.resolve()} with data none"]
+    first, second = checkout.calls("-m pytest")
+    assert " -n logical " in first and first.endswith("-m not serial and not slow -k name")
+    assert " -n " not in second and second.endswith("-m serial and not slow -k name")
+    assert checkout.calls("threads") == ["threads 1", "threads all"]
+    assert checkout.calls("pytest in") == [f"pytest in {checkout.root.resolve()} with data none"] * 2
+
+
+def test_all_tests_are_the_slow_ones_too(checkout: Checkout) -> None:
+    checkout.run("scripts/test.sh", "--all", "-x")
+    assert [call.rpartition(" -m ")[2].split() for call in checkout.calls("-m pytest")] == [
+        ["not", "serial", "-x"],
+        ["serial", "-x"],
+    ]
+    assert all("--hypothesis-profile=many" in call for call in checkout.calls("-m pytest"))
+
+
+@pytest.mark.parametrize(
+    ("stub", "code", "calls"),
+    [
+        ({"EMPTY": "-m pytest*-m not serial"}, 0, 2),
+        ({"EMPTY": "-m pytest*-m serial"}, 0, 2),
+        ({"EMPTY": "-m pytest"}, 1, 2),
+        ({"FAIL": "-m pytest*-m not serial"}, 1, 1),
+        ({"FAIL": "-m pytest*-m serial"}, 1, 2),
+        ({"EMPTY": "-m pytest*-m not serial", "FAIL": "-m pytest*-m serial"}, 1, 2),
+        ({"FAIL": "-m ruff"}, 1, 0),
+    ],
+)
+def test_half_of_the_tests_may_be_empty_but_none_may_fail(
+    checkout: Checkout, stub: dict[str, str], code: int, calls: int
+) -> None:
+    assert checkout.run("scripts/test.sh", **stub).returncode == code
+    assert len(checkout.calls("-m pytest")) == calls
 
 
 def test_continuous_integration_finds_data_beside_the_checkout(checkout: Checkout) -> None:
@@ -134,8 +169,9 @@ def test_continuous_integration_finds_data_beside_the_checkout(checkout: Checkou
     result = checkout.run(".ci/run")
     assert result.returncode == 0, result.stderr
     assert checkout.calls("-m ruff") == ["-m ruff check .", "-m ruff format --check ."]
-    (call,) = checkout.calls("pytest in")
-    assert Path(call.split(" with data ")[1]).samefile(data)
+    assert not [call for call in checkout.calls("-m pytest") if "slow" in call]
+    for call in checkout.calls("pytest in"):
+        assert Path(call.split(" with data ")[1]).samefile(data)
 
 
 def test_command_that_does_not_run_is_passed_over(checkout: Checkout) -> None:

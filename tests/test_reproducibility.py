@@ -1,0 +1,107 @@
+"""The quickstart's configuration at the machine's own number of threads: equal runs give equal numbers."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from script_runs import REPOSITORY, run
+
+from gpnerf.checkpoint import Checkpoint, checkpoint_path, load_checkpoint
+from gpnerf.images import read_image
+
+pytestmark = pytest.mark.serial
+
+STEPS = 10
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory) -> Path:
+    """configs/rooms.txt with one room and few steps; all else is as a user runs it."""
+    folder = tmp_path_factory.mktemp("reproducibility")
+    options = {
+        "include": REPOSITORY / "configs" / "rooms.txt",
+        "data_root": folder / "rooms",
+        "out": folder / "out",
+        "train_scenes": 0,
+        "test_scenes": 1000,
+        "test_limit": 1,
+        "views_per_room": 9,
+        "device": "cpu",
+        "steps": STEPS,
+        "checkpoint_every": STEPS // 2,
+        "frames": 2,
+    }
+    path = folder / "config.txt"
+    path.write_text("".join(f"{name} = {value}\n" for name, value in options.items()))
+    return path
+
+
+def as_a_user(script: str, config: Path, name: str, *arguments: object) -> Path:
+    """Runs a script with the threads that a user has; returns the folder of the run."""
+    run(script, "--config", config, "--expname", name, *arguments, threads=None, seconds=600)
+    return config.parent / "out" / name
+
+
+def trained(config: Path, name: str, step: int = STEPS) -> Checkpoint:
+    return load_checkpoint(checkpoint_path(as_a_user("train.py", config, name), step))
+
+
+def assert_equal(one: Checkpoint, other: Checkpoint) -> None:
+    """Weights and Adam's moments, bit for bit."""
+    assert one.numerics == other.numerics
+    for name, tensor in one.model.items():
+        assert torch.equal(other.model[name], tensor), name
+    for number, state in one.optimizer["state"].items():
+        for key, tensor in state.items():
+            assert torch.equal(other.optimizer["state"][number][key], tensor), (number, key)
+
+
+@pytest.fixture(scope="module")
+def straight(config) -> Checkpoint:
+    return trained(config, "straight")
+
+
+def test_two_runs_and_a_resumed_one_end_with_the_same_weights_bit_for_bit(config, straight):
+    assert straight.numerics.threads == torch.get_num_threads()
+    assert_equal(trained(config, "again"), straight)
+    folder = config.parent / "out" / "resumed"
+    folder.mkdir()
+    half = checkpoint_path(config.parent / "out" / "straight", STEPS // 2)
+    (folder / half.name).write_bytes(half.read_bytes())
+    assert_equal(trained(config, "resumed"), straight)
+
+
+@pytest.mark.slow
+def test_evaluation_and_video_give_the_same_pixels_again(config, straight):
+    found = []
+    for _ in range(2):
+        folder = as_a_user("eval.py", config, "straight")
+        as_a_user("render.py", config, "straight", "--stride", 2)
+        pictures = sorted([*folder.rglob("eval/room_1000/*.png"), *folder.rglob("render/*/*.png")])
+        found.append(
+            [(folder / "eval" / "views.csv").read_text(), *(read_image(one).tobytes() for one in pictures)]
+        )
+        assert len(pictures) == 3
+        (folder / "eval").rename(folder / f"eval_{len(found)}")
+        (folder / "render").rename(folder / f"render_{len(found)}")
+    assert found[0] == found[1]
+
+
+def test_a_run_that_is_resumed_with_other_threads_says_so_and_goes_on(config, straight):
+    folder = config.parent / "out" / "fewer_threads"
+    folder.mkdir()
+    half = checkpoint_path(config.parent / "out" / "straight", STEPS // 2)
+    (folder / half.name).write_bytes(half.read_bytes())
+    threads = straight.numerics.threads
+    said = run(
+        "train.py",
+        "--config",
+        config,
+        "--expname",
+        folder.name,
+        "--steps",
+        STEPS // 2 + 1,
+        threads=threads + 1,
+    )
+    assert f"computes otherwise than before (threads: {threads + 1}, not {threads})" in said
+    assert load_checkpoint(folder).step == STEPS // 2 + 1
