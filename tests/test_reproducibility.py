@@ -11,7 +11,7 @@ from gpnerf.images import read_image
 
 pytestmark = pytest.mark.serial
 
-STEPS = 10
+STEPS = 6
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def config(tmp_path_factory) -> Path:
         "train_scenes": 0,
         "test_scenes": 1000,
         "test_limit": 1,
-        "views_per_room": 9,
+        "views_per_room": 7,
         "device": "cpu",
         "steps": STEPS,
         "checkpoint_every": STEPS // 2,
