@@ -15,7 +15,7 @@ from tqdm import tqdm
 from gpnerf.cameras import Camera
 from gpnerf.checkpoint import checkpoint_to_use
 from gpnerf.config import parse_options
-from gpnerf.datasets.load import load_scenes
+from gpnerf.datasets.load import describe_ranges, load_scenes
 from gpnerf.datasets.views import check_candidates, test_sources
 from gpnerf.devices import autocast, choose_device, keep_freed_memory
 from gpnerf.distributed import Processes, join_processes, leave_processes
@@ -44,6 +44,8 @@ class VideoRenderer:
         self.checkpoint = checkpoint_to_use(run, options.checkpoint)
         with processes.first_alone():
             self.scene = load_scenes(options, [name])[0]
+        if processes.is_first:
+            log.info(describe_ranges([self.scene])[0])
         check_candidates(len(self.scene.views), options.num_source_views, self.scene.name)
         self.device = choose_device(options.device, processes.local_rank)
         keep_freed_memory()

@@ -21,7 +21,14 @@ from gpnerf.datasets.examples import (
     describe_missing,
 )
 from gpnerf.datasets.instances import known_objects, most_instances, slot_names, with_objects
-from gpnerf.datasets.load import common_labels, load_scenes, test_views, training_scenes
+from gpnerf.datasets.load import (
+    common_labels,
+    describe_ranges,
+    describe_splits,
+    load_scenes,
+    test_views,
+    training_scenes,
+)
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 from gpnerf.devices import choose_device
@@ -103,7 +110,8 @@ class Trainer:
         if self.options.target == "instance":
             names = self._objects(train, test, rule)
             train, test = ([with_objects(scene, names) for scene in scenes] for scenes in (train, test))
-        for sentence in describe_missing(train):
+        both = [*train, *test]
+        for sentence in (*describe_ranges(both), *describe_splits(both, rule), *describe_missing(train)):
             log.info(sentence)
         return train, test
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from gpnerf.compilation import WHEN
 from gpnerf.datasets.loaders import LABEL_SPACES
-from gpnerf.datasets.views import METRICS, FrameRule
+from gpnerf.datasets.views import METRICS, SPLIT_BY, FrameRule
 from gpnerf.errors import ConfigError
 from gpnerf.files import write_whole
 from gpnerf.losses import LossWeights
@@ -125,10 +125,21 @@ def add_data_options(parser: Parser) -> None:
     add("--border", type=count, default=0, help="pixels cut off each side of the stored images")
     add("--height", type=positive, default=240, help="images are resized to this height, pixels")
     add("--width", type=positive, default=320, help="images are resized to this width, pixels")
-    add("--near", type=amount, default=None, help="nearest depth in metres (default: the data set's)")
-    add("--far", type=amount, default=None, help="farthest depth in metres (default: the data set's)")
+    for side, kind in (("near", "nearest"), ("far", "farthest")):
+        add(
+            f"--{side}",
+            type=amount,
+            default=None,
+            help=f"{kind} depth in the units of the poses (default: as the data set says or shows)",
+        )
     add("--num_source_views", type=positive, default=10, help="V, reference views per target (Sec. 5.1)")
     add("--view_metric", choices=METRICS, default="distance", help="how near two cameras are")
+    add(
+        "--split_by",
+        choices=SPLIT_BY,
+        default=rule.split_by,
+        help="stated: the data set's own split, where it states one, goes before the next options",
+    )
     add("--test_frames", type=frames, default=rule.test_frames, help="of a test scene, START:STOP:STEP")
     add("--test_limit", type=positive, default=rule.test_limit, help="only the first so many of them")
     add(

@@ -21,7 +21,7 @@ from gpnerf.checkpoint import Checkpoint, checkpoint_to_use
 from gpnerf.config import from_options
 from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples, TestView
 from gpnerf.datasets.instances import with_objects
-from gpnerf.datasets.load import common_labels, load_scenes, test_views
+from gpnerf.datasets.load import common_labels, describe_ranges, describe_splits, load_scenes, test_views
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 from gpnerf.devices import choose_device, keep_freed_memory
@@ -54,6 +54,9 @@ class Evaluation:
         self.faults = Faults()
         with self.processes.first_alone():
             self.scenes = self._load_scenes()
+        if self.processes.is_first:
+            for sentence in (*describe_ranges(self.scenes), *describe_splits(self.scenes, self._rule)):
+                log.info(sentence)
         self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
         device = choose_device(options.device, self.processes.local_rank)
         keep_freed_memory()
@@ -75,6 +78,10 @@ class Evaluation:
         if not trained & set(self.options.test_scenes):
             return "generalized"
         return "finetuned" if self.checkpoint.options.get("load_weights") else "per scene"
+
+    @property
+    def _rule(self) -> FrameRule:
+        return released_rule(self.options) if self.released else from_options(FrameRule, self.options)
 
     def _load_scenes(self) -> list[Scene]:
         """The test scenes that can be read; what is wrong with the others goes to the faults."""
@@ -108,13 +115,13 @@ class Evaluation:
         return True
 
     def _test_views(self) -> list[TestView]:
+        rule = self._rule
         if not self.released:
-            return test_views(self.scenes, from_options(FrameRule, self.options))
-        rule = released_rule(self.options)
+            return test_views(self.scenes, rule)
         views = []
         for scene in self.scenes:
             order = released_order(self.options.dataset, self.setting, scene)
-            split = rule.split(len(order), scene.name)
+            split = rule.split(len(order), scene.name, scene.index.splits)
             sources = [order[number] for number in split.sources]
             views += [TestView(scene, order[number], sources) for number in split.test]
         return views

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gpnerf.cameras import OPENGL_TO_OPENCV  # noqa: E402
 from gpnerf.datasets.depth_range import range_of  # noqa: E402
-from gpnerf.datasets.transforms import FILE_NAME  # noqa: E402
+from gpnerf.datasets.frame_records import FILE_NAME  # noqa: E402
 from gpnerf.errors import ConfigError, DataError  # noqa: E402
 from gpnerf.files import write_whole  # noqa: E402
 from gpnerf.images import image_size  # noqa: E402

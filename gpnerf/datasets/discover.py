@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from gpnerf.datasets.frame_records import FILE_NAMES
 from gpnerf.errors import DataError
 
 # Layout -> files and folders of which a scene has at least one.
 MARKS = {
-    "transforms": ("transforms.json",),
+    "transforms": FILE_NAMES,
     "replica": ("traj_w_c.txt", "rgb"),
     "scannet": ("color", "label-filt", "pose"),
 }

@@ -57,12 +57,12 @@ def _load_rooms(options: Namespace, names: Sequence[str]) -> list[Scene]:
 
 def training_scenes(train: Sequence[Scene], test: Sequence[Scene], rule: FrameRule) -> list[TrainingScene]:
     """Every frame of a training scene is a target and a source, except in a scene that is also tested
-    (finetuning), where the rule says which are."""
+    (finetuning) or whose data set states what to train on: there the rule says which are."""
     tested = {scene.name for scene in test}
     result = []
     for scene in train:
-        if scene.name in tested:
-            split = rule.split(len(scene.views), scene.name)
+        if scene.name in tested or rule.stated(scene.index.splits):
+            split = rule.split(len(scene.views), scene.name, scene.index.splits)
             result.append(TrainingScene(scene, split.train, split.sources))
         else:
             frames = range(len(scene.views))
@@ -74,9 +74,35 @@ def test_views(test: Sequence[Scene], rule: FrameRule) -> list[TestView]:
     """The test frames of every test scene, each to be rendered from the sources of its scene."""
     result = []
     for scene in test:
-        split = rule.split(len(scene.views), scene.name)
+        split = rule.split(len(scene.views), scene.name, scene.index.splits)
         result += [TestView(scene, frame, split.sources) for frame in split.test]
     return result
+
+
+def describe_ranges(scenes: Sequence[Scene]) -> list[str]:
+    """One sentence per source of depth ranges: which it gives, of how many scenes."""
+    groups: dict[str, dict[Path, Scene]] = {}
+    for scene in scenes:
+        groups.setdefault(scene.range_source, {})[scene.folder] = scene
+    sentences = []
+    for source, group in groups.items():
+        first, *others = group.values()
+        name = f"{first.name} and {len(others)} more" if others else first.name
+        near, far = (
+            _interval([getattr(scene, side) for scene in group.values()]) for side in ("near", "far")
+        )
+        sentences.append(f"{name}: depth range from near {near} to far {far} ({source}).")
+    return sentences
+
+
+def _interval(values: Sequence[float]) -> str:
+    return "..".join(dict.fromkeys(f"{value:.4g}" for value in (min(values), max(values))))
+
+
+def describe_splits(scenes: Sequence[Scene], rule: FrameRule) -> list[str]:
+    """A sentence for every scene whose data set states something of a split."""
+    stating = {scene.folder: scene for scene in scenes if any(scene.index.splits)}
+    return [f"{scene.name}: {rule.describe(scene.index.splits)}." for scene in stating.values()]
 
 
 def common_labels(scenes: Sequence[Scene]) -> LabelSpace | None:

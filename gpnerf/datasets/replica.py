@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from gpnerf.datasets.class_lists import REPLICA_CLASSES, REPLICA_SCORED_IDS
-from gpnerf.datasets.index import KINDS, SceneIndex, check_sizes, probe
+from gpnerf.datasets.index import SceneIndex, check_sizes, probe
 from gpnerf.datasets.labels import IGNORE, LabelSpace
 from gpnerf.datasets.matrices import check_pose, read_numbers
 from gpnerf.datasets.numbered import numbered_files, relative, some
@@ -45,7 +45,7 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
         raise _no_scene(folder)
     poses = read_numbers(folder / TRAJECTORY, 16).reshape(-1, 4, 4)
     numbers = _posed(folder, list(names["image"]), poses, faults)
-    files = {kind: relative(FOLDERS[kind], names[kind], numbers) for kind in KINDS}
+    files = {kind: relative(FOLDERS[kind], names[kind], numbers) for kind in FOLDERS}
     height, width = image_size(folder / files["image"][0])
     sizes = np.tile([height, width], (len(numbers), 1))
     check_sizes(folder, files, sizes, files["image"][0], faults)
@@ -58,6 +58,7 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
         distortion=np.zeros((len(numbers), 8)),
         near=NEAR,
         far=FAR,
+        range_source="as published for Replica",
         watched=(TRAJECTORY, *FOLDERS.values(), *probe(files)),
     )
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from gpnerf.datasets.class_lists import NYU40_CLASSES, SCANNET_NYU40_IDS
-from gpnerf.datasets.index import KINDS, SceneIndex, check_sizes, probe
+from gpnerf.datasets.index import SceneIndex, check_sizes, probe
 from gpnerf.datasets.labels import IGNORE, LARGEST_ID, LISTED, LabelSpace
 from gpnerf.datasets.matrices import check_intrinsics, check_pose, read_numbers
 from gpnerf.datasets.numbered import numbered_files, relative, some
@@ -54,7 +54,7 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
     texts = numbered_files(folder / POSES, "", (".txt",), faults)
     poses = _poses(folder, list(names["image"]), texts, faults)
     numbers = list(poses)
-    files = {kind: relative(FOLDERS[kind], names[kind], numbers) for kind in KINDS}
+    files = {kind: relative(FOLDERS[kind], names[kind], numbers) for kind in FOLDERS}
     height, width = image_size(folder / files["image"][0])
     sizes = np.tile([height, width], (len(numbers), 1))
     check_sizes(folder, files, sizes, files["image"][0], faults)
@@ -67,6 +67,7 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
         distortion=np.zeros((len(numbers), 8)),
         near=NEAR,
         far=FAR,
+        range_source="as published for ScanNet",
         watched=(
             INTRINSICS,
             *FOLDERS.values(),

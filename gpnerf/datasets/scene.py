@@ -71,8 +71,9 @@ class Frame:
 class Scene:
     """Posed views of one place.
 
-    near, far: z-depth range of its content in metres. labels: None where the scene is not labelled;
-    labelled_by: the kind of files they are read from, "instance" where objects take the place of classes.
+    near, far: z-depth range of its content in the units of the poses. labels: None where the scene is not
+    labelled; labelled_by: the kind of files they are read from, "instance" where objects take the place of
+    classes.
     border: pixels cut off each side of the stored images, such as ScanNet's black strips.
     """
 
@@ -84,6 +85,8 @@ class Scene:
     labels: LabelSpace | None = None
     border: int = 0
     labelled_by: str = "semantic"
+    # What gives near and far.
+    range_source: str = ""
 
     @property
     def views(self) -> Views:
