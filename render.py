@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 from tqdm import tqdm
 
 from gpnerf.cameras import Camera
 from gpnerf.checkpoint import checkpoint_to_use
 from gpnerf.config import parse_options
+from gpnerf.datasets.examples import Photograph
 from gpnerf.datasets.load import describe_ranges, load_scenes
 from gpnerf.datasets.views import check_candidates, test_sources
 from gpnerf.devices import autocast, choose_device, keep_freed_memory
@@ -58,10 +58,10 @@ class VideoRenderer:
         self.path = paths[options.path](self.scene.poses, options.frames)
         self.folder = make_folder(run / "render" / f"{self.scene.name}_{options.path}")
 
-    def _read_source(self, index: int) -> tuple[Tensor, Camera]:
+    def _read_source(self, index: int) -> tuple[Photograph, Camera]:
         size = (self.options.height, self.options.width)
         camera = self.scene.views[index].camera.resized(*size)
-        return self.scene.read_image(index, *size), camera
+        return Photograph(self.scene.read_image(index, *size), self.scene.read_mask(index, *size)), camera
 
     def run(self) -> Path:
         """Renders the frames that are missing, every process a share; the first then writes the video.

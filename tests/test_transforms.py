@@ -8,6 +8,7 @@ import torch
 from helpers import load_folder
 
 from gpnerf.cameras import Camera, pixel_grid
+from gpnerf.datasets import lens
 from gpnerf.errors import DataError
 
 
@@ -60,7 +61,7 @@ def test_intrinsics_of_a_frame_go_before_the_shared_ones(scene_writer):
 def test_distortion_is_in_the_order_of_opencv(scene_writer, coefficients, expected):
     writer = scene_writer()
     writer.top |= coefficients
-    assert load_folder(writer.write()).views[0].distortion == expected
+    assert lens.coefficients(load_folder(writer.write()).index.distortion[0]) == expected
 
 
 def test_depth_range_comes_from_the_arguments_before_the_file(scene_writer):
