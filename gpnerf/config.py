@@ -8,6 +8,7 @@ the checkpoints of a run, and that file can be passed to --config again.
 from __future__ import annotations
 
 import difflib
+import sys
 from argparse import ArgumentDefaultsHelpFormatter, Namespace
 from collections.abc import Sequence
 from dataclasses import fields
@@ -123,8 +124,14 @@ def add_data_options(parser: Parser) -> None:
         help="what the head tells apart: classes, or the objects of the one scene trained on",
     )
     add("--border", type=count, default=0, help="pixels cut off each side of the stored images")
-    add("--height", type=positive, default=240, help="images are resized to this height, pixels")
-    add("--width", type=positive, default=320, help="images are resized to this width, pixels")
+    add("--height", type=positive, default=None, help="images are resized to this height, pixels")
+    add(
+        "--width",
+        type=positive,
+        default=None,
+        help="and to this width; where one of the two is not given, images keep their shape",
+    )
+    add("--longer_side", type=positive, default=320, help="of images, where neither is given, pixels")
     for side, kind in (("near", "nearest"), ("far", "farthest")):
         add(
             f"--{side}",
@@ -311,14 +318,29 @@ def parse_options(description: str, arguments: Sequence[str] | None = None) -> N
         raise ConfigError(
             f"Expected 0 < near < far, found --near {options.near:g} --far {options.far:g}; correct one."
         )
-    if min(options.height, options.width) < SMALLEST_IMAGE:
-        raise ConfigError(
-            f"Expected --height and --width of at least {SMALLEST_IMAGE} pixels, which the network needs, "
-            f"found {options.height} and {options.width}; raise them."
-        )
+    _let_shape_follow(options, sys.argv[1:] if arguments is None else arguments)
+    check_size(options.height, options.width)
     if options.dropout >= 1:
         raise ConfigError(f"Expected --dropout below 1, found {options.dropout:g}; lower it.")
     return options
+
+
+def _let_shape_follow(options: Namespace, arguments: Sequence[str]) -> None:
+    """A height alone on the command line, or a width, stands alone: it takes no width from a config file."""
+    given = {name for name in ("height", "width") for word in arguments if word.split("=")[0] == f"--{name}"}
+    if given == {"height"}:
+        options.width = None
+    elif given == {"width"}:
+        options.height = None
+
+
+def check_size(height: int | None, width: int | None) -> None:
+    """Raises ConfigError for a side that is too small for the network; None is not known yet."""
+    if min(side for side in (height, width, SMALLEST_IMAGE) if side is not None) < SMALLEST_IMAGE:
+        raise ConfigError(
+            f"Expected --height and --width of at least {SMALLEST_IMAGE} pixels, which the network needs, "
+            f"found {height or 'none'} and {width or 'none'}; raise them."
+        )
 
 
 def _describe_unknown(parser: Parser, unknown: str, config: str | None) -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from gpnerf.config import from_options
+from gpnerf.config import check_size, from_options
 from gpnerf.datasets import rooms
 from gpnerf.datasets.examples import TestView, TrainingScene
+from gpnerf.datasets.image_size import ROOM_SHAPE, shape_of, shape_warnings, size_of_shape
 from gpnerf.datasets.labels import LabelSpace
 from gpnerf.datasets.loaders import Reading, load_scene
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 from gpnerf.errors import ConfigError, DataError, Faults
+
+log = logging.getLogger(__name__)
 
 # The bar appears only where reading the scenes takes longer.
 PATIENCE_S = 2
@@ -24,9 +28,12 @@ PATIENCE_S = 2
 def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
     """The named scenes of options.dataset; rooms are made first where they are missing.
 
+    Sets options.height and options.width where they are not given: images keep the shape of the first scene.
     Raises DataError for what is wrong in any of them.
     """
     if options.dataset == "rooms":
+        options.height, options.width = size_of_shape(options, ROOM_SHAPE)
+        check_size(options.height, options.width)
         return _load_rooms(options, names)
     root, reading = Path(options.data_root), from_options(Reading, options)
     scenes, faults = [], Faults()
@@ -34,6 +41,11 @@ def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
         with faults.collected():
             scenes.append(load_scene(options.dataset, root, name, reading))
     faults.raise_any()
+    if scenes:
+        options.height, options.width = size_of_shape(options, shape_of(scenes[0]))
+        check_size(options.height, options.width)
+    for sentence in shape_warnings(scenes, options.height, options.width):
+        log.warning(f"Warning: {sentence}")
     return scenes
 
 
