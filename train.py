@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from argparse import Namespace
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from gpnerf.datasets.examples import (
 from gpnerf.datasets.instances import known_objects, most_instances, slot_names, with_objects
 from gpnerf.datasets.load import (
     common_labels,
+    describe_gaps,
     describe_ranges,
     describe_splits,
     load_scenes,
@@ -112,7 +114,13 @@ class Trainer:
             names = self._objects(train, test, rule)
             train, test = ([with_objects(scene, names) for scene in scenes] for scenes in (train, test))
         both = [*train, *test]
-        for sentence in (*describe_ranges(both), *describe_splits(both, rule), *describe_missing(train)):
+        told = (
+            describe_ranges(both),
+            describe_splits(both, rule),
+            describe_gaps(test),
+            describe_missing(train),
+        )
+        for sentence in itertools.chain(*told):
             log.info(sentence)
         return train, test
 
