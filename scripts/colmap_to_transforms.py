@@ -180,8 +180,8 @@ def check_photographs(model: Model, folder: Path) -> list[Size]:
         found_height, found_width = cut[0][1]
         raise DataError(
             f"{folder / cut[0][0].name}: expected {width}x{height} pixels as its camera in the model, or "
-            f"their shape, found {found_width}x{found_height} ({len(cut)} of {len(model.images)} images differ)"
-            "; restore the photographs that COLMAP ran on, or run COLMAP on these."
+            f"their shape, found {found_width}x{found_height} ({len(cut)} of {len(model.images)} "
+            "images differ); restore the photographs that COLMAP ran on, or run COLMAP on these."
         )
     return sizes
 

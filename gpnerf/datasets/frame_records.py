@@ -63,8 +63,8 @@ def _files(folder: Path) -> dict[str, str]:
     if not found:
         raise DataError(
             f"{folder}: expected a folder with a {FILE_NAME}, found "
-            f"{'none in it' if folder.is_dir() else 'no such folder'}; correct the path, or write the file with "
-            f"ns-process-data (or {' and '.join(SPLIT_FILES.values())}, as for rendered scenes)."
+            f"{'none in it' if folder.is_dir() else 'no such folder'}; correct the path, or write the file "
+            f"with ns-process-data (or {', '.join(SPLIT_FILES.values())}, as for rendered scenes)."
         )
     return found
 

@@ -116,8 +116,8 @@ def describe_gaps(scenes: Sequence[Scene]) -> list[str]:
         step = int(np.gcd.reduce(np.diff(numbers))) if len(numbers) == len(names) > 2 else 1
         if step > 1:
             sentences.append(
-                f"{scene.name}: its frames are numbered {names[0]}, {names[1]}, {names[2]}, ... in steps of {step}; "
-                "--test_frames and --source_frames count those that are there."
+                f"{scene.name}: its frames are numbered {names[0]}, {names[1]}, {names[2]}, ... in steps of "
+                f"{step}; --test_frames and --source_frames count those that are there."
             )
     return sentences
 
