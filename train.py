@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from argparse import Namespace
 from collections.abc import Sequence
@@ -114,13 +113,8 @@ class Trainer:
             names = self._objects(train, test, rule)
             train, test = ([with_objects(scene, names) for scene in scenes] for scenes in (train, test))
         both = [*train, *test]
-        told = (
-            describe_ranges(both),
-            describe_splits(both, rule),
-            describe_gaps(test),
-            describe_missing(train),
-        )
-        for sentence in itertools.chain(*told):
+        told = [*describe_ranges(both), *describe_splits(both, rule), *describe_gaps(test)]
+        for sentence in [*told, *describe_missing(train)]:
             log.info(sentence)
         return train, test
 
