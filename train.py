@@ -23,6 +23,7 @@ from gpnerf.datasets.examples import (
 from gpnerf.datasets.instances import known_objects, most_instances, slot_names, with_objects
 from gpnerf.datasets.load import (
     common_labels,
+    describe_gaps,
     describe_ranges,
     describe_splits,
     load_scenes,
@@ -111,7 +112,8 @@ class Trainer:
             names = self._objects(train, test, rule)
             train, test = ([with_objects(scene, names) for scene in scenes] for scenes in (train, test))
         both = [*train, *test]
-        for sentence in (*describe_ranges(both), *describe_splits(both, rule), *describe_missing(train)):
+        told = [*describe_ranges(both), *describe_splits(both, rule), *describe_gaps(test)]
+        for sentence in [*told, *describe_missing(train)]:
             log.info(sentence)
         return train, test
 

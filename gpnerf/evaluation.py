@@ -21,7 +21,14 @@ from gpnerf.checkpoint import Checkpoint, checkpoint_to_use
 from gpnerf.config import from_options
 from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples, TestView
 from gpnerf.datasets.instances import with_objects
-from gpnerf.datasets.load import common_labels, describe_ranges, describe_splits, load_scenes, test_views
+from gpnerf.datasets.load import (
+    common_labels,
+    describe_gaps,
+    describe_ranges,
+    describe_splits,
+    load_scenes,
+    test_views,
+)
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 from gpnerf.devices import choose_device, keep_freed_memory
@@ -55,7 +62,8 @@ class Evaluation:
         with self.processes.first_alone():
             self.scenes = self._load_scenes()
         if self.processes.is_first:
-            for sentence in (*describe_ranges(self.scenes), *describe_splits(self.scenes, self._rule)):
+            splits = describe_splits(self.scenes, self._rule)
+            for sentence in (*describe_ranges(self.scenes), *splits, *describe_gaps(self.scenes)):
                 log.info(sentence)
         self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
         device = choose_device(options.device, self.processes.local_rank)

@@ -62,9 +62,9 @@ def _files(folder: Path) -> dict[str, str]:
     found = {name: split for split, name in SPLIT_FILES.items() if (folder / name).is_file()}
     if not found:
         raise DataError(
-            f"{folder}: expected a folder with a {FILE_NAME} (or {SPLIT_FILES['train']} and "
-            f"{SPLIT_FILES['test']}), found {'none in it' if folder.is_dir() else 'no such folder'}; correct "
-            "the path or write the file with ns-process-data."
+            f"{folder}: expected a folder with a {FILE_NAME}, found "
+            f"{'none in it' if folder.is_dir() else 'no such folder'}; correct the path, or write the file "
+            f"with ns-process-data (or {', '.join(SPLIT_FILES.values())}, as for rendered scenes)."
         )
     return found
 

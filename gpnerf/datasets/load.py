@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from gpnerf.config import check_size, from_options
@@ -115,6 +116,22 @@ def describe_splits(scenes: Sequence[Scene], rule: FrameRule) -> list[str]:
     """A sentence for every scene whose data set states something of a split."""
     stating = {scene.folder: scene for scene in scenes if any(scene.index.splits)}
     return [f"{scene.name}: {rule.describe(scene.index.splits)}." for scene in stating.values()]
+
+
+def describe_gaps(scenes: Sequence[Scene]) -> list[str]:
+    """A sentence for every test scene of numbered frames of which only each n-th is there: protocols, which
+    count frames, then mean others."""
+    sentences = []
+    for scene in scenes:
+        names = scene.index.names
+        numbers = np.array([int(name) for name in names if name.isdecimal()])
+        step = int(np.gcd.reduce(np.diff(numbers))) if len(numbers) == len(names) > 2 else 1
+        if step > 1:
+            sentences.append(
+                f"{scene.name}: its frames are numbered {names[0]}, {names[1]}, {names[2]}, ... in steps of "
+                f"{step}; --test_frames and --source_frames count those that are there."
+            )
+    return sentences
 
 
 def common_labels(scenes: Sequence[Scene]) -> LabelSpace | None:

@@ -81,8 +81,8 @@ class FrameRule:
         if stated:
             test, train = map(len, stated)
             return (
-                f"{test} test and {train} training frames as its data set states them; --split_by frames takes "
-                "--test_frames instead"
+                f"{test} test and {train} training frames as its data set states them; --split_by frames "
+                "takes --test_frames instead"
             )
         said = ", ".join(f"{splits.count(split)} {split}" for split in SPLITS if split in splits)
         if not said:

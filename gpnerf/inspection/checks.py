@@ -62,7 +62,8 @@ class Pixels:
 class SceneCheck:
     """What was found in a scene.
 
-    overlap: mean over test views, or None for the reason no_overlap; split: what chose them; warps: of neighbouring frames.
+    overlap: mean over test views, or None for the reason no_overlap; split: what chose them; warps: of
+    neighbouring frames.
     """
 
     scene: Scene
