@@ -134,7 +134,7 @@ class Evaluation:
         # Before a view is finished, all processes must have seen the same ones missing.
         self.processes.wait()
         self._render_missing(self.processes.share(missing))
-        self.faults.sentences = list(dict.fromkeys(sum(self.processes.gather(self.faults.sentences), [])))
+        self.faults.add(*sum(self.processes.gather(self.faults.sentences), []))
         results = self._kept()
         if not results:
             self.faults.raise_any()

@@ -137,7 +137,7 @@ def _read_all(scene: Scene, height: int, width: int, faults: Faults) -> Pixels:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for sentences, maps in pool.map(read, range(len(scene.views))):
-            faults.sentences += [sentence for sentence in sentences if _place(sentence) not in told]
+            faults.add(*(sentence for sentence in sentences if _place(sentence) not in told))
             if "semantic" in maps:
                 counts = np.bincount(maps["semantic"].ravel() - IGNORE, minlength=len(pixels.classes) + 1)
                 pixels.unlabelled += int(counts[0])
