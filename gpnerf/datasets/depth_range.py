@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.images import read_image
+from gpnerf.datasets.maps import read_depth
 
 MAPS_READ = 8
 # Share of readings left out at either end; and how much wider the range is made for what they miss.
@@ -24,10 +24,10 @@ def maps_to_measure(files: Sequence[str]) -> list[str]:
 def measured_range(files: Sequence[Path], unit: float) -> tuple[float, float] | None:
     """(near, far) in metres of depth maps; None if they hold no reading.
 
-    unit: metres per stored unit; 0 is no reading.
+    unit: as in maps.read_depth.
     """
-    readings = [depth[depth > 0] for depth in map(read_image, files)]
-    depths = np.concatenate(readings) * unit if readings else np.empty(0)
+    maps = [read_depth(file, unit) for file in files]
+    depths = np.concatenate([depth[depth > 0.0] for depth in maps]) if maps else np.empty(0)
     if not depths.size:
         return None
     return range_of(depths)

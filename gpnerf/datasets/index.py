@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
+from gpnerf.arrays import array_size, is_array
+from gpnerf.datasets.maps import MILLIMETRE
 from gpnerf.errors import DataError, Faults
 from gpnerf.images import image_size
 
 MAPS = ("depth", "semantic", "instance")
 KINDS = ("image", *MAPS)
-MILLIMETRE = 0.001
 # ScanNet's colour and depth images differ by 0.4 % in shape.
 SHAPE_TOLERANCE = 0.01
 # Image headers are small reads that wait for the disk.
@@ -77,7 +78,7 @@ def check_sizes(
     def check(job: tuple[str, Path, list[int]]) -> str | None:
         kind, path, (height, width) = job
         try:
-            found = image_size(path)
+            found = _size(path, kind)
         except DataError as error:
             return str(error)
         if found == (height, width) or (kind != "image" and same_shape(found, (height, width))):
@@ -90,6 +91,12 @@ def check_sizes(
     with ThreadPoolExecutor(HEADER_READERS) as pool:
         for sentence in filter(None, pool.map(check, jobs)):
             faults.add(sentence)
+
+
+def _size(path: Path, kind: str) -> tuple[int, int]:
+    if kind == "depth" and is_array(path):
+        return array_size(path)
+    return image_size(path, kind)
 
 
 def check_shared(files: Mapping[str, Sequence[str]], place: str, faults: Faults) -> None:

@@ -20,7 +20,7 @@ from gpnerf.datasets.index import KINDS, SceneIndex
 log = logging.getLogger(__name__)
 
 # Raise it whenever a loader indexes the same files otherwise.
-VERSION = 2
+VERSION = 3
 ARRAYS = ("intrinsics", "poses", "sizes", "distortion")
 VALUES = ("near", "far", "depth_unit", "instance_ignore", "class_names", "ignore_label", "warnings")
 

@@ -20,14 +20,12 @@ from torch import Tensor
 from gpnerf.cameras import Camera
 from gpnerf.datasets.index import MAPS, SceneIndex, same_shape
 from gpnerf.datasets.labels import IGNORE, LabelSpace
+from gpnerf.datasets.maps import read_depth, read_ids
 from gpnerf.errors import DataError
 from gpnerf.images import read_image, resize_colors, resize_values
 
 # OpenCV takes the first 4, 5 or 8 coefficients.
 DISTORTION_LENGTHS = (4, 5, 8)
-UINT8, UINT16 = np.dtype(np.uint8), np.dtype(np.uint16)
-# Eight bits of depth are a picture of it.
-STORED_TYPES = {"depth": (UINT16,), "semantic": (UINT8, UINT16), "instance": (UINT8, UINT16)}
 
 
 @dataclass(frozen=True)
@@ -138,12 +136,14 @@ class Scene:
         if not relative or (kind == "semantic" and self.labels is None):
             return None
         path = self.folder / relative
-        values = self._read_values(number, path, kind, height, width)
         if kind == "depth":
-            return torch.from_numpy(values.astype(np.float32) * self.index.depth_unit)
+            depth = read_depth(path, self.index.depth_unit)
+            return torch.from_numpy(self._fitted(number, path, depth, 0, height, width))
+        # Pixels from outside the photograph must not become class 0.
+        ids = self._fitted(number, path, read_ids(path, kind), IGNORE, height, width)
         if kind == "semantic":
-            return torch.from_numpy(self.labels.to_classes(values, str(path)))
-        ids = values.astype(np.int64)
+            return torch.from_numpy(self.labels.to_classes(ids, str(path)))
+        ids = ids.astype(np.int64)
         ids[ids == self.index.instance_ignore] = IGNORE
         return torch.from_numpy(ids)
 
@@ -172,22 +172,13 @@ class Scene:
             f"{pixels.shape[1]}x{pixels.shape[0]}; correct the camera's size or replace the file."
         )
 
-    def _read_values(self, number: int, path: Path, kind: str, height: int, width: int) -> np.ndarray:
-        pixels = read_image(path)
-        if pixels.ndim != 2:
-            raise DataError(
-                f"{path}: expected one channel, found {pixels.shape[2]}; save the values, not their colours."
-            )
-        if pixels.dtype not in STORED_TYPES[kind]:
-            expected = " or ".join(map(str, STORED_TYPES[kind]))
-            raise DataError(
-                f"{path}: expected {expected} values, found {pixels.dtype}; save them as a 16-bit png."
-            )
+    def _fitted(
+        self, number: int, path: Path, pixels: np.ndarray, outside: int, height: int, width: int
+    ) -> np.ndarray:
+        """A map of a view as [height, width], undistorted; `outside` where the photograph shows nothing."""
         self._check_size(path, pixels, number, exactly=False)
         if self.border or self.index.distortion[number].any():
             pixels = resize_values(pixels, *self.index.sizes[number].tolist())
-            # Pixels from outside the photograph must not become class 0; float32 holds -1 and any uint16.
-            outside = 0 if kind == "depth" else IGNORE
             pixels = self._undistort(number, pixels, cv2.INTER_NEAREST, outside)
         return resize_values(self._cropped(pixels), height, width)
 
@@ -201,6 +192,7 @@ class Scene:
         if not coefficients:
             return pixels
         if interpolation == cv2.INTER_NEAREST:
+            # Holds -1 and any uint16.
             pixels = pixels.astype(np.float32)
         intrinsics = self.index.intrinsics[number]
         columns, rows = cv2.initUndistortRectifyMap(
