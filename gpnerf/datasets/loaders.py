@@ -18,6 +18,7 @@ from gpnerf.datasets.scene import Scene
 from gpnerf.errors import ConfigError, DataError, Faults
 from gpnerf.inspection.checks import NEIGHBOURS, reading_warnings
 from gpnerf.inspection.geometry import misread_poses
+from gpnerf.inspection.meanings import alpha_warnings, count_classes, label_warnings, probed
 
 INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
     "transforms": transforms.index_scene,
@@ -26,8 +27,6 @@ INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
 }
 log = logging.getLogger(__name__)
 
-# Frames that are decoded when a scene is indexed, so that a fault in all files shows before the training.
-PROBED = 5
 # Pixels.
 COMPARED_WIDTH = 160
 LABEL_SPACES = ("benchmark", "all")
@@ -113,18 +112,31 @@ _replica_labels = lru_cache(replica.label_space)
 
 
 def _probe(scene: Scene) -> tuple[str, ...]:
-    """Decodes a few frames; raises DataError with all that is wrong in them, returns what looks odd."""
+    """Decodes a few frames, so that a fault in all files shows before the training.
+
+    Raises DataError with all that is wrong in them, returns what looks odd.
+    """
+    labels = label_warnings(scene, _probe_files(scene))
     count = len(scene.views)
-    faults = Faults()
-    for number in np.linspace(0, count - 1, min(PROBED, count)).round().astype(int).tolist():
-        with faults.collected():
-            scene.read(number, *scene.index.sizes[number].tolist())
-    faults.raise_any()
     frames = []
     for number in range(count)[count // 2 :][:NEIGHBOURS]:
         with Faults().collected():
             frames.append(scene.read(number, *_small(*scene.index.sizes[number].tolist())))
-    return tuple(reading_warnings(scene.name, misread_poses(frames)))
+    poses = reading_warnings(scene.name, misread_poses(frames))
+    return (*poses, *alpha_warnings(scene), *labels)
+
+
+def _probe_files(scene: Scene) -> np.ndarray:
+    """Reads a few frames whole; how often each class occurs in them, as count_classes."""
+    classes = scene.labels.num_classes if scene.labels else 0
+    counts, faults = np.zeros(classes + 1, np.int64), Faults()
+    for number in probed(scene):
+        with faults.collected():
+            frame = scene.read(number, *scene.index.sizes[number].tolist())
+            if frame.semantic is not None:
+                counts += count_classes(frame.semantic.numpy(), classes)
+    faults.raise_any()
+    return counts
 
 
 def _small(height: int, width: int) -> tuple[int, int]:

@@ -12,7 +12,6 @@ from statistics import fmean
 import numpy as np
 
 from gpnerf.datasets.index import MAPS
-from gpnerf.datasets.labels import IGNORE
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.datasets.views import FrameRule, test_sources
 from gpnerf.errors import Faults
@@ -25,6 +24,7 @@ from gpnerf.inspection.geometry import (
     pose_report,
     warp,
 )
+from gpnerf.inspection.meanings import alpha_warnings, count_classes, label_warnings
 
 # Frames in a row that show whether poses are misread.
 NEIGHBOURS = 6
@@ -139,7 +139,7 @@ def _read_all(scene: Scene, height: int, width: int, faults: Faults) -> Pixels:
         for sentences, maps in pool.map(read, range(len(scene.views))):
             faults.add(*(sentence for sentence in sentences if _place(sentence) not in told))
             if "semantic" in maps:
-                counts = np.bincount(maps["semantic"].ravel() - IGNORE, minlength=len(pixels.classes) + 1)
+                counts = count_classes(maps["semantic"], len(pixels.classes))
                 pixels.unlabelled += int(counts[0])
                 pixels.classes += counts[1:]
             if "depth" in maps:
@@ -245,6 +245,14 @@ def _depth_warning(check: SceneCheck) -> list[str]:
     return sentences
 
 
+def _alpha_warning(check: SceneCheck) -> list[str]:
+    return alpha_warnings(check.scene)
+
+
+def _label_warning(check: SceneCheck) -> list[str]:
+    return label_warnings(check.scene, np.array([check.pixels.unlabelled, *check.pixels.classes]))
+
+
 WARNINGS: tuple[Callable[[SceneCheck], list[str]], ...] = (
     _reading_warning,
     _warp_warning,
@@ -252,4 +260,6 @@ WARNINGS: tuple[Callable[[SceneCheck], list[str]], ...] = (
     _still_warning,
     _overlap_warning,
     _depth_warning,
+    _alpha_warning,
+    _label_warning,
 )
