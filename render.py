@@ -17,6 +17,7 @@ from gpnerf.checkpoint import checkpoint_to_use
 from gpnerf.compilation import compile_layers
 from gpnerf.config import parse_options
 from gpnerf.datasets.load import load_scenes
+from gpnerf.datasets.places import claim
 from gpnerf.datasets.views import check_candidates, test_sources
 from gpnerf.devices import allow_tf32, autocast, choose_device, keep_freed_memory
 from gpnerf.distributed import Processes, join_processes, leave_processes
@@ -53,6 +54,9 @@ class VideoRenderer:
         paths = {"interpolate": interpolate, "orbit": orbit}
         self.path = paths[options.path](self.scene.poses, options.frames)
         self.folder = make_folder(run / "render" / f"{self.scene.name}_{options.path}")
+        with processes.first_alone():
+            if options.dataset != "rooms":
+                claim(self.folder, self.scene.folder)
 
     def _read_source(self, index: int) -> tuple[Tensor, Camera]:
         size = (self.options.height, self.options.width)
@@ -78,7 +82,8 @@ class VideoRenderer:
             panel = video_panel(view, look, self.checkpoint.class_names)
             write_image(self._frame_path(number), panel)
         self.processes.wait()
-        video = self.folder.with_suffix(".mp4")
+        # Not by a suffix: the name of a scene may hold dots.
+        video = self.folder.with_name(f"{self.folder.name}.mp4")
         if self.processes.is_first:
             write_video(video, self._all_frames(), self.options.fps)
         return video

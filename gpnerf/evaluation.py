@@ -23,6 +23,7 @@ from gpnerf.config import from_options
 from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples, TestView
 from gpnerf.datasets.instances import with_objects
 from gpnerf.datasets.load import common_labels, load_scenes, test_views
+from gpnerf.datasets.places import claim, each_once, identities
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 from gpnerf.devices import allow_tf32, choose_device, keep_freed_memory
@@ -54,7 +55,10 @@ class Evaluation:
         self.faults = Faults()
         with self.processes.first_alone():
             self.scenes = self._load_scenes()
-        self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
+            self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
+            # The folder of a room tells of its size, its name of all else.
+            for scene in self.scenes if options.dataset != "rooms" else ():
+                claim(self.folder / scene.name, scene.folder)
         device = choose_device(options.device, self.processes.local_rank)
         keep_freed_memory()
         allow_tf32(options.precision)
@@ -69,8 +73,9 @@ class Evaluation:
     @property
     def setting(self) -> str:
         """How the checkpoint knows the test scenes, in the words of the paper's tables."""
-        trained = set(self.checkpoint.options.get("train_scenes", ()))
-        if not trained & set(self.options.test_scenes):
+        training = self.checkpoint.options
+        trained = identities(Path(training.get("data_root", "")), training.get("train_scenes", ()))
+        if not trained & identities(Path(self.options.data_root), self.options.test_scenes):
             return "generalized"
         return "finetuned" if self.checkpoint.options.get("load_weights") else "per scene"
 
@@ -82,7 +87,7 @@ class Evaluation:
                 f"{self.options.target}; evaluate it as it was trained."
             )
         scenes: list[Scene] = []
-        for name in self.options.test_scenes:
+        for name in each_once(Path(self.options.data_root), self.options.test_scenes):
             with self.faults.collected():
                 scenes += load_scenes(self.options, [name])
         if not scenes:

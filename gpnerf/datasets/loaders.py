@@ -14,6 +14,7 @@ import numpy as np
 from gpnerf.datasets import index_cache, replica, scannet, transforms
 from gpnerf.datasets.index import SceneIndex
 from gpnerf.datasets.labels import LISTED, LabelSpace
+from gpnerf.datasets.places import scene_name
 from gpnerf.datasets.scene import Scene
 from gpnerf.errors import ConfigError, DataError, Faults
 from gpnerf.inspection.checks import NEIGHBOURS, reading_warnings
@@ -85,7 +86,7 @@ def _scene(dataset: str, root: Path, name: str, index: SceneIndex, reading: Read
     if 2 * reading.border >= index.sizes.min():
         raise ConfigError(f"{folder}: --border {reading.border} leaves nothing of its images; lower it.")
     labels = label_space(dataset, root, index, all_classes=reading.label_space == "all")
-    return Scene(name, folder, index, near, far, labels, reading.border)
+    return Scene(scene_name(root, name), folder, index, near, far, labels, reading.border)
 
 
 def label_space(dataset: str, root: Path, index: SceneIndex, all_classes: bool) -> LabelSpace | None:
