@@ -16,6 +16,7 @@ from gpnerf.checkpoint import checkpoint_to_use
 from gpnerf.config import parse_options
 from gpnerf.datasets.examples import Photograph
 from gpnerf.datasets.load import describe_ranges, load_scenes
+from gpnerf.datasets.places import claim
 from gpnerf.datasets.views import check_candidates, test_sources
 from gpnerf.devices import autocast, choose_device, keep_freed_memory
 from gpnerf.distributed import Processes, join_processes, leave_processes
@@ -57,6 +58,9 @@ class VideoRenderer:
         paths = {"interpolate": interpolate, "orbit": orbit}
         self.path = paths[options.path](self.scene.poses, options.frames)
         self.folder = make_folder(run / "render" / f"{self.scene.name}_{options.path}")
+        with processes.first_alone():
+            if options.dataset != "rooms":
+                claim(self.folder, self.scene.folder)
 
     def _read_source(self, index: int) -> tuple[Photograph, Camera]:
         size = (self.options.height, self.options.width)
@@ -79,7 +83,8 @@ class VideoRenderer:
             panel = video_panel(view, look, self.checkpoint.class_names)
             write_image(self._frame_path(number), panel)
         self.processes.wait()
-        video = self.folder.with_suffix(".mp4")
+        # Not by a suffix: the name of a scene may hold dots.
+        video = self.folder.with_name(f"{self.folder.name}.mp4")
         if self.processes.is_first:
             write_video(video, self._all_frames(), self.options.fps)
         return video

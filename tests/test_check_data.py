@@ -171,3 +171,12 @@ def test_the_recorded_office_is_sound(real_scene, check):
     assert "Faults: none" in report and "Warnings: none" in report
     valid = float(report.split("valid depth")[1].split("%")[0])
     assert math.isclose(valid, 64, abs_tol=2)
+
+
+def test_a_fault_of_every_frame_is_told_once_for_each(check, scene_writer):
+    writer = scene_writer(frames=8)
+    for frame in writer.top["frames"]:
+        frame["transform_matrix"] = frame["transform_matrix"][:3]
+    report = check(writer.write(), code=2)
+    assert report.startswith("Faults: 8\n")
+    assert report.count("expected 'transform_matrix' to be a 4x4 matrix") == 8

@@ -46,7 +46,7 @@ def test_another_shape_is_told_with_what_to_do(scene_writer):
     assert shape_of(scene) == (6, 8)
     assert shape_warnings([scene], 60, 80) == shape_warnings([scene], 61, 80) == []
     (sentence,) = shape_warnings([scene], 40, 80)
-    assert "at 80x40 pixels everything looks 1.50 times as wide as in its photographs of 8x6" in sentence
+    assert "everything looks 1.50 times as wide at 80x40 pixels as in its photographs of 8x6" in sentence
     assert "leave out --height or --width" in sentence
 
 

@@ -67,17 +67,17 @@ def test_a_mask_of_another_resolution_is_scaled(masked):
     assert load_folder(masked.write()).read_mask(1, 6, 8).sum() == 6 * 6
 
 
-@pytest.mark.parametrize(
-    ("pixels", "said"),
-    [
-        (np.zeros((6, 8), np.uint8), "expected pixels that count, found none"),
-        (np.zeros((6, 8, 3), np.uint8), "expected a mask of one channel"),
-    ],
-)
-def test_a_mask_that_cannot_be_used_is_refused(masked, pixels, said):
-    masked.save("masks/1.png", pixels)
-    with pytest.raises(DataError, match=said):
+def test_a_mask_that_leaves_nothing_is_refused(masked):
+    masked.save("masks/1.png", np.zeros((6, 8), np.uint8))
+    with pytest.raises(DataError, match=r"1\.png: expected pixels that count, found none"):
         load_folder(masked.write()).read(1, 6, 8)
+
+
+def test_a_mask_may_be_stored_in_color(masked):
+    mask = np.zeros((6, 8, 3), np.uint8)
+    mask[:, :6] = 255
+    masked.save("masks/1.png", mask)
+    assert load_folder(masked.write()).read_mask(1, 6, 8).tolist() == [[True] * 6 + [False] * 2] * 6
 
 
 def test_examples_carry_the_masks_of_their_sources(masked):

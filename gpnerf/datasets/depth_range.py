@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gpnerf.datasets.maps import read_depth
 from gpnerf.errors import DataError
-from gpnerf.images import read_image
 
 MAPS_READ = 8
 # Photographs, spread over the scene, into which sparse points are projected.
@@ -44,10 +44,10 @@ def maps_to_measure(files: Sequence[str]) -> list[str]:
 def measured_range(files: Sequence[Path], unit: float) -> tuple[float, float] | None:
     """(near, far) in metres of depth maps; None if they hold no reading.
 
-    unit: metres per stored unit; 0 is no reading.
+    unit: as in maps.read_depth.
     """
-    readings = [depth[depth > 0] for depth in map(read_image, files)]
-    depths = np.concatenate(readings) * unit if readings else np.empty(0)
+    maps = [read_depth(file, unit) for file in files]
+    depths = np.concatenate([depth[depth > 0.0] for depth in maps]) if maps else np.empty(0)
     if not depths.size:
         return None
     return range_of(depths)

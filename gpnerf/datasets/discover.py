@@ -33,7 +33,9 @@ def find_scenes(root: Path) -> list[FoundScene]:
         raise DataError(f"{root}: expected a folder of scenes, found no such folder; correct the path.")
     own = _layout(root)
     if own:
-        return [FoundScene(own, root.parent, root.name)]
+        # Of `.` and `..` the name is known only then.
+        place = root if root.name not in ("", "..") else root.resolve()
+        return [FoundScene(own, place.parent, place.name)]
     found = _below(root, root, DEPTH)
     if not found:
         marks = ", ".join(mark for names in MARKS.values() for mark in names)

@@ -42,7 +42,8 @@ def shape_warnings(scenes: Sequence[Scene], height: int, width: int) -> list[str
         stretch = (width / height) / (own_width / own_height)
         if abs(math.log(stretch)) > math.log1p(LIKE_SHAPE):
             sentences.append(
-                f"{scene.name}: at {width}x{height} pixels everything looks {stretch:.2f} times as wide as in "
-                f"its photographs of {own_width}x{own_height}; leave out --height or --width to keep the shape."
+                f"{scene.name}: everything looks {stretch:.2f} times as wide at {width}x{height} pixels as "
+                f"in its photographs of {own_width}x{own_height}; leave out --height or --width to keep "
+                "their shape."
             )
     return sentences

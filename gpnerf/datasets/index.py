@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gpnerf.arrays import array_size, is_array
+from gpnerf.datasets.maps import MILLIMETRE
 from gpnerf.errors import DataError, Faults
 from gpnerf.images import image_size
 
@@ -22,7 +24,6 @@ MAPS = ("depth", "semantic", "instance")
 KINDS = ("image", *MAPS, "mask")
 # One mask may stand for all frames of a camera.
 SHARED_KINDS = ("mask",)
-MILLIMETRE = 0.001
 # ScanNet's colour and depth images differ by 0.4 % in shape.
 SHAPE_TOLERANCE = 0.01
 # Stored with losses, which change ids and depths.
@@ -93,7 +94,7 @@ def check_sizes(
     def check(job: tuple[str, Path, list[int]]) -> str | None:
         kind, path, (height, width) = job
         try:
-            found = image_size(path)
+            found = _size(path, kind)
         except DataError as error:
             return str(error)
         if found == (height, width) or (kind != "image" and same_shape(found, (height, width))):
@@ -106,6 +107,12 @@ def check_sizes(
     with ThreadPoolExecutor(HEADER_READERS) as pool:
         for sentence in filter(None, pool.map(check, jobs)):
             faults.add(sentence)
+
+
+def _size(path: Path, kind: str) -> tuple[int, int]:
+    if kind == "depth" and is_array(path):
+        return array_size(path)
+    return image_size(path, kind)
 
 
 def check_shared(files: Mapping[str, Sequence[str]], place: str, faults: Faults) -> None:
@@ -124,7 +131,7 @@ def check_shared(files: Mapping[str, Sequence[str]], place: str, faults: Faults)
 
 def check_lossless(files: Mapping[str, Sequence[str]], place: str, faults: Faults) -> None:
     """Adds a fault for every kind of map that is stored with losses."""
-    for kind in MAPS:
+    for kind in (*MAPS, "mask"):
         lossy = [path for path in files[kind] if path.lower().endswith(LOSSY)]
         if lossy:
             faults.add(

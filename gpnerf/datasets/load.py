@@ -16,6 +16,7 @@ from gpnerf.datasets.examples import TestView, TrainingScene
 from gpnerf.datasets.image_size import ROOM_SHAPE, shape_of, shape_warnings, size_of_shape
 from gpnerf.datasets.labels import LabelSpace
 from gpnerf.datasets.loaders import Reading, load_scene
+from gpnerf.datasets.places import each_once
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 from gpnerf.errors import ConfigError, DataError, Faults
@@ -27,7 +28,7 @@ PATIENCE_S = 2
 
 
 def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
-    """The named scenes of options.dataset; rooms are made first where they are missing.
+    """The named scenes of options.dataset, each once; rooms are made first where they are missing.
 
     Sets options.height and options.width where they are not given: images keep the shape of the first scene.
     Raises DataError for what is wrong in any of them.
@@ -38,7 +39,7 @@ def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
         return _load_rooms(options, names)
     root, reading = Path(options.data_root), from_options(Reading, options)
     scenes, faults = [], Faults()
-    for name in tqdm(names, desc="Reading scenes", unit="scene", delay=PATIENCE_S):
+    for name in tqdm(each_once(root, names), desc="Reading scenes", unit="scene", delay=PATIENCE_S):
         with faults.collected():
             scenes.append(load_scene(options.dataset, root, name, reading))
     faults.raise_any()
@@ -56,7 +57,7 @@ def _load_rooms(options: Namespace, names: Sequence[str]) -> list[Scene]:
         raise ConfigError(
             f"Rooms are named by their seeds, such as 0-23, found {wrong[0]!r}; correct the list."
         )
-    seeds = [int(name) for name in names]
+    seeds = list(dict.fromkeys(int(name) for name in names))
     size = (options.height, options.width, options.views_per_room)
     root = Path(options.data_root)
     try:
@@ -71,10 +72,10 @@ def _load_rooms(options: Namespace, names: Sequence[str]) -> list[Scene]:
 def training_scenes(train: Sequence[Scene], test: Sequence[Scene], rule: FrameRule) -> list[TrainingScene]:
     """Every frame of a training scene is a target and a source, except in a scene that is also tested
     (finetuning) or whose data set states what to train on: there the rule says which are."""
-    tested = {scene.name for scene in test}
+    tested = {scene.folder.resolve() for scene in test}
     result = []
     for scene in train:
-        if scene.name in tested or rule.stated(scene.index.splits):
+        if scene.folder.resolve() in tested or rule.stated(scene.index.splits):
             split = rule.split(len(scene.views), scene.name, scene.index.splits)
             result.append(TrainingScene(scene, split.train, split.sources))
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,10 +15,12 @@ from gpnerf.datasets import index_cache, replica, scannet, transforms
 from gpnerf.datasets.frame_records import FILE_NAME
 from gpnerf.datasets.index import SceneIndex
 from gpnerf.datasets.labels import LISTED, LabelSpace
-from gpnerf.datasets.scene import Scene
+from gpnerf.datasets.places import scene_name
+from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.errors import ConfigError, DataError, Faults
 from gpnerf.inspection.checks import NEIGHBOURS, reading_warnings
 from gpnerf.inspection.geometry import misread_poses
+from gpnerf.inspection.meanings import alpha_warnings, count_classes, label_warnings, probed
 from gpnerf.inspection.plausibility import black_strip, outside_warning, range_warnings, strip_warning
 
 INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
@@ -28,8 +30,6 @@ INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
 }
 log = logging.getLogger(__name__)
 
-# Frames that are decoded when a scene is indexed, so that a fault in all files shows before the training.
-PROBED = 5
 # Pixels.
 COMPARED_WIDTH = 160
 LABEL_SPACES = ("benchmark", "all")
@@ -96,7 +96,14 @@ def _scene(dataset: str, root: Path, name: str, index: SceneIndex, reading: Read
         raise ConfigError(f"{folder}: --border {reading.border} leaves nothing of its images; lower it.")
     labels = label_space(dataset, root, index, all_classes=reading.label_space == "all")
     return Scene(
-        name, folder, index, near, far, labels, reading.border, range_source=_range_source(index, reading)
+        scene_name(root, name),
+        folder,
+        index,
+        near,
+        far,
+        labels,
+        reading.border,
+        range_source=_range_source(index, reading),
     )
 
 
@@ -136,23 +143,36 @@ _replica_labels = lru_cache(replica.label_space)
 def _probed(scene: Scene) -> SceneIndex:
     """Decodes a few frames; raises DataError with all that is wrong in them. Returns the index with what
     looks odd in them."""
-    count = len(scene.views)
-    numbers = np.linspace(0, count - 1, min(PROBED, count)).round().astype(int).tolist()
-    faults, probed = Faults(), []
-    for number in numbers:
-        with faults.collected():
-            probed.append(scene.read(number, *scene.index.sizes[number].tolist()))
-    faults.raise_any()
+    whole, count = _read_whole(scene), len(scene.views)
     frames = []
     for number in range(count)[count // 2 :][:NEIGHBOURS]:
         with Faults().collected():
             frames.append(scene.read(number, *_small(*scene.index.sizes[number].tolist())))
     odd = [
         *reading_warnings(scene.name, misread_poses(frames)),
-        *outside_warning(scene.name, [frame.depth for frame in probed], scene.index),
+        *outside_warning(scene.name, [frame.depth for frame in whole], scene.index),
+        *alpha_warnings(scene),
+        *label_warnings(scene, _class_counts(scene, whole)),
     ]
-    strip = black_strip(scene, numbers)
+    strip = black_strip(scene, probed(scene))
     return replace(scene.index, warnings=(*scene.index.warnings, *odd), black_strip=strip)
+
+
+def _read_whole(scene: Scene) -> list[Frame]:
+    """A few frames at their own size, so that a fault in all files shows before the training."""
+    frames, faults = [], Faults()
+    for number in probed(scene):
+        with faults.collected():
+            frames.append(scene.read(number, *scene.index.sizes[number].tolist()))
+    faults.raise_any()
+    return frames
+
+
+def _class_counts(scene: Scene, frames: Sequence[Frame]) -> np.ndarray:
+    """How often each class occurs in the frames, as count_classes."""
+    classes = scene.labels.num_classes if scene.labels else 0
+    labelled = [frame.semantic.numpy() for frame in frames if frame.semantic is not None]
+    return sum((count_classes(one, classes) for one in labelled), np.zeros(classes + 1, np.int64))
 
 
 def _small(height: int, width: int) -> tuple[int, int]:

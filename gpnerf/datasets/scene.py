@@ -21,13 +21,11 @@ from gpnerf.cameras import Camera
 from gpnerf.datasets.index import MAPS, SceneIndex, same_shape
 from gpnerf.datasets.labels import IGNORE, LabelSpace
 from gpnerf.datasets.lens import Lens
+from gpnerf.datasets.maps import read_depth, read_ids
 from gpnerf.datasets.masks import filled, shrunk
 from gpnerf.errors import DataError
-from gpnerf.images import read_image, resize_colors, resize_values
+from gpnerf.images import read_image, read_values, resize_colors, resize_values
 
-UINT8, UINT16 = np.dtype(np.uint8), np.dtype(np.uint16)
-# Eight bits of depth are a picture of it.
-STORED_TYPES = {"depth": (UINT16,), "semantic": (UINT8, UINT16), "instance": (UINT8, UINT16)}
 # In a map, where nothing is known.
 UNKNOWN = {"depth": 0, "semantic": IGNORE, "instance": IGNORE}
 
@@ -171,15 +169,14 @@ class Scene:
         if not relative or (kind == "semantic" and self.labels is None):
             return None
         path = self.folder / relative
-        values = self._read_values(number, path, kind, height, width)
-        mask = self.read_mask(number, height, width)
-        if kind == "depth":
-            values = values.astype(np.float32) * self.index.depth_unit
-        elif kind == "semantic":
+        values = read_depth(path, self.index.depth_unit) if kind == "depth" else read_ids(path, kind)
+        values = self._fitted(number, path, values, UNKNOWN[kind], height, width)
+        if kind == "semantic":
             values = self.labels.to_classes(values, str(path))
-        else:
+        elif kind == "instance":
             values = values.astype(np.int64)
             values[values == self.index.instance_ignore] = IGNORE
+        mask = self.read_mask(number, height, width)
         if mask is not None:
             values[~mask.numpy()] = UNKNOWN[kind]
         return torch.from_numpy(values)
@@ -210,14 +207,11 @@ class Scene:
         if not relative:
             return None
         path = self.folder / relative
-        pixels = read_image(path)
-        if pixels.ndim != 2:
-            raise DataError(
-                f"{path}: expected a mask of one channel, 0 for pixels to leave out, found {pixels.shape[2]} "
-                "channels; save it as a grey png."
-            )
+        pixels = read_values(path, "mask")
         self._check_size(path, pixels, number, exactly=False)
-        return resize_values(pixels, *self.index.sizes[number].tolist()) > 0
+        # A grey mask that was saved in colour; its fourth channel would be alpha.
+        used = pixels if pixels.ndim == 2 else pixels[..., :3].max(axis=2)
+        return resize_values(used, *self.index.sizes[number].tolist()) > 0
 
     def _check_size(self, path: Path, pixels: np.ndarray, number: int, exactly: bool) -> None:
         height, width = self.index.sizes[number].tolist()
@@ -229,24 +223,17 @@ class Scene:
             f"{pixels.shape[1]}x{pixels.shape[0]}; correct the camera's size or replace the file."
         )
 
-    def _read_values(self, number: int, path: Path, kind: str, height: int, width: int) -> np.ndarray:
-        pixels = read_image(path)
-        if pixels.ndim != 2:
-            raise DataError(
-                f"{path}: expected one channel, found {pixels.shape[2]}; save the values, not their colours."
-            )
-        if pixels.dtype not in STORED_TYPES[kind]:
-            expected = " or ".join(map(str, STORED_TYPES[kind]))
-            raise DataError(
-                f"{path}: expected {expected} values, found {pixels.dtype}; save them as a 16-bit png."
-            )
+    def _fitted(
+        self, number: int, path: Path, pixels: np.ndarray, outside: int, height: int, width: int
+    ) -> np.ndarray:
+        """A map of a view as [height, width], undistorted; `outside` where the photograph shows nothing."""
         self._check_size(path, pixels, number, exactly=False)
         lens = self._lens(number)
         if self.border or lens.distorts:
             pixels = resize_values(pixels, lens.height, lens.width)
         if lens.distorts:
             # float32 holds -1 and any uint16.
-            pixels = lens.removed(pixels.astype(np.float32), cv2.INTER_NEAREST, UNKNOWN[kind])
+            pixels = lens.removed(pixels.astype(np.float32), cv2.INTER_NEAREST, outside)
         return resize_values(self._cropped(pixels), height, width)
 
     def _cropped(self, pixels: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ import numpy as np
 
 from gpnerf.datasets.depth_range import spread
 from gpnerf.datasets.index import MAPS
-from gpnerf.datasets.labels import IGNORE
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.datasets.views import FrameRule, test_sources
 from gpnerf.errors import Faults
@@ -26,6 +25,7 @@ from gpnerf.inspection.geometry import (
     pose_report,
     warp,
 )
+from gpnerf.inspection.meanings import alpha_warnings, count_classes, label_warnings
 from gpnerf.inspection.plausibility import (
     OUTSIDE_RANGE,
     black_strip,
@@ -150,9 +150,9 @@ def _read_all(scene: Scene, height: int, width: int, faults: Faults) -> Pixels:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for sentences, maps in pool.map(read, range(len(scene.views))):
-            faults.sentences += [sentence for sentence in sentences if _place(sentence) not in told]
+            faults.add(*(sentence for sentence in sentences if _place(sentence) not in told))
             if "semantic" in maps:
-                counts = np.bincount(maps["semantic"].ravel() - IGNORE, minlength=len(pixels.classes) + 1)
+                counts = count_classes(maps["semantic"], len(pixels.classes))
                 pixels.unlabelled += int(counts[0])
                 pixels.classes += counts[1:]
             if "depth" in maps:
@@ -269,6 +269,14 @@ def _depth_warning(check: SceneCheck) -> list[str]:
     return sentences
 
 
+def _alpha_warning(check: SceneCheck) -> list[str]:
+    return alpha_warnings(check.scene)
+
+
+def _label_warning(check: SceneCheck) -> list[str]:
+    return label_warnings(check.scene, np.array([check.pixels.unlabelled, *check.pixels.classes]))
+
+
 WARNINGS: tuple[Callable[[SceneCheck], list[str]], ...] = (
     _scene_warning,
     _reading_warning,
@@ -277,4 +285,6 @@ WARNINGS: tuple[Callable[[SceneCheck], list[str]], ...] = (
     _still_warning,
     _overlap_warning,
     _depth_warning,
+    _alpha_warning,
+    _label_warning,
 )
