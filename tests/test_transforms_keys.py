@@ -110,9 +110,9 @@ def test_a_lens_of_a_frame_replaces_that_of_all_in_any_form(scene_writer):
     writer.top["distortion_params"] = [0.1, 0.2, 0.5, 0.0, 0.3, 0.4]
     writer.top["frames"][1] |= {"k1": 0.7, "x_fov": 90.0}
     scene = load_folder(writer.write())
-    assert scene.views[0].distortion == (0.1, 0.2, 0.3, 0.4, 0.5)
-    assert scene.views[1].distortion == (0.7, 0.0, 0.0, 0.0)
-    assert scene.views[1].camera.intrinsics[0, 0].item() == pytest.approx(4.0)
+    assert scene.index.distortion[0].tolist() == [0.1, 0.2, 0.3, 0.4, 0.5, 0.0, 0.0, 0.0]
+    assert scene.index.distortion[1].tolist() == [0.7] + [0.0] * 7
+    assert scene.index.intrinsics[1, 0, 0] == pytest.approx(4.0)
 
 
 REFUSED = {
