@@ -43,7 +43,7 @@ def check_pose(pose: np.ndarray, place: str, axes: str = "OpenCV") -> None:
         )
     if np.abs(pose).max() > FARTHEST:
         raise DataError(
-            f"{place}: expected a camera within {FARTHEST:g} m of the origin, found {np.abs(pose).max():g}; "
+            f"{place}: expected a camera within {FARTHEST:g} units of the origin, found {np.abs(pose).max():g}; "
             "move the origin into the scene."
         )
     rotation = pose[:3, :3]

@@ -21,7 +21,7 @@ BLACK, WIDEST_STRIP = 16, 0.05
 
 
 def unit_of(scene: Scene) -> str:
-    """ " m" where depth maps tell the scale of the poses, "" where it may be any."""
+    """What to write behind lengths: " m" where depth maps tell the scale, "" where it may be any."""
     return " m" if scene.index.count("depth") else ""
 
 
