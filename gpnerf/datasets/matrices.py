@@ -43,8 +43,8 @@ def check_pose(pose: np.ndarray, place: str, axes: str = "OpenCV") -> None:
         )
     if np.abs(pose).max() > FARTHEST:
         raise DataError(
-            f"{place}: expected a camera within {FARTHEST:g} m of the origin, found {np.abs(pose).max():g}; "
-            "move the origin into the scene."
+            f"{place}: expected a camera within {FARTHEST:g} units of the origin, found "
+            f"{np.abs(pose).max():g}; move the origin into the scene."
         )
     rotation = pose[:3, :3]
     rotates = np.allclose(rotation.T @ rotation, np.eye(3), rtol=0.0, atol=RIGID_TOLERANCE)

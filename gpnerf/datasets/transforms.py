@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.datasets import transforms_camera
-from gpnerf.datasets.depth_range import DepthRange, from_maps, from_points, maps_to_measure
+from gpnerf.datasets import transforms_camera, transforms_depth
+from gpnerf.datasets.depth_range import DepthRange, maps_to_measure
 from gpnerf.datasets.frame_records import FILE_NAMES, SceneText, read_text
 from gpnerf.datasets.index import (
     KINDS,
-    MILLIMETRE,
     SceneIndex,
     check_lossless,
     check_shared,
@@ -27,11 +26,10 @@ from gpnerf.datasets.index import (
     probe,
 )
 from gpnerf.datasets.labels import LARGEST_ID
-from gpnerf.datasets.ply import read_points
 from gpnerf.datasets.records import Record, printable
 from gpnerf.datasets.splits import TEST, stated_splits
 from gpnerf.datasets.transforms_keys import check_keys, is_refused
-from gpnerf.errors import DataError, Faults
+from gpnerf.errors import Faults
 
 DEFAULT_IGNORE_LABEL = 255
 # Kind of file -> keys of a frame, of which the first that it has counts.
@@ -42,10 +40,6 @@ PATH_KEYS = {
     "instance": ("instance_path",),
     "mask": ("mask_path",),
 }
-# Metres per stored unit, by nerfstudio and by instant-ngp.
-DEPTH_UNIT_KEYS = ("depth_unit_scale_factor", "integer_depth_scale")
-# From here on a number tells stored units per metre, as no 16-bit map holds anything else so coarsely.
-COARSE_UNIT = 1.0
 # instant-ngp leaves the extension out.
 IMAGE_SUFFIXES = ("", ".png", ".jpg", ".jpeg")
 LISTED_FILES = 10
@@ -73,10 +67,12 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
     # A view that is scored says nothing of the range.
     shown = [number for number, split in enumerate(splits) if split != TEST] or list(range(len(rows)))
     measured = maps_to_measure([files["depth"][number] for number in shown if files["depth"][number]])
-    unit = _depth_unit(text, warnings)
+    unit = transforms_depth.depth_unit(text, warnings)
     found = DepthRange(None, None, "")
     with faults.collected():
-        found = _depth_range(folder, text, measured, unit, {key: columns[key][shown] for key in columns})
+        found = transforms_depth.depth_range(
+            folder, text, measured, unit, {key: columns[key][shown] for key in columns}
+        )
     return SceneIndex(
         names=_names(files["image"]),
         files=files,
@@ -85,7 +81,13 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
         far=found.far,
         range_source=found.source,
         splits=splits,
-        watched=(*FILE_NAMES, *_points_file(text), *folders_of(files), *probe(files), *measured),
+        watched=(
+            *FILE_NAMES,
+            *transforms_depth.points_file(text),
+            *folders_of(files),
+            *probe(files),
+            *measured,
+        ),
         depth_unit=unit,
         class_names=class_names,
         ignore_label=text.top.integer("ignore_label", DEFAULT_IGNORE_LABEL, 0, LARGEST_ID),
@@ -152,68 +154,6 @@ def _find_file(folder: Path, frame: Record, key: str) -> str | None:
     candidates = (relative + suffix for suffix in IMAGE_SUFFIXES)
     found = next((path for path in candidates if os.path.isfile(folder / path)), None)
     return None if found is None else Path(found).as_posix()
-
-
-def _depth_unit(text: SceneText, warnings: list[str]) -> float:
-    """Metres per stored unit of depth; what is odd about it goes to `warnings`."""
-    top = text.top
-    stated = {key: top.positive(key) for key in DEPTH_UNIT_KEYS if top.values.get(key) is not None}
-    named = [frame.own for frame in text.frames if frame.own.get("depth_path") is not None]
-    if len(set(stated.values())) > 1:
-        raise top.fault(DEPTH_UNIT_KEYS[1], f"the same as '{DEPTH_UNIT_KEYS[0]}'", "keep one of the two")
-    if named and top.values.get("enable_depth_loading") is False:
-        warnings.append(f"{top.place}: 'depth_path' is not used, as 'enable_depth_loading' is false.")
-    elif any(own.get("depth_file_path") not in (None, own["depth_path"]) for own in named):
-        warnings.append(f"{top.place}: 'depth_path' is not used, as its frames have a 'depth_file_path'.")
-    elif named and not stated:
-        warnings.append(
-            f"{top.place}: 'depth_path' is read in millimetres, as no 'integer_depth_scale' (metres per "
-            "stored unit) is given."
-        )
-    unit = next(iter(stated.values()), MILLIMETRE)
-    if unit >= COARSE_UNIT:
-        warnings.append(
-            f"{top.place}: depth is read with {unit:g} m per stored unit; if it is {unit:g} units per metre, "
-            f"write '{next(iter(stated))}': {1.0 / unit:g}."
-        )
-    return unit
-
-
-def _depth_range(
-    folder: Path, text: SceneText, depths: list[str], unit: float, cameras: dict[str, np.ndarray]
-) -> DepthRange:
-    """Of the file, of these depth maps, or of the sparse points seen by these cameras, the first there is."""
-    near, far = text.top.positive("near"), text.top.positive("far")
-    if near is not None and far is not None:
-        return DepthRange(near, far, f"its {text.said_by}")
-    found = from_maps(folder, depths, unit)
-    if found.near is None:
-        found = _range_of_points(folder, text, found.source, cameras)
-    if near is None and far is None:
-        return found
-    source = f"its {text.said_by} and {found.source}"
-    return DepthRange(found.near if near is None else near, found.far if far is None else far, source)
-
-
-def _range_of_points(
-    folder: Path, text: SceneText, before: str, cameras: dict[str, np.ndarray]
-) -> DepthRange:
-    """before: why nothing else shows the range. A file of points that is of no use is a reason, no fault: the
-    options may give the range."""
-    try:
-        names = _points_file(text)
-        if not names:
-            return DepthRange(None, None, f"{before} and no 'ply_file_path'")
-        return from_points(names[0], read_points(folder / names[0]), **cameras)
-    except DataError as error:
-        return DepthRange(None, None, f"{before}, and {str(error).removesuffix('.')}")
-
-
-def _points_file(text: SceneText) -> tuple[str, ...]:
-    """The file of sparse points, in a tuple; () where none is named inside the folder."""
-    path = text.top.values.get("ply_file_path")
-    named = isinstance(path, str) and path and not Path(path).is_absolute() and ".." not in Path(path).parts
-    return (Path(path.replace("\\", "/")).as_posix(),) if named else ()
 
 
 def _beside(folder: Path, text: SceneText) -> list[str]:

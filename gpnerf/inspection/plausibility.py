@@ -21,7 +21,7 @@ BLACK, WIDEST_STRIP = 16, 0.05
 
 
 def unit_of(scene: Scene) -> str:
-    """ " m" where depth maps tell the scale of the poses, "" where it may be any."""
+    """What to write behind lengths: " m" where depth maps tell the scale, "" where it may be any."""
     return " m" if scene.index.count("depth") else ""
 
 
@@ -71,7 +71,7 @@ def black_strip(scene: Scene, frames: Sequence[int]) -> int:
     DataError for a photograph that cannot be read.
     """
     photographs = [read_image(scene.view(frame).image) for frame in frames]
-    strips = np.array([_strips(pixels[..., :3].reshape(*pixels.shape[:2], -1)) for pixels in photographs])
+    strips = np.array([_strips(pixels) for pixels in photographs])
     strip = int(strips.min(axis=0).max())
     return strip if strip <= WIDEST_STRIP * min(photographs[0].shape[:2]) else 0
 
@@ -87,7 +87,7 @@ def strip_warning(scene: Scene, strip: int) -> list[str]:
 
 
 def _strips(pixels: np.ndarray) -> list[int]:
-    """Black rows at top and bottom, black columns left and right of [H, W, C]."""
-    lit = pixels.max(axis=2) >= BLACK
+    """Black rows at top and bottom, black columns left and right of [H, W] or [H, W, C]."""
+    lit = np.atleast_3d(pixels)[..., :3].max(axis=2) >= BLACK
     sides = [lit.any(axis=1), lit.any(axis=0)]
     return [int(np.argmax(one)) if one.any() else len(one) for side in sides for one in (side, side[::-1])]
