@@ -18,6 +18,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gpnerf.cameras import OPENGL_TO_OPENCV  # noqa: E402
 from gpnerf.datasets.depth_range import range_of  # noqa: E402
+from gpnerf.datasets.places import leaves, spellings  # noqa: E402
 from gpnerf.datasets.transforms import FILE_NAME  # noqa: E402
 from gpnerf.errors import ConfigError, DataError  # noqa: E402
 from gpnerf.files import write_whole  # noqa: E402
@@ -141,9 +143,18 @@ def _depths(model: Model, image: ModelImage) -> np.ndarray:
         return np.reshape(seen, (-1, 3)) @ row[:3] + row[3]
 
 
+def with_found_names(model: Model, folder: Path) -> Model:
+    """The model with the names that its images have in `folder`: Windows writes them with backslashes."""
+
+    def found(name: str) -> str:
+        return next((path for path in spellings(name) if os.path.isfile(folder / path)), name)
+
+    return replace(model, images=tuple(replace(image, name=found(image.name)) for image in model.images))
+
+
 def check_photographs(model: Model, folder: Path) -> None:
     """Raises DataError unless every image of the model is in `folder` with the size of its camera."""
-    outside = [image.name for image in model.images if _leaves(image.name)]
+    outside = [image.name for image in model.images if leaves(image.name)]
     if outside:
         raise DataError(
             f"The model: expected image names below {folder}, found {_some(outside)}; run COLMAP "
@@ -172,10 +183,6 @@ def _size(model: Model, image: ModelImage) -> tuple[int, int]:
     return camera.height, camera.width
 
 
-def _leaves(path: str) -> bool:
-    return PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts
-
-
 def _some(names: Sequence[str]) -> str:
     rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return ", ".join(names[:LISTED]) + rest
@@ -196,13 +203,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise ConfigError(
             f"{path} exists; keep it, or replace it (and all that was added to it) with --overwrite."
         )
-    if _leaves(options.images):
+    if leaves(options.images):
         raise ConfigError(
             f"--images: expected a folder in SCENE such as images, found {options.images}; move it there."
         )
     model = read_model(options.model)
     if not model.images:
         raise DataError(f"{options.model}: expected registered images, found none; run COLMAP's mapper.")
+    model = with_found_names(model, options.scene / options.images)
     check_photographs(model, options.scene / options.images)
     values = transforms(model, options.images)
     write(path, values)

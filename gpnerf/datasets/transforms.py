@@ -18,6 +18,7 @@ from gpnerf.datasets.depth_range import maps_to_measure, measured_range
 from gpnerf.datasets.index import KINDS, MILLIMETRE, SceneIndex, check_shared, check_sizes, folders_of, probe
 from gpnerf.datasets.labels import LARGEST_ID
 from gpnerf.datasets.matrices import check_intrinsics, check_pose
+from gpnerf.datasets.places import leaves, spellings
 from gpnerf.datasets.records import Record, printable, read_json_object
 from gpnerf.errors import DataError, Faults
 from gpnerf.images import image_size
@@ -141,9 +142,9 @@ def _find_file(folder: Path, frame: Record, key: str) -> str | None:
     relative = frame.text(key)
     if relative is None:
         return ""
-    if Path(relative).is_absolute() or ".." in Path(relative).parts:
+    if leaves(relative):
         raise frame.fault(key, f"a path inside {folder}", "move the files there and write relative paths")
-    candidates = (relative + suffix for suffix in IMAGE_SUFFIXES)
+    candidates = (path + suffix for path in spellings(relative) for suffix in IMAGE_SUFFIXES)
     found = next((path for path in candidates if os.path.isfile(folder / path)), None)
     return None if found is None else Path(found).as_posix()
 
