@@ -145,8 +145,10 @@ class Trainer:
             return newest
         if self.options.load_weights:
             path = Path(self.options.load_weights)
-            fresh = checkpoints.load_weights(self.model, self.architecture, path)
+            fresh, unused = checkpoints.load_weights(self.model, self.architecture, path)
             log.info(f"Starting from the weights of {path}; fresh tensors: {', '.join(fresh) or 'none'}.")
+            if unused:
+                log.info(f"Tensors of {path} that are not used: {', '.join(unused)}.")
         return None
 
     def _settle(self, newest: checkpoints.Checkpoint | None) -> Numerics:

@@ -19,6 +19,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,6 +31,7 @@ from gpnerf.cameras import OPENGL_TO_OPENCV  # noqa: E402
 from gpnerf.datasets.depth_range import range_of  # noqa: E402
 from gpnerf.datasets.frame_records import FILE_NAME  # noqa: E402
 from gpnerf.datasets.index import same_shape  # noqa: E402
+from gpnerf.datasets.places import leaves, spellings  # noqa: E402
 from gpnerf.errors import ConfigError, DataError  # noqa: E402
 from gpnerf.files import write_whole  # noqa: E402
 from gpnerf.images import image_size  # noqa: E402
@@ -156,10 +158,19 @@ def _depths(model: Model, image: ModelImage) -> np.ndarray:
         return np.reshape(seen, (-1, 3)) @ row[:3] + row[3]
 
 
+def with_found_names(model: Model, folder: Path) -> Model:
+    """The model with the names that its images have in `folder`: Windows writes them with backslashes."""
+
+    def found(name: str) -> str:
+        return next((path for path in spellings(name) if os.path.isfile(folder / path)), name)
+
+    return replace(model, images=tuple(replace(image, name=found(image.name)) for image in model.images))
+
+
 def check_photographs(model: Model, folder: Path) -> list[Size]:
     """The size of every image of the model in `folder`. Raises DataError where one is missing or not of the
     shape of its camera."""
-    outside = [image.name for image in model.images if _leaves(image.name)]
+    outside = [image.name for image in model.images if leaves(image.name)]
     if outside:
         raise DataError(
             f"The model: expected image names below {folder}, found {_some(outside)}; run COLMAP "
@@ -218,10 +229,6 @@ def _size(model: Model, image: ModelImage) -> Size:
     return camera.height, camera.width
 
 
-def _leaves(path: str) -> bool:
-    return PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts
-
-
 def _some(names: Sequence[str]) -> str:
     rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return ", ".join(names[:LISTED]) + rest
@@ -242,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise ConfigError(
             f"{path} exists; keep it, or replace it (and all that was added to it) with --overwrite."
         )
-    if _leaves(options.images):
+    if leaves(options.images):
         raise ConfigError(
             f"--images: expected a folder in SCENE such as images, found {options.images}; move it there."
         )
@@ -250,6 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not model.images:
         raise DataError(f"{options.model}: expected registered images, found none; run COLMAP's mapper.")
     folder = options.scene / options.images
+    model = with_found_names(model, folder)
     sizes = check_photographs(model, folder)
     say_what_is_left(model, folder, options.model, sizes)
     values = transforms(model, options.images, sizes)

@@ -217,6 +217,16 @@ def test_photographs_may_lie_in_another_folder(tmp_path: Path, photographs):
     assert values["frames"][0]["file_path"] == "photos/b.png"
 
 
+@pytest.mark.parametrize("form", ["binary", "text"])
+def test_names_that_windows_wrote(form, tmp_path: Path, photographs):
+    made = Made()
+    scene = photographs(made)
+    quaternion, translation, camera, name, points = made.images[5]
+    made.images[5] = (quaternion, translation, camera, name.replace("/", "\\"), points)
+    values = convert(getattr(made, f"write_{form}")(tmp_path / "model"), scene)
+    assert [frame["file_path"] for frame in values["frames"]][1] == "images/sub folder/a 1.png"
+
+
 def test_text_without_a_last_line_and_with_a_byte_order_mark(tmp_path: Path, photographs):
     made = Made(images={1: Made().images[5]})
     folder = made.write_text(tmp_path / "model")
@@ -262,6 +272,7 @@ IMAGE = Made().images[12]
             change(images={1: ((0.92388, 0.0, 0.0, 0.38268), (1.7e308, 1.7e308, 0.0), *IMAGE[2:])}),
             "overflows",
         ),
+        (change(images={1: (*IMAGE[:3], "..\\b.png", ())}), r"below .*found \.\.\\b.png.*--image_path"),
         (change(images={1: (*IMAGE[:3], "../b.png", ())}), r"below .*found \.\./b.png.*--image_path"),
         (change(points={1: (0.0, math.nan, 1.0)}), "finite numbers"),
     ],

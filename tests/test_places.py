@@ -5,6 +5,7 @@ import logging
 from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers import load_folder
 from script_runs import EXPNAME, refusal, run_here
@@ -16,7 +17,7 @@ from gpnerf.datasets.discover import find_scenes
 from gpnerf.datasets.loaders import load_scene
 from gpnerf.datasets.places import claim, scene_name
 from gpnerf.datasets.views import FrameRule
-from gpnerf.errors import ConfigError
+from gpnerf.errors import ConfigError, DataError
 from scripts import check_data, finetune_scenes
 
 SPELLINGS = ("tiny", "tiny/", "./tiny", "tiny/.", "tiny/images/..", "absolute", "link")
@@ -140,3 +141,36 @@ def test_videos_of_scenes_with_dots_lie_beside_each_other(scene_writer, rooms_ru
 def test_a_scene_is_named_alike_by_every_loader(scene_writer):
     folder = scene_writer().write()
     assert load_scene("transforms", folder.parent, "./tiny/").read(0, 6, 8).scene == "tiny"
+
+
+def windows_scene(writer):
+    """A scene whose file was written on Windows."""
+    for frame in writer.top["frames"]:
+        for key in ("file_path", "depth_file_path"):
+            frame[key] = frame[key].replace("/", "\\")
+    return writer
+
+
+def test_paths_with_backslashes_are_read(scene_writer):
+    scene = load_folder(windows_scene(scene_writer(frames=8, depth=True)).write())
+    assert (len(scene.views), scene.count("depth"), scene.index.warnings) == (8, 8, ())
+    assert scene.index.files["image"][3] == "images/3.png" and scene.index.names[3] == "3"
+    assert scene.poses[3, 0, 3] == pytest.approx(0.3)
+
+
+def test_a_name_that_holds_a_backslash_is_tried_as_it_is_written_first(scene_writer):
+    writer = windows_scene(scene_writer(depth=True))
+    (writer.folder / "images/1.png").rename(writer.folder / "images\\1.png")
+    writer.save("images/1.png", np.full((6, 8, 3), 77, np.uint8))
+    assert load_folder(writer.write()).read_image(2, 6, 8).unique().tolist() == [np.float32(10 / 255)]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ("..\\1.png", "images\\..\\..\\1.png", "C:\\data\\1.png", "\\data\\1.png", "\\\\host\\d\\1.png"),
+)
+def test_backslashes_do_not_lead_out_of_the_folder(scene_writer, path):
+    writer = scene_writer()
+    writer.top["frames"][1]["file_path"] = path
+    with pytest.raises(DataError, match="'file_path' to be a path inside .*write relative paths"):
+        load_folder(writer.write())

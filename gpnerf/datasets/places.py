@@ -1,11 +1,11 @@
-"""A scene is its folder, however it is spelled: names for output, and one entry for each folder."""
+"""Folders and paths however they are spelled: a scene is its folder, and output is named by it."""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from gpnerf.errors import ConfigError
 from gpnerf.files import write_whole
@@ -58,3 +58,14 @@ def claim(folder: Path, scene: Path) -> None:
         )
     if other != place or not record.is_file():
         write_whole(record, place)
+
+
+def spellings(path: str) -> tuple[str, ...]:
+    """A path out of a file as it is written, then as it is meant if Windows wrote it."""
+    return tuple(dict.fromkeys((path, path.replace("\\", "/"))))
+
+
+def leaves(path: str) -> bool:
+    """Whether a path out of a file leads out of the folder that it is relative to, on any system."""
+    windows = PureWindowsPath(path)
+    return bool(windows.root) or ".." in windows.parts

@@ -26,6 +26,7 @@ from gpnerf.datasets.index import (
     probe,
 )
 from gpnerf.datasets.labels import LARGEST_ID
+from gpnerf.datasets.places import leaves, spellings
 from gpnerf.datasets.records import Record, printable
 from gpnerf.datasets.splits import TEST, stated_splits
 from gpnerf.datasets.transforms_keys import check_keys, is_refused
@@ -149,9 +150,9 @@ def _find_file(folder: Path, frame: Record, key: str) -> str | None:
     relative = frame.text(key)
     if relative is None:
         return ""
-    if Path(relative).is_absolute() or ".." in Path(relative).parts:
+    if leaves(relative):
         raise frame.fault(key, f"a path inside {folder}", "move the files there and write relative paths")
-    candidates = (relative + suffix for suffix in IMAGE_SUFFIXES)
+    candidates = (path + suffix for path in spellings(relative) for suffix in IMAGE_SUFFIXES)
     found = next((path for path in candidates if os.path.isfile(folder / path)), None)
     return None if found is None else Path(found).as_posix()
 

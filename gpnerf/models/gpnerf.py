@@ -181,8 +181,7 @@ class GPNeRF(nn.Module):
             drawn = None if uniforms is None else uniforms[chosen]
             return self._passes(sources, *some, drawn, merged, semantics, point_semantics, coarse_color)
 
-        recomputed = RECOMPUTED_BYTES.get(device.type, RECOMPUTED_BYTES["cpu"])
-        size = max(1, recomputed // self.bytes_per_ray(len(sources.images)))
+        size = self.recomputed_rays(len(sources.images))
         if rays <= size or not (self.recompute and torch.is_grad_enabled()):
             return passes(slice(None))
         chunks = [
@@ -190,6 +189,11 @@ class GPNeRF(nn.Module):
             for start in range(0, rays, size)
         ]
         return [RenderedRays.concatenate(parts) for parts in zip(*chunks, strict=True)]
+
+    def recomputed_rays(self, views: int) -> int:
+        """How many rays are rendered again at a time; of no more than these, recompute changes nothing."""
+        size = RECOMPUTED_BYTES.get(self.device.type, RECOMPUTED_BYTES["cpu"])
+        return max(1, size // self.bytes_per_ray(views))
 
     def bytes_per_ray(self, views: int) -> int:
         """Of the largest tensor of a layer, [V, R, S, C]."""
