@@ -67,7 +67,7 @@ def _range_of_points(
     try:
         names = points_file(text)
         if not names:
-            return DepthRange(None, None, f"{before} and no 'ply_file_path'")
+            return DepthRange(None, None, f"{before} and no 'ply_file_path' in its {text.said_by}")
         return from_points(names[0], read_points(folder / names[0]), **cameras)
     except DataError as error:
         return DepthRange(None, None, f"{before}, and {str(error).removesuffix('.')}")
