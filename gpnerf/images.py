@@ -40,8 +40,7 @@ def decode_image(data: bytes, source: str) -> np.ndarray:
     if pixels.ndim == 2:
         return pixels
     colors = cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB)
-    opaque = pixels.shape[2] == 3 or pixels.dtype.kind != "u"
-    return colors if opaque else _on_white(colors, pixels[..., 3:])
+    return _on_white(colors, pixels[..., 3:]) if _has_alpha(pixels) else colors
 
 
 def read_values(path: Path, kind: str) -> np.ndarray:
@@ -55,7 +54,7 @@ def read_values(path: Path, kind: str) -> np.ndarray:
 
 def decode_values(data: bytes, source: str, kind: str) -> np.ndarray:
     """The bytes of an image file -> as read_values."""
-    if _mode(data, source) == "P":
+    if _mode(data, source) == "P" and not is_never_read(source, data):
         return _palette_indices(data, source, kind)
     pixels = _decode(data, source, kind)
     if data.startswith(PNG_START) and data[PNG_BITS] < 8 and pixels.ndim == 2:
@@ -70,7 +69,7 @@ def transparency(path: Path) -> float:
         if "A" not in image.getbands() and "transparency" not in image.info:
             return 0.0
     pixels = _decode(data, str(path), "image")
-    if pixels.ndim == 2 or pixels.shape[2] == 3:
+    if not _has_alpha(pixels):
         return 0.0
     return float((pixels[..., 3] < np.iinfo(pixels.dtype).max).mean())
 
@@ -100,6 +99,10 @@ def _decode(data: bytes, source: str, kind: str) -> np.ndarray:
     if pixels is None:
         raise unreadable(source, kind, data[:FIRST_BYTES], len(data))
     return pixels
+
+
+def _has_alpha(pixels: np.ndarray) -> bool:
+    return pixels.ndim == 3 and pixels.shape[2] == 4 and pixels.dtype.kind == "u"
 
 
 def _on_white(colors: np.ndarray, alpha: np.ndarray) -> np.ndarray:

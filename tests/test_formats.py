@@ -187,3 +187,8 @@ def test_every_foreign_file_is_told_once_and_by_its_kind(scene_writer):
         f"{writer.folder}/depth/1.png: expected an image, found an OpenEXR file; save it as a 16-bit PNG in "
         "units such as millimetres, or as an .npy array in metres."
     )
+
+
+def test_a_gif_is_refused_as_a_map_too():
+    with pytest.raises(DataError, match="found a GIF; save the ids as an 8-bit or 16-bit PNG"):
+        values(encoded(np.arange(4, dtype=np.uint8).reshape(2, 2), "GIF"))

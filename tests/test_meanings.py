@@ -37,8 +37,8 @@ def test_a_mask_of_0_and_255_is_told(scene_writer, caplog, tmp_path, capsys):
     folder = masked_scene(scene_writer(semantic=True))
     sentence = (
         "tiny: of the 2 classes of 'semantic_classes' only background is seen in the label maps, never "
-        "thing, and 33.3% of the pixels are unlabelled, as 255 is by 'ignore_label'; if 255 means a class, "
-        "write 1 instead of 255 for thing, or set it to the id that does."
+        "thing, and 33.3% of the pixels read are unlabelled, as 255 is by 'ignore_label'; if 255 means a "
+        "class, write 1 instead of 255 for thing, or set it to the id that does."
     )
     assert sentence in warnings(folder, caplog)
     main([str(folder), "--out", str(tmp_path / "report")])

@@ -65,6 +65,6 @@ def label_warnings(scene: Scene, counts: np.ndarray) -> list[str]:
         instead = f"{absent[0]} instead of {ignored} for {printable(names[absent[0]])}"
         remedy = f"write {instead}, or set it to the id that does"
     return [
-        f"{found}, and {counts[0] / counts.sum():.1%} of the pixels are unlabelled, as {ignored} is by "
+        f"{found}, and {counts[0] / counts.sum():.1%} of the pixels read are unlabelled, as {ignored} is by "
         f"'ignore_label'; if {ignored} means a class, {remedy}."
     ]
