@@ -84,7 +84,7 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
         splits=splits,
         watched=(
             *FILE_NAMES,
-            *transforms_depth.points_file(text),
+            *transforms_depth.points_file(folder, text),
             *folders_of(files),
             *probe(files),
             *measured,

@@ -9,6 +9,7 @@ import numpy as np
 from gpnerf.datasets.depth_range import DepthRange, from_maps, from_points
 from gpnerf.datasets.frame_records import SceneText
 from gpnerf.datasets.index import MILLIMETRE
+from gpnerf.datasets.places import leaves, spellings
 from gpnerf.datasets.ply import read_points
 from gpnerf.errors import DataError
 
@@ -65,7 +66,7 @@ def _range_of_points(
     """before: why nothing else shows the range. A file of points that is of no use is a reason, no fault: the
     options may give the range."""
     try:
-        names = points_file(text)
+        names = points_file(folder, text)
         if not names:
             return DepthRange(None, None, f"{before} and no 'ply_file_path' in its {text.said_by}")
         return from_points(names[0], read_points(folder / names[0]), **cameras)
@@ -73,8 +74,10 @@ def _range_of_points(
         return DepthRange(None, None, f"{before}, and {str(error).removesuffix('.')}")
 
 
-def points_file(text: SceneText) -> tuple[str, ...]:
+def points_file(folder: Path, text: SceneText) -> tuple[str, ...]:
     """The file of sparse points, in a tuple; () where none is named inside the folder."""
     path = text.top.values.get("ply_file_path")
-    named = isinstance(path, str) and path and not Path(path).is_absolute() and ".." not in Path(path).parts
-    return (Path(path.replace("\\", "/")).as_posix(),) if named else ()
+    if not isinstance(path, str) or not path or leaves(path):
+        return ()
+    found = next((one for one in spellings(path) if (folder / one).is_file()), path)
+    return (Path(found).as_posix(),)
