@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 from tqdm import tqdm
 
 from gpnerf.cameras import Camera
 from gpnerf.checkpoint import checkpoint_to_use
 from gpnerf.config import parse_options
-from gpnerf.datasets.load import load_scenes
+from gpnerf.datasets.examples import Photograph
+from gpnerf.datasets.load import describe_ranges, load_scenes
+from gpnerf.datasets.places import claim
 from gpnerf.datasets.views import check_candidates, test_sources
 from gpnerf.devices import autocast, choose_device, keep_freed_memory
 from gpnerf.distributed import Processes, join_processes, leave_processes
@@ -44,6 +45,8 @@ class VideoRenderer:
         self.checkpoint = checkpoint_to_use(run, options.checkpoint)
         with processes.first_alone():
             self.scene = load_scenes(options, [name])[0]
+        if processes.is_first:
+            log.info(describe_ranges([self.scene])[0])
         check_candidates(len(self.scene.views), options.num_source_views, self.scene.name)
         self.device = choose_device(options.device, processes.local_rank)
         keep_freed_memory()
@@ -55,11 +58,14 @@ class VideoRenderer:
         paths = {"interpolate": interpolate, "orbit": orbit}
         self.path = paths[options.path](self.scene.poses, options.frames)
         self.folder = make_folder(run / "render" / f"{self.scene.name}_{options.path}")
+        with processes.first_alone():
+            if options.dataset != "rooms":
+                claim(self.folder, self.scene.folder)
 
-    def _read_source(self, index: int) -> tuple[Tensor, Camera]:
+    def _read_source(self, index: int) -> tuple[Photograph, Camera]:
         size = (self.options.height, self.options.width)
         camera = self.scene.views[index].camera.resized(*size)
-        return self.scene.read_image(index, *size), camera
+        return Photograph(self.scene.read_image(index, *size), self.scene.read_mask(index, *size)), camera
 
     def run(self) -> Path:
         """Renders the frames that are missing, every process a share; the first then writes the video.
@@ -77,7 +83,8 @@ class VideoRenderer:
             panel = video_panel(view, look, self.checkpoint.class_names)
             write_image(self._frame_path(number), panel)
         self.processes.wait()
-        video = self.folder.with_suffix(".mp4")
+        # Not by a suffix: the name of a scene may hold dots.
+        video = self.folder.with_name(f"{self.folder.name}.mp4")
         if self.processes.is_first:
             write_video(video, self._all_frames(), self.options.fps)
         return video

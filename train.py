@@ -21,7 +21,15 @@ from gpnerf.datasets.examples import (
     describe_missing,
 )
 from gpnerf.datasets.instances import known_objects, most_instances, slot_names, with_objects
-from gpnerf.datasets.load import common_labels, load_scenes, test_views, training_scenes
+from gpnerf.datasets.load import (
+    common_labels,
+    describe_gaps,
+    describe_ranges,
+    describe_splits,
+    load_scenes,
+    test_views,
+    training_scenes,
+)
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 from gpnerf.devices import choose_device
@@ -103,7 +111,9 @@ class Trainer:
         if self.options.target == "instance":
             names = self._objects(train, test, rule)
             train, test = ([with_objects(scene, names) for scene in scenes] for scenes in (train, test))
-        for sentence in describe_missing(train):
+        both = [*train, *test]
+        told = [*describe_ranges(both), *describe_splits(both, rule), *describe_gaps(test)]
+        for sentence in [*told, *describe_missing(train)]:
             log.info(sentence)
         return train, test
 
@@ -135,8 +145,10 @@ class Trainer:
             return newest
         if self.options.load_weights:
             path = Path(self.options.load_weights)
-            fresh = checkpoints.load_weights(self.model, self.architecture, path)
+            fresh, unused = checkpoints.load_weights(self.model, self.architecture, path)
             log.info(f"Starting from the weights of {path}; fresh tensors: {', '.join(fresh) or 'none'}.")
+            if unused:
+                log.info(f"Tensors of {path} that are not used: {', '.join(unused)}.")
         return None
 
     def _settle(self, newest: checkpoints.Checkpoint | None) -> Numerics:
@@ -247,7 +259,9 @@ class Trainer:
         shown = pictures(view, example.target, self.class_names)
         panel = compare(shown, view, example.target, self.class_names)
         self.board.add_image("held_out", panel, self.step, dataformats="HWC")
-        self.board.add_scalar("held_out/psnr", psnr(view.color, example.target.image), self.step)
+        self.board.add_scalar(
+            "held_out/psnr", psnr(view.color, example.target.image, example.target.mask), self.step
+        )
         write_image(make_folder(self.folder / "pictures") / f"step_{self.step:07d}.png", panel)
 
     def save(self) -> Path:

@@ -11,7 +11,7 @@ import re
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -213,11 +213,19 @@ FREE = (
 )
 
 
-def load_weights(model: GPNeRF, expected: Architecture, path: Path) -> list[str]:
-    """Starts a model from another run's weights (finetuning).
+class Taken(NamedTuple):
+    """Names of tensors. fresh: of the model, not taken from the checkpoint; unused: of the checkpoint, with
+    their shapes where the model's are others."""
+
+    fresh: list[str]
+    unused: list[str]
+
+
+def load_weights(model: GPNeRF, expected: Architecture, path: Path) -> Taken:
+    """Starts a model from another run's weights (finetuning); returns what does not come from there.
 
     Adaptor and head stay fresh where the checkpoint has none, the head's last layer where its classes differ.
-    Returns the names of the tensors that stay fresh. Raises CheckpointError if other sizes differ.
+    Raises CheckpointError if other sizes differ.
     """
     checkpoint = load_checkpoint(path)
     sizes = asdict(checkpoint.architecture)
@@ -230,4 +238,6 @@ def load_weights(model: GPNeRF, expected: Architecture, path: Path) -> list[str]
         if name in own and own[name].shape == tensor.shape
     }
     model.load_state_dict(fitting, strict=False)
-    return sorted(set(own) - set(fitting))
+    left = {name: tensor for name, tensor in sorted(checkpoint.model.items()) if name not in fitting}
+    unused = [f"{name} {list(tensor.shape)}" if name in own else name for name, tensor in left.items()]
+    return Taken(sorted(set(own) - set(fitting)), unused)

@@ -8,6 +8,7 @@ the checkpoints of a run, and that file can be passed to --config again.
 from __future__ import annotations
 
 import difflib
+import sys
 from argparse import ArgumentDefaultsHelpFormatter, Namespace
 from collections.abc import Sequence
 from dataclasses import fields
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 
 from gpnerf.compilation import WHEN
 from gpnerf.datasets.loaders import LABEL_SPACES
-from gpnerf.datasets.views import METRICS, FrameRule
+from gpnerf.datasets.views import METRICS, SPLIT_BY, FrameRule
 from gpnerf.errors import ConfigError
 from gpnerf.files import write_whole
 from gpnerf.losses import LossWeights
@@ -123,12 +124,29 @@ def add_data_options(parser: Parser) -> None:
         help="what the head tells apart: classes, or the objects of the one scene trained on",
     )
     add("--border", type=count, default=0, help="pixels cut off each side of the stored images")
-    add("--height", type=positive, default=240, help="images are resized to this height, pixels")
-    add("--width", type=positive, default=320, help="images are resized to this width, pixels")
-    add("--near", type=amount, default=None, help="nearest depth in metres (default: the data set's)")
-    add("--far", type=amount, default=None, help="farthest depth in metres (default: the data set's)")
+    add("--height", type=positive, default=None, help="images are resized to this height, pixels")
+    add(
+        "--width",
+        type=positive,
+        default=None,
+        help="and to this width; where one of the two is not given, images keep their shape",
+    )
+    add("--longer_side", type=positive, default=320, help="of images, where neither is given, pixels")
+    for side, kind in (("near", "nearest"), ("far", "farthest")):
+        add(
+            f"--{side}",
+            type=amount,
+            default=None,
+            help=f"{kind} depth in the units of the poses (default: as the data set says or shows)",
+        )
     add("--num_source_views", type=positive, default=10, help="V, reference views per target (Sec. 5.1)")
     add("--view_metric", choices=METRICS, default="distance", help="how near two cameras are")
+    add(
+        "--split_by",
+        choices=SPLIT_BY,
+        default=rule.split_by,
+        help="stated: the data set's own split, where it states one, goes before the next options",
+    )
     add("--test_frames", type=frames, default=rule.test_frames, help="of a test scene, START:STOP:STEP")
     add("--test_limit", type=positive, default=rule.test_limit, help="only the first so many of them")
     add(
@@ -300,14 +318,29 @@ def parse_options(description: str, arguments: Sequence[str] | None = None) -> N
         raise ConfigError(
             f"Expected 0 < near < far, found --near {options.near:g} --far {options.far:g}; correct one."
         )
-    if min(options.height, options.width) < SMALLEST_IMAGE:
-        raise ConfigError(
-            f"Expected --height and --width of at least {SMALLEST_IMAGE} pixels, which the network needs, "
-            f"found {options.height} and {options.width}; raise them."
-        )
+    _let_shape_follow(options, sys.argv[1:] if arguments is None else arguments)
+    check_size(options.height, options.width)
     if options.dropout >= 1:
         raise ConfigError(f"Expected --dropout below 1, found {options.dropout:g}; lower it.")
     return options
+
+
+def _let_shape_follow(options: Namespace, arguments: Sequence[str]) -> None:
+    """A height alone on the command line, or a width, stands alone: it takes no width from a config file."""
+    given = {name for name in ("height", "width") for word in arguments if word.split("=")[0] == f"--{name}"}
+    if given == {"height"}:
+        options.width = None
+    elif given == {"width"}:
+        options.height = None
+
+
+def check_size(height: int | None, width: int | None) -> None:
+    """Raises ConfigError for a side that is too small for the network; None is not known yet."""
+    if min(side for side in (height, width, SMALLEST_IMAGE) if side is not None) < SMALLEST_IMAGE:
+        raise ConfigError(
+            f"Expected --height and --width of at least {SMALLEST_IMAGE} pixels, which the network needs, "
+            f"found {height or 'none'} and {width or 'none'}; raise them."
+        )
 
 
 def _describe_unknown(parser: Parser, unknown: str, config: str | None) -> str:

@@ -27,23 +27,28 @@ class CheckpointError(GPNeRFError):
 
 
 class Faults:
-    """Collects faults, so that a report can name all of them and not the first alone.
+    """Collects faults, so that a report can name all of them, each once, and not the first alone.
 
     `with faults.collected():` keeps a DataError of its body instead of letting it pass.
     """
 
     def __init__(self) -> None:
-        self.sentences: list[str] = []
+        # The keys of a dict are in the order of their coming.
+        self._told: dict[str, None] = {}
 
-    def add(self, sentence: str) -> None:
-        self.sentences.append(sentence)
+    @property
+    def sentences(self) -> list[str]:
+        return list(self._told)
+
+    def add(self, *sentences: str) -> None:
+        self._told |= dict.fromkeys(sentences)
 
     @contextmanager
     def collected(self) -> Iterator[None]:
         try:
             yield
         except ManyFaults as error:
-            self.sentences += error.sentences
+            self.add(*error.sentences)
         except DataError as error:
             self.add(str(error))
 

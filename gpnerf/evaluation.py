@@ -21,7 +21,15 @@ from gpnerf.checkpoint import Checkpoint, checkpoint_to_use
 from gpnerf.config import from_options
 from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples, TestView
 from gpnerf.datasets.instances import with_objects
-from gpnerf.datasets.load import common_labels, load_scenes, test_views
+from gpnerf.datasets.load import (
+    common_labels,
+    describe_gaps,
+    describe_ranges,
+    describe_splits,
+    load_scenes,
+    test_views,
+)
+from gpnerf.datasets.places import claim, each_once, identities
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 from gpnerf.devices import choose_device, keep_freed_memory
@@ -54,7 +62,14 @@ class Evaluation:
         self.faults = Faults()
         with self.processes.first_alone():
             self.scenes = self._load_scenes()
-        self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
+            self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
+            # The folder of a room tells of its size, its name of all else.
+            for scene in self.scenes if options.dataset != "rooms" else ():
+                claim(self.folder / scene.name, scene.folder)
+        if self.processes.is_first:
+            splits = describe_splits(self.scenes, self._rule)
+            for sentence in (*describe_ranges(self.scenes), *splits, *describe_gaps(self.scenes)):
+                log.info(sentence)
         device = choose_device(options.device, self.processes.local_rank)
         keep_freed_memory()
         self.model = self.checkpoint.build().to(device).eval()
@@ -71,10 +86,15 @@ class Evaluation:
     @property
     def setting(self) -> str:
         """How the checkpoint knows the test scenes, in the words of the paper's tables."""
-        trained = set(self.checkpoint.options.get("train_scenes", ()))
-        if not trained & set(self.options.test_scenes):
+        training = self.checkpoint.options
+        trained = identities(Path(training.get("data_root", "")), training.get("train_scenes", ()))
+        if not trained & identities(Path(self.options.data_root), self.options.test_scenes):
             return "generalized"
         return "finetuned" if self.checkpoint.options.get("load_weights") else "per scene"
+
+    @property
+    def _rule(self) -> FrameRule:
+        return released_rule(self.options) if self.released else from_options(FrameRule, self.options)
 
     def _load_scenes(self) -> list[Scene]:
         """The test scenes that can be read; what is wrong with the others goes to the faults."""
@@ -84,7 +104,7 @@ class Evaluation:
                 f"{self.options.target}; evaluate it as it was trained."
             )
         scenes: list[Scene] = []
-        for name in self.options.test_scenes:
+        for name in each_once(Path(self.options.data_root), self.options.test_scenes):
             with self.faults.collected():
                 scenes += load_scenes(self.options, [name])
         if not scenes:
@@ -108,13 +128,13 @@ class Evaluation:
         return True
 
     def _test_views(self) -> list[TestView]:
+        rule = self._rule
         if not self.released:
-            return test_views(self.scenes, from_options(FrameRule, self.options))
-        rule = released_rule(self.options)
+            return test_views(self.scenes, rule)
         views = []
         for scene in self.scenes:
             order = released_order(self.options.dataset, self.setting, scene)
-            split = rule.split(len(order), scene.name)
+            split = rule.split(len(order), scene.name, scene.index.splits)
             sources = [order[number] for number in split.sources]
             views += [TestView(scene, order[number], sources) for number in split.test]
         return views
@@ -136,7 +156,7 @@ class Evaluation:
         # Before a view is finished, all processes must have seen the same ones missing.
         self.processes.wait()
         self._render_missing(self.processes.share(missing))
-        self.faults.sentences = list(dict.fromkeys(sum(self.processes.gather(self.faults.sentences), [])))
+        self.faults.add(*sum(self.processes.gather(self.faults.sentences), []))
         results = self._kept()
         if not results:
             self.faults.raise_any()

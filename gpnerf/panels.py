@@ -13,7 +13,17 @@ from gpnerf.datasets.labels import class_colors
 from gpnerf.datasets.scene import Frame
 from gpnerf.files import write_whole
 from gpnerf.rendering import RenderedView
-from gpnerf.visualize import FeaturePCA, colors, depth_map, depth_range, error_map, grid, label_map, legend
+from gpnerf.visualize import (
+    FeaturePCA,
+    colors,
+    depth_map,
+    depth_range,
+    error_map,
+    grid,
+    label_map,
+    legend,
+    without_masked,
+)
 
 DEPTH_MARGIN = 1.3
 # What stands above what where both are there.
@@ -30,10 +40,11 @@ def pictures(view: RenderedView, truth: Frame, class_names: tuple[str, ...]) -> 
     """
     near, far = depth_range(view.depth if truth.depth is None else truth.depth)
     table = class_colors(class_names)
+    compared = view.color if truth.mask is None else torch.where(truth.mask, view.color, truth.image)
     shown = {
-        "photograph": colors(truth.image),
+        "photograph": without_masked(colors(truth.image), truth.mask),
         "rendered": colors(view.color),
-        "colour error": error_map(view.color, truth.image),
+        "colour error": error_map(compared, truth.image),
         "rendered depth": depth_map(view.depth, near, far),
     }
     if truth.depth is not None:

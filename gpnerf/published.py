@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from gpnerf.errors import CheckpointError
+from gpnerf.errors import CheckpointError, ConfigError
 from gpnerf.models.build import COLORS, Architecture
 
 # Parts of a published file -> regular expressions of their tensor names -> ours; the first full match counts.
@@ -52,6 +53,12 @@ NAMES = {
     },
     "sem_seg_head": {r"predictor\.(.*)": r"head.predictor.\1"},
 }
+# Of two networks the one whose weights are taken, and the other.
+COARSE, FINE = "net_coarse", "net_fine"
+EMBED = "transformer.embed.0.weight"
+FEATURES = ("extractor.decoder.out.weight", "extractor.decoder.out.bias")
+# Sizes of which there must be one at least.
+COUNTS = ("encoder_width", "color_features", "transformer_width", "layers", "frequencies", "level_width")
 LAYERS = {"view_crosstrans": "field_layers", "view_selftrans": "ray_layers"}
 
 
@@ -77,8 +84,22 @@ def _translate(table: Mapping[str, str], name: str) -> str | None:
     return None
 
 
-def read_published(path: Path) -> dict[str, Tensor]:
-    """The tensors of a published .pth by our names. Raises CheckpointError for any other file."""
+class Published(NamedTuple):
+    """A published file. tensors: by our names; theirs: our names -> those in the file; unused: its parts that
+    are left out."""
+
+    path: Path
+    tensors: dict[str, Tensor]
+    theirs: dict[str, str]
+    unused: tuple[str, ...]
+
+
+def read_published(path: Path) -> Published:
+    """Reads a published .pth. Raises CheckpointError for any other file.
+
+    Of a GNT with two networks the coarse one is read, which renders both passes here, and the channels of
+    the features that belong to it.
+    """
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist; name a published GNT or GP-NeRF .pth file.")
     try:
@@ -88,54 +109,105 @@ def read_published(path: Path) -> dict[str, Tensor]:
             f"{path} cannot be read as weights ({type(error).__name__}); it is truncated, not a PyTorch "
             "file, or would run code when loaded: get it again from its source."
         ) from error
-    if not isinstance(content, dict) or not isinstance(content.get("net_coarse"), dict):
+    if not isinstance(content, dict) or not isinstance(content.get(COARSE), dict):
         raise CheckpointError(
-            f"{path} has no part net_coarse; expected a GNT or GP-NeRF checkpoint with "
+            f"{path} has no part {COARSE}; expected a GNT or GP-NeRF checkpoint with "
             f"{', '.join(NAMES)}: name such a file."
         )
-    return _rename(path, content)
+    tensors, theirs = _rename(path, content)
+    if FINE in content:
+        _keep_coarse_features(tensors)
+    return Published(path, tensors, theirs, tuple(str(part) for part in content if part not in NAMES))
 
 
-def _rename(path: Path, content: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    tensors = {}
+def _rename(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    tensors, theirs = {}, {}
     for part in NAMES:
-        for name, tensor in content.get(part, {}).items():
-            ours = our_name(part, name)
+        found = content.get(part, {})
+        if not isinstance(found, Mapping):
+            raise CheckpointError(f"{path}: {part} holds no tensors; name a file of GNT or GP-NeRF.")
+        for name, tensor in found.items():
+            ours = our_name(part, str(name))
             if ours is None or not isinstance(tensor, Tensor):
                 raise CheckpointError(
                     f"{path}: {part}.{name} is not a tensor of GNT or GP-NeRF; name a file of theirs."
                 )
-            tensors[ours] = tensor
-    return tensors
+            tensors[ours], theirs[ours] = tensor, f"{part}.{name}"
+    return tensors, theirs
 
 
-def implied_architecture(path: Path, tensors: Mapping[str, Tensor], heads: int = 4) -> Architecture:
-    """The sizes that published tensors have. Raises CheckpointError where essential ones are missing."""
+def _keep_coarse_features(tensors: dict[str, Tensor]) -> None:
+    """Cuts the channels behind those that the coarse network takes."""
+    embed = tensors.get(EMBED)
+    if embed is not None and embed.ndim == 2:
+        for name in FEATURES:
+            if name in tensors and tensors[name].ndim:
+                tensors[name] = tensors[name][: embed.shape[1] - COLORS]
+
+
+def implied_architecture(published: Published, heads: int = 4) -> Architecture:
+    """The sizes that published tensors have. Raises CheckpointError where they are those of no model."""
     try:
-        width, inputs = tensors["transformer.embed.0.weight"].shape
-        mixer = tensors["transformer.mixers.0.mix.weight"].shape[1]
-        stem = tensors["extractor.encoder.conv1.weight"].shape[0]
+        sizes = _sizes(published.tensors)
     except KeyError as error:
         raise CheckpointError(
-            f"{path} lacks {error.args[0]}; expected a complete GNT or GP-NeRF checkpoint: get it again."
+            f"{published.path} lacks {error.args[0]}; expected a complete GNT or GP-NeRF checkpoint: get it "
+            "again."
         ) from error
+    except (ValueError, IndexError) as error:
+        raise CheckpointError(
+            f"{published.path} has tensors of other dimensions than GNT and GP-NeRF ({error}); name a file "
+            "of theirs."
+        ) from error
+    impossible = [f"{name} {size}" for name, size in sizes.items() if name in COUNTS and size < 1]
+    if impossible:
+        raise CheckpointError(
+            f"{published.path} has tensors that imply {', '.join(impossible)}; expected a complete GNT or "
+            "GP-NeRF checkpoint: get it again."
+        )
+    try:
+        return Architecture(**sizes, heads=heads)
+    except ConfigError as error:
+        raise CheckpointError(f"{published.path} has tensors of sizes that are not built: {error}") from error
+
+
+def _sizes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    width, inputs = tensors[EMBED].shape
+    mixer = tensors["transformer.mixers.0.mix.weight"].shape[1]
     encoding = (mixer - width) // 2
     sizes = {
-        "encoder_width": stem,
+        "encoder_width": tensors["extractor.encoder.conv1.weight"].shape[0],
         "encoder_blocks": tuple(
             _count(tensors, rf"extractor\.encoder\.layer{n}\.(\d+)\.") for n in (1, 2, 3)
         ),
         "color_features": inputs - COLORS,
         "transformer_width": width,
         "layers": _count(tensors, r"transformer\.field_layers\.(\d+)\."),
-        "heads": heads,
         "frequencies": (encoding - 3) // 6,
     }
     if "extractor.pyramid.fpn.layer_blocks.0.0.weight" in tensors:
         sizes["level_width"] = tensors["extractor.pyramid.fpn.layer_blocks.0.0.weight"].shape[0]
     if "head.predictor.weight" in tensors:
         sizes |= {"classes": tensors["head.predictor.weight"].shape[0] - 1, "head": "published"}
-    return Architecture(**sizes)
+    return sizes
+
+
+def check_shapes(published: Published, model: nn.Module) -> None:
+    """Raises CheckpointError for tensors that a model of the implied sizes has no place for."""
+    own = model.state_dict()
+    foreign = [published.theirs[name] for name in published.tensors if name not in own]
+    if foreign:
+        raise CheckpointError(
+            f"{published.path} has tensors that fit no part: {', '.join(foreign)}; name a file of GNT or "
+            "GP-NeRF."
+        )
+    for name, tensor in published.tensors.items():
+        if tensor.shape != own[name].shape:
+            raise CheckpointError(
+                f"{published.path}: expected {published.theirs[name]} of shape {list(own[name].shape)}, as "
+                f"the sizes of the others imply, found {list(tensor.shape)}; the parts are not of one "
+                "training or of a variant that is not built here: name another file."
+            )
 
 
 def _count(tensors: Mapping[str, Tensor], pattern: str) -> int:

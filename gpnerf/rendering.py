@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gpnerf.cameras import Camera, pixel_grid
-from gpnerf.datasets.examples import Example
+from gpnerf.datasets.examples import Example, Photograph, stack_masks
 from gpnerf.devices import autocast, is_out_of_memory, memory_of
 from gpnerf.models.gpnerf import GPNeRF, RenderedRays, SourceFeatures
 from gpnerf.workload import Workload
@@ -137,15 +137,16 @@ def render_view(
 class SourceCache:
     """Features of source photographs, computed once each and kept over the frames of a video."""
 
-    def __init__(self, model: GPNeRF, read: Callable[[int], tuple[Tensor, Camera]]) -> None:
-        """read(index) -> the image [3, H, W] and camera of one source view."""
+    def __init__(self, model: GPNeRF, read: Callable[[int], tuple[Photograph, Camera]]) -> None:
+        """read(index) -> the photograph and camera of one source view."""
         self.model, self.read = model, read
-        self.kept: dict[int, SourceFeatures] = {}
+        self.kept: dict[int, tuple[Photograph, SourceFeatures]] = {}
 
     @torch.no_grad()
     def features(self, views: Sequence[int]) -> SourceFeatures:
         """The features of a set of source views; instance norm makes each image independent of the others."""
-        parts = [self._one(view) for view in views]
+        photographs, parts = zip(*(self._one(view) for view in views), strict=True)
+        masks = stack_masks(photographs)
         semantics = [part.semantics for part in parts]
         cameras = [part.cameras for part in parts]
         return SourceFeatures(
@@ -153,14 +154,16 @@ class SourceCache:
             torch.cat([part.images for part in parts]),
             torch.cat([part.colors for part in parts]),
             torch.cat(semantics) if self.model.has_semantics else None,
+            None if masks is None else masks.to(self.model.device),
         )
 
-    def _one(self, view: int) -> SourceFeatures:
+    def _one(self, view: int) -> tuple[Photograph, SourceFeatures]:
         if view not in self.kept:
-            image, camera = self.read(view)
+            photograph, camera = self.read(view)
             device = self.model.device
-            features, _ = self.model.encode(image[None].to(device), Camera.stack([camera]).to(device))
-            self.kept[view] = features
+            images = photograph.image[None].to(device)
+            features, _ = self.model.encode(images, Camera.stack([camera]).to(device))
+            self.kept[view] = photograph, features
         return self.kept[view]
 
 
@@ -171,7 +174,7 @@ def render_example(
     """The target view of an example from its sources; the target's image is not looked at."""
     example = example.to(model.device)
     with autocast(model.device, precision):
-        sources, _ = model.encode(example.source_images, example.source_cameras)
+        sources, _ = model.encode(example.source_images, example.source_cameras, masks=example.source_masks)
         return render_view(
             model, sources, example.target.camera, example.near, example.far, chunk_size, stride
         )

@@ -14,9 +14,18 @@ SPACINGS = ("inverse", "linear")
 SMALLEST_BIN = 1e-5
 
 
-def random_pixels(height: int, width: int, count: int, generator: torch.Generator) -> Tensor:
-    """`count` different pixels (column, row) [count, 2], uniform over the image; at most all of them."""
-    chosen = torch.randperm(height * width, generator=generator)[:count]
+def random_pixels(
+    height: int, width: int, count: int, generator: torch.Generator, mask: Tensor | None = None
+) -> Tensor:
+    """`count` different pixels (column, row) [count, 2], uniform over the image; at most all of them.
+
+    mask: bool [height, width], the pixels to choose from.
+    """
+    if mask is None:
+        chosen = torch.randperm(height * width, generator=generator)[:count]
+    else:
+        choice = mask.flatten().nonzero()[:, 0].cpu()
+        chosen = choice[torch.randperm(len(choice), generator=generator)[:count]]
     return torch.stack([chosen % width, chosen // width], dim=-1)
 
 

@@ -25,13 +25,13 @@ class Scorer:
         """nearest [3, H, W]: the closest source photograph, a baseline. stride: of colour and depth."""
         truth = at_stride(target, stride)
         scores: Scores = dict.fromkeys(TITLES)
-        scores["psnr"] = psnr(view.color, truth.image)
-        scores["ssim"] = ssim(view.color, truth.image)
-        scores["ssim_scikit"] = ssim_scikit(view.color, truth.image)
-        scores["psnr_nearest_view"] = psnr(nearest[:, ::stride, ::stride], truth.image)
+        scores["psnr"] = psnr(view.color, truth.image, truth.mask)
+        scores["ssim"] = ssim(view.color, truth.image, truth.mask)
+        scores["ssim_scikit"] = ssim_scikit(view.color, truth.image, truth.mask)
+        scores["psnr_nearest_view"] = psnr(nearest[:, ::stride, ::stride], truth.image, truth.mask)
         if self.lpips:
-            scores["lpips"] = self.lpips(view.color, truth.image)
-            scores["lpips_as_published"] = self.lpips(view.color, truth.image, as_published=True)
+            for name, as_published in (("lpips", False), ("lpips_as_published", True)):
+                scores[name] = self.lpips(view.color, truth.image, as_published, truth.mask)
         confusion = None
         if self.num_classes and self.instances and target.instance is not None:
             scores |= self._instance_scores(view, target.instance)
@@ -55,5 +55,5 @@ class Scorer:
 def at_stride(target: Frame, stride: int) -> Frame:
     """The truth at the rendered pixels; labels keep their size, as the rendered ones do."""
     kept = (..., slice(None, None, stride), slice(None, None, stride))
-    depth = None if target.depth is None else target.depth[kept]
-    return replace(target, image=target.image[kept], depth=depth)
+    depth, mask = (None if one is None else one[kept] for one in (target.depth, target.mask))
+    return replace(target, image=target.image[kept], depth=depth, mask=mask)

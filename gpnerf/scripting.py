@@ -24,10 +24,17 @@ STOP_SIGNALS = [name for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(sig
 
 
 class _ProgressSafeHandler(logging.Handler):
-    """Log lines that do not tear a progress bar apart."""
+    """Log lines that do not tear a progress bar apart, each said once: a scene may be read twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stderr)
+        line = self.format(record)
+        if line not in self.said:
+            self.said.add(line)
+            tqdm.write(line, file=sys.stderr)
 
 
 def run_script(main: Callable[[], int]) -> None:

@@ -81,9 +81,12 @@ def compute_losses(
     """
     target = example.target
     sources, teacher = model.encode(
-        example.source_images, example.source_cameras, target.image if model.has_semantics else None
+        example.source_images,
+        example.source_cameras,
+        target.image if model.has_semantics else None,
+        example.source_masks,
     )
-    pixels = random_pixels(target.camera.height, target.camera.width, num_rays, generator)
+    pixels = random_pixels(target.camera.height, target.camera.width, num_rays, generator, target.mask)
     pixels = pixels.to(target.image.device)
     by_depth = teacher is not None and target.depth is not None and weights.depth_guided > 0
     passes = model.render_rays(

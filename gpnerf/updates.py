@@ -87,9 +87,14 @@ class Updater:
                 raise
             raise TrainingError(
                 f"Out of memory in a step of {self.num_rays} rays and {len(example.source_images)} source "
-                "views; lower --num_rays (with a larger --accumulate) or --num_source_views, or add "
-                "--recompute yes."
+                f"views; lower --num_rays (with a larger --accumulate), --num_source_views, or --height and "
+                f"--width{self._recompute_advice(len(example.source_images))}."
             ) from error
+
+    def _recompute_advice(self, views: int) -> str:
+        """Empty where rays are recomputed already, or too few of them to be."""
+        helps = not self.model.recompute and self.num_rays > self.model.recomputed_rays(views)
+        return ", or add --recompute yes" if helps else ""
 
     def _losses(self, number: int, example: Example) -> dict[str, Tensor]:
         generator = step_generator(self.seed, number)

@@ -33,6 +33,11 @@ def colors(image: Values) -> np.ndarray:
     return (np.clip(pixels, 0.0, 1.0) * 255.0).round().astype(np.uint8)
 
 
+def without_masked(pixels: np.ndarray, mask: Values | None) -> np.ndarray:
+    """A picture [H, W, 3] with dark grey in place of the pixels that do not count, by mask bool [H, W]."""
+    return pixels if mask is None else np.where(_array(mask)[..., None], pixels, np.uint8(UNKNOWN_DEPTH))
+
+
 def depth_range(depth: Values) -> tuple[float, float]:
     """The 1st and 99th percentile of the known values of [H, W]; (1, 2) if there are none.
 

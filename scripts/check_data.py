@@ -23,7 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gpnerf.config import add_data_options, from_options, parse_options  # noqa: E402
 from gpnerf.datasets.discover import FoundScene, find_scenes  # noqa: E402
+from gpnerf.datasets.image_size import shape_of, size_of_shape  # noqa: E402
 from gpnerf.datasets.loaders import Reading, scene_to_check  # noqa: E402
+from gpnerf.datasets.places import scene_name  # noqa: E402
 from gpnerf.datasets.views import FrameRule  # noqa: E402
 from gpnerf.errors import ConfigError, Faults  # noqa: E402
 from gpnerf.images import write_image  # noqa: E402
@@ -54,7 +56,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
 def chosen_scenes(options: Namespace) -> list[FoundScene]:
     """The scenes of the options, or all that lie below the root."""
     found = find_scenes(options.root)
-    wanted = {*options.train_scenes, *options.test_scenes}
+    wanted = {scene_name(found[0].root, name) for name in (*options.train_scenes, *options.test_scenes)}
     if not wanted:
         return found
     missing = sorted(wanted - {scene.name for scene in found})
@@ -95,7 +97,7 @@ class DataCheck:
         options = self.options
         scene = scene_to_check(*place, from_options(Reading, options), self.faults)
         rule = from_options(FrameRule, options)
-        size = (options.height, options.width)
+        size = size_of_shape(options, shape_of(scene))
         return check_scene(scene, *size, rule, options.num_source_views, options.view_metric, self.faults)
 
     def _pictures(self, check: SceneCheck) -> Iterator[tuple[str, object]]:

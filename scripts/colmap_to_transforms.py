@@ -2,7 +2,8 @@
 
     python scripts/colmap_to_transforms.py sparse/0 data/myscene
 
-MODEL holds cameras.bin and images.bin, or both as .txt; SCENE/images the photographs that COLMAP ran on.
+MODEL holds cameras.bin and images.bin, or both as .txt; SCENE/images the photographs that COLMAP ran on, or
+smaller copies of all of them (--images images_4): intrinsics follow their size.
 Cameras may be SIMPLE_PINHOLE, PINHOLE, SIMPLE_RADIAL, RADIAL, OPENCV or FULL_OPENCV. With points3D.bin (or
 .txt), near and far are measured on the points that each photograph sees.
 
@@ -18,6 +19,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,7 +29,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gpnerf.cameras import OPENGL_TO_OPENCV  # noqa: E402
 from gpnerf.datasets.depth_range import range_of  # noqa: E402
-from gpnerf.datasets.transforms import FILE_NAME  # noqa: E402
+from gpnerf.datasets.frame_records import FILE_NAME  # noqa: E402
+from gpnerf.datasets.index import same_shape  # noqa: E402
+from gpnerf.datasets.places import leaves, spellings  # noqa: E402
 from gpnerf.errors import ConfigError, DataError  # noqa: E402
 from gpnerf.files import write_whole  # noqa: E402
 from gpnerf.images import image_size  # noqa: E402
@@ -44,6 +48,10 @@ from gpnerf.scripting import run_script  # noqa: E402
 
 log = logging.getLogger("colmap_to_transforms")
 
+# (height, width)
+Size = tuple[int, int]
+PHOTOGRAPHS = (".png", ".jpg", ".jpeg")
+
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
@@ -56,12 +64,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def transforms(model: Model, images: str) -> dict[str, Any]:
-    """The contents of transforms.json, frames in the order of their names; `images` is their folder.
+def transforms(model: Model, images: str, sizes: Sequence[Size]) -> dict[str, Any]:
+    """The contents of transforms.json, frames in the order of their names; `images` is their folder, `sizes`
+    what the photographs have.
 
     Intrinsics that all frames share stand at the top. Raises DataError for images without a camera.
     """
-    cameras = [intrinsics(_camera_of(model, image)) for image in model.images]
+    cameras = [
+        intrinsics(_camera_of(model, image), size) for image, size in zip(model.images, sizes, strict=True)
+    ]
     shared = cameras[0] if all(camera == cameras[0] for camera in cameras) else {}
     frames = [
         {
@@ -73,7 +84,8 @@ def transforms(model: Model, images: str) -> dict[str, Any]:
     ]
     near_and_far = depth_range(model)
     bounds = dict(zip(("near", "far"), near_and_far, strict=True)) if near_and_far else {}
-    return {"camera_model": "OPENCV", **shared, **bounds, "frames": frames}
+    rational = any(_camera_of(model, image).model == "FULL_OPENCV" for image in model.images)
+    return {"camera_model": "FULL_OPENCV" if rational else "OPENCV", **shared, **bounds, "frames": frames}
 
 
 def _camera_of(model: Model, image: ModelImage) -> ModelCamera:
@@ -85,13 +97,18 @@ def _camera_of(model: Model, image: ModelImage) -> ModelCamera:
     return model.cameras[image.camera]
 
 
-def intrinsics(camera: ModelCamera) -> dict[str, float]:
-    """fl_x, fl_y, cx, cy, w, h and the distortion. COLMAP and transforms.json both count pixels from the
-    image's corner, and FULL_OPENCV is the model of OpenCV with all eight coefficients."""
+def intrinsics(camera: ModelCamera, size: Size) -> dict[str, float]:
+    """fl_x, fl_y, cx, cy, w, h and the distortion, for photographs of this size. COLMAP and transforms.json
+    both count pixels from the image's corner, and FULL_OPENCV is the model of OpenCV with all eight
+    coefficients."""
     values = dict(zip(PARAMETERS[camera.model], camera.parameters, strict=True))
     focal = values.pop("fl", None)
     focals = {} if focal is None else {"fl_x": focal, "fl_y": focal}
-    return {**focals, **values, "w": camera.width, "h": camera.height}
+    values = {**focals, **values}
+    height, width = size
+    for ratio, keys in ((width / camera.width, ("fl_x", "cx")), (height / camera.height, ("fl_y", "cy"))):
+        values |= {key: values[key] * ratio for key in keys}
+    return {**values, "w": width, "h": height}
 
 
 def world_to_camera(image: ModelImage) -> np.ndarray:
@@ -141,9 +158,19 @@ def _depths(model: Model, image: ModelImage) -> np.ndarray:
         return np.reshape(seen, (-1, 3)) @ row[:3] + row[3]
 
 
-def check_photographs(model: Model, folder: Path) -> None:
-    """Raises DataError unless every image of the model is in `folder` with the size of its camera."""
-    outside = [image.name for image in model.images if _leaves(image.name)]
+def with_found_names(model: Model, folder: Path) -> Model:
+    """The model with the names that its images have in `folder`: Windows writes them with backslashes."""
+
+    def found(name: str) -> str:
+        return next((path for path in spellings(name) if os.path.isfile(folder / path)), name)
+
+    return replace(model, images=tuple(replace(image, name=found(image.name)) for image in model.images))
+
+
+def check_photographs(model: Model, folder: Path) -> list[Size]:
+    """The size of every image of the model in `folder`. Raises DataError where one is missing or not of the
+    shape of its camera."""
+    outside = [image.name for image in model.images if leaves(image.name)]
     if outside:
         raise DataError(
             f"The model: expected image names below {folder}, found {_some(outside)}; run COLMAP "
@@ -156,24 +183,50 @@ def check_photographs(model: Model, folder: Path) -> None:
             f"missing: {_some(missing)}; copy the photographs that COLMAP ran on there, or name their "
             "folder in SCENE with --images."
         )
-    resized = [image for image in model.images if _size(model, image) != image_size(folder / image.name)]
-    if resized:
-        height, width = _size(model, resized[0])
-        found_height, found_width = image_size(folder / resized[0].name)
+    sizes = [image_size(folder / image.name) for image in model.images]
+    found = list(zip(model.images, sizes, strict=True))
+    cut = [(image, size) for image, size in found if not same_shape(size, _size(model, image))]
+    if cut:
+        height, width = _size(model, cut[0][0])
+        found_height, found_width = cut[0][1]
         raise DataError(
-            f"{folder / resized[0].name}: expected {width}x{height} pixels as its camera in the model, found "
-            f"{found_width}x{found_height} ({len(resized)} of {len(model.images)} images differ); restore "
-            "the photographs that COLMAP ran on, or run COLMAP on these."
+            f"{folder / cut[0][0].name}: expected {width}x{height} pixels as its camera in the model, or "
+            f"their shape, found {found_width}x{found_height} ({len(cut)} of {len(model.images)} "
+            "images differ); restore the photographs that COLMAP ran on, or run COLMAP on these."
+        )
+    return sizes
+
+
+def say_what_is_left(model: Model, folder: Path, place: Path, sizes: Sequence[Size]) -> None:
+    """Logs what is not as COLMAP ran on it: photographs that it did not place, other models, other sizes."""
+    named = {image.name for image in model.images}
+    photographs = [path for path in folder.rglob("*") if path.suffix.lower() in PHOTOGRAPHS]
+    left = sorted({path.relative_to(folder).as_posix() for path in photographs} - named)
+    if left:
+        log.warning(
+            f"{folder}: {len(left)} of {len(photographs)} photographs are not in the model, as COLMAP did "
+            f"not place them: {_some(left)}."
+        )
+    others = [path.parent.name for path in sorted(place.resolve().parent.glob("*/images.*"))]
+    others = sorted(set(others) - {place.resolve().name})
+    if others:
+        log.warning(f"{place}: other models lie beside it ({_some(others)}), whose images are not read.")
+    resized = [
+        (size, _size(model, image))
+        for image, size in zip(model.images, sizes, strict=True)
+        if size != _size(model, image)
+    ]
+    if resized:
+        (_, width), (_, camera_width) = resized[0]
+        log.warning(
+            f"{folder}: {len(resized)} photographs are {width / camera_width:.3g} times as large as their "
+            "cameras in the model; the intrinsics are scaled."
         )
 
 
-def _size(model: Model, image: ModelImage) -> tuple[int, int]:
+def _size(model: Model, image: ModelImage) -> Size:
     camera = _camera_of(model, image)
     return camera.height, camera.width
-
-
-def _leaves(path: str) -> bool:
-    return PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts
 
 
 def _some(names: Sequence[str]) -> str:
@@ -196,15 +249,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise ConfigError(
             f"{path} exists; keep it, or replace it (and all that was added to it) with --overwrite."
         )
-    if _leaves(options.images):
+    if leaves(options.images):
         raise ConfigError(
             f"--images: expected a folder in SCENE such as images, found {options.images}; move it there."
         )
     model = read_model(options.model)
     if not model.images:
         raise DataError(f"{options.model}: expected registered images, found none; run COLMAP's mapper.")
-    check_photographs(model, options.scene / options.images)
-    values = transforms(model, options.images)
+    folder = options.scene / options.images
+    model = with_found_names(model, folder)
+    sizes = check_photographs(model, folder)
+    say_what_is_left(model, folder, options.model, sizes)
+    values = transforms(model, options.images, sizes)
     write(path, values)
     bounds = ""
     if "near" in values:

@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gpnerf.checkpoint import checkpoint_path  # noqa: E402
 from gpnerf.config import parse_options  # noqa: E402
+from gpnerf.datasets.places import each_once, scene_name  # noqa: E402
 from gpnerf.errors import ConfigError, Faults  # noqa: E402
 from gpnerf.option_types import REPOSITORY, Parser, names  # noqa: E402
 from gpnerf.publish import merge  # noqa: E402
@@ -56,10 +57,12 @@ class SceneRuns:
         self.options = options
         self.run = parse_options("", ["--config", options.config, *options.passed_on])
         self.name = self.run.expname.rpartition("/")[0] or self.run.expname
-        self.scenes = options.scenes or self.run.test_scenes
+        self.root = Path(self.run.data_root)
+        self.scenes = each_once(self.root, options.scenes or self.run.test_scenes)
         self.folder = Path(self.run.out) / self.name
         if not self.scenes:
             raise ConfigError("Expected scenes to finetune on, found none; name them with --scenes.")
+        self._check_places()
         # Scenes at a time: one for each GPU, or one.
         self.devices: Queue[str | None] = Queue()
         for device in range(torch.cuda.device_count()) if self.run.device == "auto" else ():
@@ -68,7 +71,16 @@ class SceneRuns:
             self.devices.put(None)
 
     def place(self, scene: str) -> Path:
-        return self.folder / scene.replace("/", "_")
+        return self.folder / scene_name(self.root, scene).replace("/", "_")
+
+    def _check_places(self) -> None:
+        taken: dict[Path, str] = {}
+        for scene in self.scenes:
+            other = taken.setdefault(self.place(scene), scene)
+            if other != scene:
+                raise ConfigError(
+                    f"The runs of {other} and {scene} would both be {self.place(scene)}; rename a scene."
+                )
 
     def is_finished(self, scene: str) -> bool:
         """Whether the scene has its last checkpoint, and results that are newer."""

@@ -1,6 +1,7 @@
 """Turns a published GNT or GP-NeRF .pth into a checkpoint for --load_weights and --checkpoint.
 
-A GNT file has no semantic parts: they stay fresh, and are listed.
+A GNT file has no semantic parts: they stay fresh, and are listed, as is what is left out of the file. Of two
+networks the coarse one is taken, which renders both passes here.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from gpnerf.checkpoint import Checkpoint, save_checkpoint  # noqa: E402
 from gpnerf.errors import CheckpointError  # noqa: E402
 from gpnerf.models.build import Architecture, build_model  # noqa: E402
-from gpnerf.published import implied_architecture, read_published  # noqa: E402
+from gpnerf.published import COARSE, FINE, check_shapes, implied_architecture, read_published  # noqa: E402
 from gpnerf.scripting import make_folder, run_script  # noqa: E402
 
 log = logging.getLogger("import_weights")
@@ -44,8 +45,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    tensors = read_published(options.source)
-    architecture = implied_architecture(options.source, tensors)
+    published = read_published(options.source)
+    architecture = implied_architecture(published)
     names = tuple(options.class_names.split(",")) if architecture.classes else ()
     if len(names) != architecture.classes:
         raise CheckpointError(
@@ -54,12 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     torch.manual_seed(options.seed)
     model = build_model(architecture)
-    fresh, unused = model.load_state_dict(tensors, strict=False)
-    if unused:
-        raise CheckpointError(f"{options.source} has tensors that fit no part: {', '.join(unused)}.")
+    check_shapes(published, model)
+    fresh, _ = model.load_state_dict(published.tensors, strict=False)
     checkpoint = Checkpoint(0, architecture, names, model.state_dict(), {}, {"imported": str(options.source)})
     path = save_checkpoint(make_folder(options.run), checkpoint)
-    log.info(f"{path} holds {len(tensors)} tensors of {options.source}; fresh: {', '.join(fresh) or 'none'}.")
+    held = f"{path} holds {len(published.tensors)} tensors of {options.source}"
+    log.info(
+        f"{held}; fresh: {', '.join(fresh) or 'none'}; not used: {', '.join(published.unused) or 'none'}."
+    )
+    if FINE in published.unused:
+        log.warning(f"Warning: {FINE} is not used: one network, {COARSE}, renders both passes.")
     defaults = asdict(Architecture(classes=architecture.classes))
     changed = [f"--{name} {size}" for name, size in asdict(architecture).items() if size != defaults[name]]
     log.info(f"Options for train.py: --load_weights {options.run} {' '.join(changed)}")

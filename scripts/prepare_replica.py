@@ -23,13 +23,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gpnerf.errors import ConfigError, DataError  # noqa: E402
 from gpnerf.files import write_whole  # noqa: E402
-from gpnerf.images import decode_image, image_size, resize_colors, resize_values, write_image  # noqa: E402
+from gpnerf.images import (  # noqa: E402
+    decode_image,
+    decode_values,
+    image_size,
+    resize_colors,
+    resize_values,
+    write_image,
+)
 from gpnerf.option_types import Parser, names, positive  # noqa: E402
 from gpnerf.preparation.replica_download import KINDS, TRAJECTORY, Source, choose_files  # noqa: E402
 from gpnerf.scripting import make_folder, run_script  # noqa: E402
@@ -112,13 +120,18 @@ def write_file(source: Source, target: Path, size: Size) -> None:
     data = source.read()
     if size and target.suffix == ".png":
         try:
-            pixels = decode_image(data, str(source))
+            write_image(target, _resized(data, source, target.parent.name, size))
         except DataError as error:
             raise DataError(f"{source} cannot be decoded as an image") from error
-        resize = resize_colors if target.parent.name == KINDS[0] else resize_values
-        write_image(target, resize(pixels, *size))
     else:
         write_whole(target, data)
+
+
+def _resized(data: bytes, source: Source, folder: str, size: tuple[int, int]) -> np.ndarray:
+    """The pixels of a file that lies in this folder of a sequence."""
+    if folder == KINDS[0]:
+        return resize_colors(decode_image(data, str(source)), *size)
+    return resize_values(decode_values(data, str(source), "semantic"), *size)
 
 
 def write_files(files: Mapping[Path, Source], out: Path, size: Size, faults: list[str]) -> None:

@@ -64,6 +64,8 @@ class SceneWriter:
     def __init__(self, folder: Path, frames: int, depth: bool, semantic: bool) -> None:
         self.folder = folder
         self.top: dict[str, Any] = {"fl_x": 4.0, "cx": 4.0, "cy": 3.0, "w": WIDTH, "h": HEIGHT}
+        if not depth:
+            self.top |= {"near": 0.1, "far": 10.0}
         self.top["frames"] = [self._frame(number, depth, semantic) for number in range(frames)]
         if semantic:
             self.top["semantic_classes"] = ["wall", "floor", "chair"]

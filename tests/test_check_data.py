@@ -162,8 +162,40 @@ def test_scenes_are_found_in_every_layout(room, tmp_path):
     with pytest.raises(DataError, match="expected a folder of scenes, found no such folder"):
         find_scenes(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="found no folder with one of transforms.json, .*data/README.md"):
+    with pytest.raises(DataError, match="folders with transforms.json, .* or two of .*data/README.md"):
         find_scenes(tmp_path / "empty")
+
+
+def test_one_mark_of_a_layout_is_no_scene_but_beside_whole_ones(tmp_path):
+    """A recording in a form of its own is not taken for a Replica scene whose trajectory is lost."""
+    own = tmp_path / "own"
+    (own / "rgb").mkdir(parents=True)
+    (own / "poses.txt").touch()
+    with pytest.raises(
+        DataError, match=r"own: expected scenes, .* traj_w_c.txt, rgb, .*found rgb alone; see data"
+    ):
+        find_scenes(own)
+    write_replica(tmp_path / "data" / "office_0" / "Sequence_1", frames=1)
+    (tmp_path / "data" / "office_1" / "Sequence_1" / "rgb").mkdir(parents=True)
+    (tmp_path / "data" / "notes" / "color").mkdir(parents=True)
+    assert [scene.name for scene in find_scenes(tmp_path / "data")] == [
+        "office_0/Sequence_1",
+        "office_1/Sequence_1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name, remedy",
+    (
+        ("sparse/0", "colmap_to_transforms.py"),
+        ("scans/scene0000_00", "prepare_scannet.py"),
+        ("a.zip", "prepare_replica.py"),
+    ),
+)
+def test_what_a_scene_is_made_of_is_known(name, remedy, tmp_path):
+    (tmp_path / "data" / name).mkdir(parents=True)
+    with pytest.raises(DataError, match=f"found no such folder; .*scripts/{remedy}"):
+        find_scenes(tmp_path / "data")
 
 
 def test_the_recorded_office_is_sound(real_scene, check):
@@ -171,3 +203,12 @@ def test_the_recorded_office_is_sound(real_scene, check):
     assert "Faults: none" in report and "Warnings: none" in report
     valid = float(report.split("valid depth")[1].split("%")[0])
     assert math.isclose(valid, 64, abs_tol=2)
+
+
+def test_a_fault_of_every_frame_is_told_once_for_each(check, scene_writer):
+    writer = scene_writer(frames=8)
+    for frame in writer.top["frames"]:
+        frame["transform_matrix"] = frame["transform_matrix"][:3]
+    report = check(writer.write(), code=2)
+    assert report.startswith("Faults: 8\n")
+    assert report.count("expected 'transform_matrix' to be a 4x4 matrix") == 8

@@ -23,7 +23,7 @@ from gpnerf.preparation.colmap_model import read_model
 from scripts.colmap_to_transforms import main
 
 NUMBERS = {"SIMPLE_PINHOLE": 0, "PINHOLE": 1, "SIMPLE_RADIAL": 2, "RADIAL": 3, "OPENCV": 4}
-NUMBERS |= {"OPENCV_FISHEYE": 5, "FULL_OPENCV": 6, "THIN_PRISM_FISHEYE": 10}
+NUMBERS |= {"OPENCV_FISHEYE": 5, "FULL_OPENCV": 6, "THIN_PRISM_FISHEYE": 10, "FUTURE": 99}
 QUARTER = math.sqrt(0.5)
 
 
@@ -179,7 +179,9 @@ def test_parameters_of_every_camera_model(model, parameters, expected, tmp_path:
     for folder in (made.write_binary(tmp_path / "binary"), made.write_text(tmp_path / "text")):
         values = convert(folder, scene, "--overwrite")
         del values["frames"]
-        assert values == {"camera_model": "OPENCV", "w": 8, "h": 6, **expected}
+        # COLMAP's k4 divides, as OpenCV's: only FULL_OPENCV says that.
+        kind = "FULL_OPENCV" if "k4" in expected else "OPENCV"
+        assert values == {"camera_model": kind, "w": 8, "h": 6, **expected}
 
 
 def test_two_cameras_stand_in_the_frames(tmp_path: Path, photographs):
@@ -213,6 +215,16 @@ def test_photographs_may_lie_in_another_folder(tmp_path: Path, photographs):
     scene = photographs(Made(), folder="photos")
     values = convert(Made().write_binary(tmp_path / "model"), scene, "--images", "photos")
     assert values["frames"][0]["file_path"] == "photos/b.png"
+
+
+@pytest.mark.parametrize("form", ["binary", "text"])
+def test_names_that_windows_wrote(form, tmp_path: Path, photographs):
+    made = Made()
+    scene = photographs(made)
+    quaternion, translation, camera, name, points = made.images[5]
+    made.images[5] = (quaternion, translation, camera, name.replace("/", "\\"), points)
+    values = convert(getattr(made, f"write_{form}")(tmp_path / "model"), scene)
+    assert [frame["file_path"] for frame in values["frames"]][1] == "images/sub folder/a 1.png"
 
 
 def test_text_without_a_last_line_and_with_a_byte_order_mark(tmp_path: Path, photographs):
@@ -260,6 +272,7 @@ IMAGE = Made().images[12]
             change(images={1: ((0.92388, 0.0, 0.0, 0.38268), (1.7e308, 1.7e308, 0.0), *IMAGE[2:])}),
             "overflows",
         ),
+        (change(images={1: (*IMAGE[:3], "..\\b.png", ())}), r"below .*found \.\.\\b.png.*--image_path"),
         (change(images={1: (*IMAGE[:3], "../b.png", ())}), r"below .*found \.\./b.png.*--image_path"),
         (change(points={1: (0.0, math.nan, 1.0)}), "finite numbers"),
     ],
@@ -295,9 +308,12 @@ def test_malformed_text_is_named_by_its_line(file, old, new, sentence, tmp_path:
         read_model(folder)
 
 
-def test_an_unknown_number_of_a_camera_model(tmp_path: Path):
-    made = Made(cameras={7: ("THIN_PRISM_FISHEYE", 8, 6, (1.0,) * 12)})
-    with pytest.raises(DataError, match="found number 10; run COLMAP's image_undistorter"):
+@pytest.mark.parametrize(
+    ("model", "found"), [("THIN_PRISM_FISHEYE", "THIN_PRISM_FISHEYE"), ("FUTURE", "number 99")]
+)
+def test_a_camera_model_that_is_not_read_is_named(model, found, tmp_path: Path):
+    made = Made(cameras={7: (model, 8, 6, (1.0,) * 12)})
+    with pytest.raises(DataError, match=f"found {found}; run COLMAP's image_undistorter"):
         read_model(made.write_binary(tmp_path / "model"))
 
 
@@ -364,13 +380,48 @@ def test_all_missing_photographs_are_in_one_sentence(tmp_path: Path, photographs
         main([str(Made().write_binary(tmp_path / "model")), str(scene)])
 
 
-def test_resized_photographs_are_refused(tmp_path: Path, photographs):
+def test_photographs_of_another_shape_are_refused(tmp_path: Path, photographs):
     scene = photographs(Made())
-    write_image(scene / "images" / "b.png", np.zeros((3, 4, 3), np.uint8))
+    write_image(scene / "images" / "b.png", np.zeros((3, 3, 3), np.uint8))
     with pytest.raises(
-        DataError, match=r"b\.png: expected 8x6 .*found 4x3 \(1 of 3 images differ\); restore"
+        DataError, match=r"b\.png: expected 8x6 .*found 3x3 \(1 of 3 images differ\); restore"
     ):
         main([str(Made().write_binary(tmp_path / "model")), str(scene)])
+
+
+def test_intrinsics_follow_smaller_copies_of_the_photographs(tmp_path: Path, photographs, caplog):
+    """Half of f = (5, 5.5) and c = (4.25, 3), counted from the corner of the image."""
+    scene = photographs(Made())
+    for _, _, _, name, _ in Made().images.values():
+        (scene / "images_2" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(scene / "images_2" / name, np.zeros((3, 4, 3), np.uint8))
+    values = convert(Made().write_binary(tmp_path / "model"), scene, "--images", "images_2")
+    found = [values[key] for key in ("fl_x", "fl_y", "cx", "cy", "w", "h")]
+    assert found == [2.5, 2.75, 2.125, 1.5, 4, 3]
+    assert "3 photographs are 0.5 times as large as their cameras" in caplog.text
+
+
+def test_photographs_that_colmap_did_not_place_and_other_models_are_told(tmp_path: Path, photographs, caplog):
+    scene = photographs(Made())
+    write_image(scene / "images" / "c.png", np.zeros((6, 8, 3), np.uint8))
+    Made().write_binary(tmp_path / "sparse" / "1")
+    convert(Made().write_binary(tmp_path / "sparse" / "0"), scene)
+    assert "1 of 4 photographs are not in the model, as COLMAP did not place them: c.png" in caplog.text
+    assert "other models lie beside it (1)" in caplog.text
+    caplog.clear()
+    (scene / "images" / "c.png").unlink()
+    convert(Made().write_binary(tmp_path / "alone" / "0"), scene, "--overwrite")
+    assert not caplog.text
+
+
+def test_a_model_of_colmap_with_rigs_is_read_as_one_without(tmp_path: Path):
+    """COLMAP 3.12 writes rigs and frames beside the images, which keep poses of their own."""
+    folder = Made().write_binary(tmp_path / "model")
+    before = read_model(folder)
+    for name in ("rigs.bin", "frames.bin"):
+        (folder / name).write_bytes(struct.pack("<Q", 1) + b"anything")
+    after = read_model(folder)
+    assert [image.translation for image in before.images] == [image.translation for image in after.images]
 
 
 def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path, photographs):

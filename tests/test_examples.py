@@ -105,10 +105,10 @@ def test_an_example_moves_as_a_whole(scene):
 
 def test_a_frame_is_decoded_once(scene):
     reader = FrameReader(6, 8)
-    image, frame = reader.image(scene, 0), reader.frame(scene, 0)
+    image, frame = reader.photograph(scene, 0).image, reader.frame(scene, 0)
     for path in (scene.views[0].image, scene.views[0].depth):
         path.unlink()
-    assert torch.equal(reader.image(scene, 0), image)
+    assert torch.equal(reader.photograph(scene, 0).image, image)
     assert torch.equal(reader.frame(scene, 0).depth, frame.depth)
     torch.testing.assert_close(reader.frame(scene, 0).image, image)
 
@@ -117,13 +117,13 @@ def test_the_cache_forgets_what_was_used_longest_ago(scene):
     image_bytes = 3 * 6 * 8
     reader = FrameReader(6, 8, capacity=2 * image_bytes)
     for index in (0, 1, 0, 2):
-        reader.image(scene, index)
+        reader.photograph(scene, index)
     assert reader.bytes == 2 * image_bytes
     for index in range(3):
         scene.views[index].image.unlink()
-    reader.image(scene, 0)
+    reader.photograph(scene, 0)
     with pytest.raises(DataError, match="found No such file"):
-        reader.image(scene, 1)
+        reader.photograph(scene, 1)
 
 
 def test_missing_maps_are_described(scene_writer):

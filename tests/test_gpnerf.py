@@ -5,6 +5,7 @@ import torch
 from helpers import camera_at, encode, gradient_size, photograph, tiny_example, tiny_model
 
 from gpnerf.cameras import Camera, pixel_grid
+from gpnerf.datasets.examples import Photograph
 from gpnerf.losses import LossWeights
 from gpnerf.models import gpnerf as gpnerf_module
 from gpnerf.models.gpnerf import fuse, teacher_at
@@ -206,14 +207,15 @@ def test_the_source_cache_gives_what_encoding_gives_and_reads_each_view_once(cla
 
     def photo(index):
         read.append(index)
-        return photograph(0.1 * index, 24, 32), camera_at(0.1 * index, 24, 32)
+        return Photograph(photograph(0.1 * index, 24, 32), None), camera_at(0.1 * index, 24, 32)
 
     cache = SourceCache(model, photo)
     cache.features([4, 1])
     found = cache.features([1, 2, 4])
     assert read == [4, 1, 2]
-    images, cameras = zip(*(photo(index) for index in (1, 2, 4)), strict=True)
-    expected = model.encode(torch.stack(images), Camera.stack(cameras))[0]
+    photographs, cameras = zip(*(photo(index) for index in (1, 2, 4)), strict=True)
+    expected = model.encode(torch.stack([one.image for one in photographs]), Camera.stack(cameras))[0]
+    assert found.masks is None
     assert torch.equal(found.cameras.camera_to_world, expected.cameras.camera_to_world)
     assert torch.equal(found.images, expected.images)
     torch.testing.assert_close(found.colors, expected.colors, atol=1e-5, rtol=1e-4)

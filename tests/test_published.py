@@ -16,7 +16,7 @@ from script_runs import run, run_here
 from gpnerf.checkpoint import load_checkpoint
 from gpnerf.errors import CheckpointError
 from gpnerf.models.build import Architecture, build_model
-from gpnerf.published import implied_architecture, read_published
+from gpnerf.published import check_shapes, implied_architecture, read_published
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PARTS = {
@@ -53,23 +53,79 @@ def golden_checkpoint(golden, tmp_path: Path) -> Path:
 
 def test_gpnerf_file_fills_the_published_sizes_completely(tmp_path: Path):
     path = random_published(tmp_path / "model.pth", "gpnerf")
-    tensors = read_published(path)
-    architecture = implied_architecture(path, tensors)
+    published = read_published(path)
+    architecture = implied_architecture(published)
     assert architecture == Architecture(classes=20, head="published")
     model = build_model(architecture)
-    model.load_state_dict(tensors, strict=True)
+    model.load_state_dict(published.tensors, strict=True)
     assert sum(p.numel() for p in model.parameters()) == 11_715_480
 
 
 def test_gnt_file_leaves_only_semantic_parts_fresh(tmp_path: Path):
     path = random_published(tmp_path / "model.pth", "gnt")
-    tensors = read_published(path)
-    architecture = implied_architecture(path, tensors)
+    published = read_published(path)
+    architecture = implied_architecture(published)
     assert architecture == Architecture()
-    fresh, unused = build_model(Architecture(classes=20)).load_state_dict(tensors, strict=False)
-    assert not unused
+    fresh, unused = build_model(Architecture(classes=20)).load_state_dict(published.tensors, strict=False)
+    assert not unused and published.unused == ("optimizer", "scheduler")
     assert {name.split(".")[0] for name in fresh} == {"extractor", "adaptor", "head"}
     assert all(name.startswith(("extractor.pyramid.", "adaptor.", "head.")) for name in fresh)
+
+
+def two_networks(path: Path) -> Path:
+    """A GNT whose two networks have 32 channels of the features each."""
+    content = torch.load(random_published(path, "gnt"))
+    content["net_fine"] = {name: tensor + 1 for name, tensor in content["net_coarse"].items()}
+    for name in ("out_conv.weight", "out_conv.bias"):
+        part = content["feature_net"][name]
+        content["feature_net"][name] = torch.cat([part, part + 1])
+    torch.save(content, path)
+    return path
+
+
+def test_of_two_networks_the_coarse_one_and_its_features_are_taken(tmp_path: Path):
+    one = read_published(random_published(tmp_path / "one.pth", "gnt"))
+    two = read_published(two_networks(tmp_path / "two.pth"))
+    assert implied_architecture(two) == Architecture() and two.unused == (
+        "optimizer",
+        "scheduler",
+        "net_fine",
+    )
+    assert one.tensors.keys() == two.tensors.keys()
+    assert all(torch.equal(tensor, two.tensors[name]) for name, tensor in one.tensors.items())
+    done = run_import(str(tmp_path / "two.pth"), str(tmp_path / "run"))
+    assert (
+        done.returncode == 0 and "net_fine is not used: one network, net_coarse, renders both" in done.stderr
+    )
+    assert "not used: optimizer, scheduler, net_fine." in done.stderr
+    saved = load_checkpoint(tmp_path / "run").model["extractor.decoder.out.weight"]
+    assert torch.equal(saved, one.tensors["extractor.decoder.out.weight"])
+
+
+@pytest.mark.parametrize(
+    "part, name, change, sentence",
+    (
+        ("feature_net", "out_conv.weight", lambda t: torch.cat([t, t]), r"out_conv.weight of shape \[32, 32"),
+        (
+            "net_coarse",
+            "rgb_fc.weight",
+            lambda t: t[:, :60],
+            r"rgb_fc.weight of shape \[3, 64\].*found \[3, 60\]",
+        ),
+        ("net_coarse", "rgbfeat_fc.0.weight", lambda t: t[:, :3], "imply color_features 0"),
+        ("net_coarse", "rgbfeat_fc.0.weight", lambda t: t[0], "tensors of other dimensions"),
+        ("net_coarse", "rgbfeat_fc.0.weight", lambda t: t[:62], "sizes that are not built: .*multiple"),
+        ("net_coarse", "q_fcs.0.0.weight", lambda t: t[:, :64], "imply frequencies -1"),
+        ("feature_net", "conv1.weight", lambda t: t[:0], "imply encoder_width 0"),
+    ),
+)
+def test_sizes_that_do_not_fit_together_are_a_sentence(part, name, change, sentence, tmp_path: Path):
+    content = torch.load(random_published(tmp_path / "model.pth", "gnt"))
+    content[part][name] = change(content[part][name]).clone()
+    torch.save(content, tmp_path / "model.pth")
+    with pytest.raises(CheckpointError, match=rf"model\.pth.*{sentence}"):
+        published = read_published(tmp_path / "model.pth")
+        check_shapes(published, build_model(implied_architecture(published)))
 
 
 def test_imported_golden_weights_give_the_golden_outputs(golden, golden_checkpoint: Path, tmp_path: Path):
@@ -126,7 +182,9 @@ class RunsCode:
         return os.mkdir, ("never_made",)
 
 
-@pytest.mark.parametrize("fault", ["missing", "truncated", "foreign", "hostile", "other keys", "odd tensor"])
+@pytest.mark.parametrize(
+    "fault", ["missing", "truncated", "foreign", "hostile", "other keys", "odd tensor", "no tensors"]
+)
 def test_bad_file_gets_a_sentence(fault: str, tmp_path: Path):
     path = tmp_path / "model.pth"
     if fault in ("truncated", "odd tensor"):
@@ -143,6 +201,8 @@ def test_bad_file_gets_a_sentence(fault: str, tmp_path: Path):
         content = torch.load(path)
         content["net_coarse"]["surprise.weight"] = torch.zeros(3)
         torch.save(content, path)
+    elif fault == "no tensors":
+        torch.save({"net_coarse": {}, "feature_net": [1]}, path)
     with pytest.raises(CheckpointError, match="model.pth"):
         read_published(path)
     assert not Path("never_made").exists()

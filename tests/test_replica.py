@@ -13,6 +13,7 @@ from gpnerf.datasets import replica
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.datasets.loaders import load_scene
 from gpnerf.errors import DataError, Faults
+from gpnerf.images import read_image
 
 
 @pytest.fixture
@@ -136,6 +137,21 @@ def test_every_odd_file_is_told(sequence):
         "semantic_class_6.png",
     ]
     assert "expected 32x24 pixels as rgb/rgb_0.png says, found 24x32" in sentences[0]
+
+
+def test_another_shape_than_that_of_the_renderings_is_told(tmp_path, sequence):
+    assert load_folder(sequence, "replica").index.warnings == ()
+    wide = write_replica(tmp_path / "room_0", 3)
+    for path in wide.rglob("*_?.png"):
+        save(path, np.repeat(read_image(path), 2, axis=1))
+    (sentence,) = load_folder(wide, "replica").index.warnings
+    assert "the images have 64x24 pixels, not the shape of 640x480; they are read as 90 degrees" in sentence
+
+
+def test_maps_stored_with_losses_are_not_taken_for_maps(sequence):
+    for path in (sequence / "semantic_class").glob("semantic_class_*.png"):
+        path.rename(path.with_suffix(".jpg"))
+    assert load_folder(sequence, "replica").count("semantic") == 0
 
 
 def test_a_class_id_beyond_the_list(sequence):

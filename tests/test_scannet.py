@@ -135,6 +135,57 @@ def test_intrinsics_that_are_none(folder, value):
         load_folder(folder, "scannet")
 
 
+def test_images_resized_by_a_little_without_their_intrinsics(folder):
+    path = folder / "intrinsic" / "intrinsic_color.txt"
+    write_matrix(path, np.array([[25.0, 0, 18, 0], [0, 25, 13, 0], [0, 0, 1, 0], [0, 0, 0, 1]]))
+    with pytest.raises(DataError, match=r"near the middle of the 32x24 images, found \(18, 13\)"):
+        load_folder(folder, "scannet")
+
+
+def test_frames_whose_pose_was_lost_are_counted(folder, tmp_path):
+    assert load_folder(folder, "scannet").index.warnings == (
+        f"{folder}: 2 of 12 frames are left out, as their pose was lost.",
+    )
+    assert load_folder(write_scannet(tmp_path / "scene0001_00"), "scannet").index.warnings == ()
+
+
+def test_depth_of_another_camera_is_told(folder):
+    """Depth has 16x12 pixels: half of f (20, 21) and c (15, 12)."""
+    matrix = np.diag([10.0, 10.5, 1.0, 1.0])
+    matrix[:2, 2] = 7.5, 6.0
+    write_matrix(folder / "intrinsic" / "intrinsic_depth.txt", matrix)
+    write_matrix(folder / "intrinsic" / "extrinsic_depth.txt", np.eye(4))
+    assert len(load_folder(folder, "scannet").index.warnings) == 1
+    matrix[0, 0] = 8.4
+    write_matrix(folder / "intrinsic" / "intrinsic_depth.txt", matrix)
+    shifted = np.eye(4)
+    shifted[0, 3] = 0.025
+    write_matrix(folder / "intrinsic" / "extrinsic_color.txt", shifted)
+    _, moved, other = load_folder(folder, "scannet").index.warnings
+    assert "though intrinsic/extrinsic_color.txt is no identity; register depth" in moved
+    assert "though intrinsic/intrinsic_depth.txt differs from intrinsic/intrinsic_color.txt by 10.0%" in other
+
+
+def test_black_strips_are_told_until_they_are_cut_off(tmp_path, caplog):
+    scene = write_scannet(tmp_path / "scene0000_00", frames=3)
+    for number in range(3):
+        image = np.full((HEIGHT, WIDTH, 3), 200, np.uint8)
+        image[:1] = image[:, -1:] = 3
+        save(scene / "color" / f"{number}.png", image)
+        (scene / "color" / f"{number}.jpg").unlink()
+    load_folder(scene, "scannet")
+    assert "black strips of up to 1 pixels at their sides" in caplog.text
+    assert "--border 1." in caplog.text
+    caplog.clear()
+    load_folder(scene, "scannet", border=1)
+    assert not caplog.text
+    # A dark picture, and one frame without the strips, are none.
+    save(scene / "color" / "1.png", np.full((HEIGHT, WIDTH, 3), 200, np.uint8))
+    load_folder(scene, "scannet")
+    save(scene / "color" / "1.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    assert not caplog.text
+
+
 def test_eight_bit_labels_are_refused(folder):
     save(folder / "label-filt" / "1.png", filled(1, np.uint8))
     with pytest.raises(DataError, match="label-filt/1.png: expected 16-bit label ids"):

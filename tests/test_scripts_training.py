@@ -133,4 +133,4 @@ def test_fault_found_by_a_loading_process_is_still_one_sentence(scene_writer):
 
 def test_depth_range_of_rooms_is_checked_where_one_end_is_given(rooms_config):
     sentence = refusal("train.py", "--config", rooms_config, "--near", "300")
-    assert "expected 0 < near < far in metres, found near 300" in sentence
+    assert "expected 0 < near < far, found near 300" in sentence

@@ -8,6 +8,7 @@ import torch
 from helpers import load_folder
 
 from gpnerf.cameras import Camera, pixel_grid
+from gpnerf.datasets import lens
 from gpnerf.errors import DataError
 
 
@@ -52,22 +53,25 @@ def test_intrinsics_of_a_frame_go_before_the_shared_ones(scene_writer):
         ({"k1": 0.0, "p2": 0.0}, ()),
         ({"k1": 0.1, "p1": 0.3, "p2": 0.4, "k2": 0.2}, (0.1, 0.2, 0.3, 0.4)),
         ({"p1": 0.3, "k3": 0.5}, (0.0, 0.0, 0.3, 0.0, 0.5)),
-        ({"k1": 0.1, "k4": 0.6}, (0.1, 0.0, 0.0, 0.0, 0.0, 0.6, 0.0, 0.0)),
+        ({"k1": 0.1, "k4": 0.6, "k5": 0.0}, (0.1, 0.0, 0.0, 0.0, 0.0, 0.6, 0.0, 0.0)),
+        ({"camera_model": "FULL_OPENCV", "k4": 0.6}, (0.0, 0.0, 0.0, 0.0, 0.0, 0.6, 0.0, 0.0)),
+        ({"distortion_params": [0.1, 0.2, 0.5, 0.0, 0.3, 0.4]}, (0.1, 0.2, 0.3, 0.4, 0.5)),
     ],
 )
 def test_distortion_is_in_the_order_of_opencv(scene_writer, coefficients, expected):
     writer = scene_writer()
     writer.top |= coefficients
-    assert load_folder(writer.write()).views[0].distortion == expected
+    assert lens.coefficients(load_folder(writer.write()).index.distortion[0]) == expected
 
 
-def test_depth_range_comes_from_the_arguments_the_file_or_the_default(scene_writer):
+def test_depth_range_comes_from_the_arguments_before_the_file(scene_writer):
     writer = scene_writer()
     scene = load_folder(writer.write())
     assert (scene.near, scene.far) == (0.1, 10.0)
+    assert scene.range_source == "its transforms.json"
     writer.top |= {"near": 0.5, "far": 4.0}
     scene = load_folder(writer.write(), far=3.0)
-    assert (scene.near, scene.far) == (0.5, 3.0)
+    assert (scene.near, scene.far, scene.range_source) == (0.5, 3.0, "--far and its transforms.json")
 
 
 def test_maps_labels_and_units(scene_writer):
@@ -148,7 +152,7 @@ FAULTS = {
     "equirectangular": (put_in_frame("camera_model", "EQUIRECTANGULAR"), "frame 1 .*'EQUIRECTANGULAR'"),
     "labels without names": (put_in_frame("semantic_path", "images/1.png"), "'semantic_classes'.*1 frames"),
     "names that are no list": (put("semantic_classes", "wall"), "'semantic_classes' to be a list"),
-    "near beyond far": (put("near", 20.0), "0 < near < far in metres, found near 20 and far 10"),
+    "near beyond far": (put("near", 20.0), "0 < near < far, found near 20 and far 10"),
     "no pose": (put_in_frame("transform_matrix", None), "'transform_matrix' to be a 4x4 matrix"),
     "a 3x4 pose": (put_in_frame("transform_matrix", np.eye(4)[:3].tolist()), "to be a 4x4 matrix"),
     "a pose of words": (put_in_frame("transform_matrix", "identity"), "to be a 4x4 matrix"),
@@ -261,9 +265,14 @@ def test_depth_range_is_measured_on_depth_maps_unless_it_is_given(scene_writer):
     assert load_folder(writer.write()).far == 7.0
 
 
-def test_depth_maps_without_readings_leave_the_default_range(scene_writer):
+def test_without_anything_that_shows_the_range_it_must_be_given(scene_writer):
     writer = scene_writer(depth=True)
     for number in range(3):
         writer.save(f"depth/{number}.png", np.zeros((6, 8), np.uint16))
-    scene = load_folder(writer.write())
-    assert (scene.near, scene.far) == (0.1, 10.0)
+    expected = "found no reading in 3 depth maps and no 'ply_file_path' in its transforms.json; give --near"
+    with pytest.raises(DataError, match=expected):
+        load_folder(writer.write())
+    with pytest.raises(DataError, match="give --far in the units"):
+        load_folder(writer.folder, near=0.5)
+    scene = load_folder(writer.folder, near=0.5, far=4.0)
+    assert (scene.near, scene.far, scene.range_source) == (0.5, 4.0, "--near and --far")

@@ -10,6 +10,7 @@ from helpers import tiny_example, tiny_model
 from gpnerf import updates
 from gpnerf.errors import DataError, TrainingError
 from gpnerf.losses import LossWeights
+from gpnerf.models import gpnerf
 from gpnerf.training import LearningRates, build_optimizer
 from gpnerf.updates import MOST_SKIPPED, Updater
 
@@ -99,8 +100,24 @@ def test_no_memory_is_a_sentence_that_names_the_options(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(updates, "compute_losses", fail)
-    with pytest.raises(TrainingError, match="16 rays and 3 source views; lower --num_rays"):
+    with pytest.raises(TrainingError, match="16 rays and 3 source views; lower --num_rays.*--width.$"):
         updater()(0, [tiny_example()])
+
+
+@pytest.mark.parametrize(
+    "recompute, bytes_at_a_time, advised", ((False, 1, True), (False, 1 << 30, False), (True, 1, False))
+)
+def test_recomputing_is_advised_only_where_it_would_act(monkeypatch, recompute, bytes_at_a_time, advised):
+    def fail(*arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(updates, "compute_losses", fail)
+    monkeypatch.setitem(gpnerf.RECOMPUTED_BYTES, "cpu", bytes_at_a_time)
+    update = updater()
+    update.model.recompute = recompute
+    with pytest.raises(TrainingError) as stopped:
+        update(0, [tiny_example()])
+    assert ("--recompute yes" in str(stopped.value)) == advised
 
 
 def test_other_runtime_errors_are_not_taken_for_it(monkeypatch):

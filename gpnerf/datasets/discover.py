@@ -5,16 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from gpnerf.datasets.frame_records import FILE_NAMES
 from gpnerf.errors import DataError
 
-# Layout -> files and folders of which a scene has at least one.
+# What no other layout has.
+SURE_MARKS = dict.fromkeys(FILE_NAMES, "transforms")
+# Layout -> files and folders of its scenes. Others have single ones of these too: two of them are a scene.
 MARKS = {
-    "transforms": ("transforms.json",),
-    "replica": ("traj_w_c.txt", "rgb"),
-    "scannet": ("color", "label-filt", "pose"),
+    "replica": ("traj_w_c.txt", "rgb", "semantic_class", "semantic_instance"),
+    "scannet": ("color", "pose", "intrinsic", "label-filt", "instance-filt"),
 }
+ENOUGH = 2
 # Replica's sequences lie two folders below the root.
 DEPTH = 2
+# What may be there before a scene is made of it -> what makes it.
+PRECURSORS = {
+    "sparse": "write a transforms.json with scripts/colmap_to_transforms.py",
+    "cameras.bin": "write a transforms.json with scripts/colmap_to_transforms.py",
+    "cameras.txt": "write a transforms.json with scripts/colmap_to_transforms.py",
+    "scans": "export the download with scripts/prepare_scannet.py",
+    "*.sens": "export the download with scripts/prepare_scannet.py",
+    "*.zip": "unpack the download with scripts/prepare_replica.py",
+}
 
 
 class FoundScene(NamedTuple):
@@ -26,35 +38,56 @@ class FoundScene(NamedTuple):
 
 
 def find_scenes(root: Path) -> list[FoundScene]:
-    """The scenes of a data set in `root`, or the scene that `root` is; DataError where there are none."""
+    """The scenes of a data set in `root`, or the scene that `root` is; DataError where there are none.
+
+    A folder with a single mark of a layout is a scene only beside whole ones of that layout.
+    """
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"{root}: expected a folder of scenes, found no such folder; correct the path.")
-    own = _layout(root)
+    own = _layout(root, set())
     if own:
-        return [FoundScene(own, root.parent, root.name)]
-    found = _below(root, root, DEPTH)
+        # Of `.` and `..` the name is known only then.
+        place = root if root.name not in ("", "..") else root.resolve()
+        return [FoundScene(own, place.parent, place.name)]
+    sure = {scene.dataset for scene in _below(root, root, DEPTH, set())}
+    found = _below(root, root, DEPTH, sure)
     if not found:
-        marks = ", ".join(mark for names in MARKS.values() for mark in names)
-        raise DataError(
-            f"{root}: expected scenes, found no folder with one of {marks} in it; see data/README.md for the "
-            "layouts."
-        )
+        raise _nothing(root)
     return found
 
 
-def _below(root: Path, folder: Path, depth: int) -> list[FoundScene]:
+def _below(root: Path, folder: Path, depth: int, sure: set[str]) -> list[FoundScene]:
     scenes = []
     for child in sorted(path for path in folder.iterdir() if path.is_dir()):
-        dataset = _layout(child)
+        dataset = _layout(child, sure)
         if dataset:
             scenes.append(FoundScene(dataset, root, child.relative_to(root).as_posix()))
         elif depth > 1:
-            scenes += _below(root, child, depth - 1)
+            scenes += _below(root, child, depth - 1, sure)
     return scenes
 
 
-def _layout(folder: Path) -> str | None:
-    return next(
-        (dataset for dataset, names in MARKS.items() if any((folder / name).exists() for name in names)), None
+def _layout(folder: Path, sure: set[str]) -> str | None:
+    """The layout of a scene, None if the folder is none; of those in `sure` one mark is enough."""
+    for mark, dataset in SURE_MARKS.items():
+        if (folder / mark).exists():
+            return dataset
+    counts = {dataset: len(_marks(folder, dataset)) for dataset in MARKS}
+    likely = max(counts, key=counts.get)
+    return likely if counts[likely] >= (1 if likely in sure else ENOUGH) else None
+
+
+def _marks(folder: Path, dataset: str) -> list[str]:
+    return [mark for mark in MARKS[dataset] if (folder / mark).exists()]
+
+
+def _nothing(root: Path) -> DataError:
+    layouts = ", or two of ".join(", ".join(marks) for marks in MARKS.values())
+    alone = sorted(mark for dataset in MARKS for mark in _marks(root, dataset))
+    found = f"{' and '.join(alone)} alone" if alone else "no such folder"
+    remedies = (remedy for name, remedy in PRECURSORS.items() if any(root.glob(name)))
+    return DataError(
+        f"{root}: expected scenes, folders with {', '.join(SURE_MARKS)}, or two of {layouts}, found {found}; "
+        f"{next(remedies, 'see data/README.md for the layouts')}."
     )

@@ -29,7 +29,8 @@ OPTIONAL_MAPS = (
 class Example:
     """A target and V source views of one scene.
 
-    source_images: [V, 3, H, W] in [0, 1]; source_cameras: a batch of V; near, far: z-depths in metres.
+    source_images: [V, 3, H, W] in [0, 1]; source_cameras: a batch of V; near, far: z-depths in metres;
+    source_masks: bool [V, H, W], the pixels that count, None where all do.
     """
 
     target: Frame
@@ -38,6 +39,7 @@ class Example:
     source_names: tuple[str, ...]
     near: float
     far: float
+    source_masks: Tensor | None = None
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Example:
         return replace(
@@ -45,6 +47,9 @@ class Example:
             target=self.target.to(device, non_blocking),
             source_images=self.source_images.to(device, non_blocking=non_blocking),
             source_cameras=self.source_cameras.to(device, non_blocking),
+            source_masks=self.source_masks
+            if self.source_masks is None
+            else self.source_masks.to(device, non_blocking=non_blocking),
         )
 
 
@@ -64,6 +69,13 @@ class TestView(NamedTuple):
     sources: Sequence[int]
 
 
+class Photograph(NamedTuple):
+    """An image [3, H, W] in [0, 1], and its mask bool [H, W], None where all pixels count."""
+
+    image: Tensor
+    mask: Tensor | None
+
+
 class FrameReader:
     """Frames at one size; the last ones read stay in memory, so that a small data set is decoded once.
 
@@ -72,7 +84,7 @@ class FrameReader:
 
     def __init__(self, height: int, width: int, capacity: int = CACHE_BYTES) -> None:
         self.height, self.width, self.capacity = height, width, capacity
-        self.kept: OrderedDict[tuple[int, int, bool], tuple[Scene, Frame | Tensor]] = OrderedDict()
+        self.kept: OrderedDict[tuple[int, int, bool], tuple[Scene, Frame | Photograph]] = OrderedDict()
         self.bytes = 0
 
     def frame(self, scene: Scene, index: int) -> Frame:
@@ -80,11 +92,12 @@ class FrameReader:
         frame = self._recall(scene, index, maps=True)
         return replace(frame, image=_to_float(frame.image))
 
-    def image(self, scene: Scene, index: int) -> Tensor:
-        """The photograph alone: [3, H, W] in [0, 1]."""
-        return _to_float(self._recall(scene, index, maps=False))
+    def photograph(self, scene: Scene, index: int) -> Photograph:
+        """The photograph alone."""
+        kept = self._recall(scene, index, maps=False)
+        return kept._replace(image=_to_float(kept.image))
 
-    def _recall(self, scene: Scene, index: int, maps: bool) -> Frame | Tensor:
+    def _recall(self, scene: Scene, index: int, maps: bool) -> Frame | Photograph:
         # The scene is kept beside the frame: while it lives, no other scene can take over its id.
         key = (id(scene), index, maps)
         if key in self.kept:
@@ -94,7 +107,8 @@ class FrameReader:
             frame = scene.read(index, self.height, self.width)
             entry = replace(frame, image=_to_bytes(frame.image))
         else:
-            entry = _to_bytes(scene.read_image(index, self.height, self.width))
+            image = _to_bytes(scene.read_image(index, self.height, self.width))
+            entry = Photograph(image, scene.read_mask(index, self.height, self.width))
         self.kept[key] = scene, entry
         self.bytes += _size(entry)
         while self.bytes > self.capacity:
@@ -110,11 +124,9 @@ def _to_float(image: Tensor) -> Tensor:
     return image.float() / 255.0
 
 
-def _size(entry: Frame | Tensor) -> int:
-    if isinstance(entry, Tensor):
-        return entry.nbytes
-    maps = (entry.image, entry.depth, entry.semantic, entry.instance)
-    return sum(pixels.nbytes for pixels in maps if pixels is not None)
+def _size(entry: Frame | Photograph) -> int:
+    kept = entry if isinstance(entry, Photograph) else vars(entry).values()
+    return sum(pixels.nbytes for pixels in kept if isinstance(pixels, Tensor))
 
 
 class TrainingExamples(Dataset):
@@ -241,14 +253,24 @@ def _draw(generator: torch.Generator, count: int) -> int:
 
 def _example(reader: FrameReader, scene: Scene, target: int, sources: list[int]) -> Example:
     views = [scene.views[source] for source in sources]
+    photographs = [reader.photograph(scene, source) for source in sources]
     return Example(
         target=reader.frame(scene, target),
-        source_images=torch.stack([reader.image(scene, source) for source in sources]),
+        source_images=torch.stack([one.image for one in photographs]),
         source_cameras=Camera.stack([view.camera.resized(reader.height, reader.width) for view in views]),
         source_names=tuple(view.name for view in views),
         near=scene.near,
         far=scene.far,
+        source_masks=stack_masks(photographs),
     )
+
+
+def stack_masks(photographs: Sequence[Photograph]) -> Tensor | None:
+    """The masks of V photographs, bool [V, H, W]; None where every pixel of all of them counts."""
+    if all(one.mask is None for one in photographs):
+        return None
+    everything = torch.ones(photographs[0].image.shape[1:], dtype=torch.bool)
+    return torch.stack([everything if one.mask is None else one.mask for one in photographs])
 
 
 def describe_missing(scenes: Sequence[Scene]) -> list[str]:

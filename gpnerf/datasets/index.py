@@ -15,14 +15,19 @@ from pathlib import Path
 
 import numpy as np
 
+from gpnerf.arrays import array_size, is_array
+from gpnerf.datasets.maps import MILLIMETRE
 from gpnerf.errors import DataError, Faults
 from gpnerf.images import image_size
 
 MAPS = ("depth", "semantic", "instance")
-KINDS = ("image", *MAPS)
-MILLIMETRE = 0.001
+KINDS = ("image", *MAPS, "mask")
+# One mask may stand for all frames of a camera.
+SHARED_KINDS = ("mask",)
 # ScanNet's colour and depth images differ by 0.4 % in shape.
 SHAPE_TOLERANCE = 0.01
+# Stored with losses, which change ids and depths.
+LOSSY = (".jpg", ".jpeg")
 # Image headers are small reads that wait for the disk.
 HEADER_READERS = 8
 
@@ -32,11 +37,15 @@ class SceneIndex:
     """N frames in the order of their numbers; paths relative to the scene's folder, "" where there is none.
 
     intrinsics: float64 [N, 3, 3] pixels, integer pixel centres; poses: float64 [N, 4, 4] camera-to-world,
-    OpenCV axes, metres; sizes: int [N, 2] height and width; distortion: [N, 8], OpenCV's k1 k2 p1 p2 k3 k4
-    k5 k6. near, far: z-depths in metres. depth_unit: metres per stored unit. instance_ignore: instance id
+    OpenCV axes, metres or the scene's own units; sizes: int [N, 2] height and width; distortion: [N, 8],
+    OpenCV's k1 k2 p1 p2 k3 k4 k5 k6. near, far: z-depths in the units of the poses, None where nothing gives
+    them; range_source: what gives them, or why nothing does. depth_unit: units of the poses per stored unit.
+    splits: "train", "val", "test", or "" where the data set states nothing. instance_ignore: instance id
     that means "none", or IGNORE. class_names, ignore_label: the labels' meaning where the scene itself
-    states it. watched: files and folders by whose modification times the index is known to be current.
-    warnings: what looked odd when it was made.
+    states it. black_strip: pixels at the sides of all photographs that are black. watched: files and folders
+    by whose modification times the index is known to be current. warnings: what looked odd when it was made.
+
+    Files and splits that a loader does not know may be left out.
     """
 
     names: tuple[str, ...]
@@ -45,14 +54,22 @@ class SceneIndex:
     poses: np.ndarray
     sizes: np.ndarray
     distortion: np.ndarray
-    near: float
-    far: float
+    near: float | None
+    far: float | None
     watched: tuple[str, ...]
+    range_source: str = ""
+    splits: tuple[str, ...] = ()
     depth_unit: float = MILLIMETRE
     instance_ignore: int = -1
     class_names: tuple[str, ...] = ()
     ignore_label: int = 255
+    black_strip: int = 0
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        none = ("",) * len(self.names)
+        object.__setattr__(self, "files", {kind: self.files.get(kind, none) for kind in KINDS})
+        object.__setattr__(self, "splits", self.splits or none)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -77,7 +94,7 @@ def check_sizes(
     def check(job: tuple[str, Path, list[int]]) -> str | None:
         kind, path, (height, width) = job
         try:
-            found = image_size(path)
+            found = _size(path, kind)
         except DataError as error:
             return str(error)
         if found == (height, width) or (kind != "image" and same_shape(found, (height, width))):
@@ -92,15 +109,34 @@ def check_sizes(
             faults.add(sentence)
 
 
+def _size(path: Path, kind: str) -> tuple[int, int]:
+    if kind == "depth" and is_array(path):
+        return array_size(path)
+    return image_size(path, kind)
+
+
 def check_shared(files: Mapping[str, Sequence[str]], place: str, faults: Faults) -> None:
-    """Adds a fault for every kind of file that two frames share; extensions do not count."""
+    """Adds a fault for every kind of file that two frames share and may not; extensions do not count."""
     for kind, column in files.items():
+        if kind in SHARED_KINDS:
+            continue
         counts = Counter(Path(path).with_suffix("") for path in column if path)
         shared = next((path for path, count in counts.items() if count > 1), None)
         if shared:
             faults.add(
                 f"{place}: expected every frame to name its own {kind}, found {shared.as_posix()} in more "
                 "than one; remove the copies."
+            )
+
+
+def check_lossless(files: Mapping[str, Sequence[str]], place: str, faults: Faults) -> None:
+    """Adds a fault for every kind of map that is stored with losses."""
+    for kind in (*MAPS, "mask"):
+        lossy = [path for path in files[kind] if path.lower().endswith(LOSSY)]
+        if lossy:
+            faults.add(
+                f"{place}: expected {kind} maps without losses, found {len(lossy)} jpegs ({lossy[0]}), whose "
+                "values are not those that were saved; save them again as png."
             )
 
 

@@ -20,9 +20,13 @@ from gpnerf.files import cache_folder
 log = logging.getLogger(__name__)
 
 # Raise it whenever a loader indexes the same files otherwise.
-VERSION = 2
+VERSION = 4
 ARRAYS = ("intrinsics", "poses", "sizes", "distortion")
-VALUES = ("near", "far", "depth_unit", "instance_ignore", "class_names", "ignore_label", "warnings")
+TEXTS = ("names", "watched", "splits")
+VALUES = (
+    "near", "far", "range_source", "depth_unit", "instance_ignore", "class_names", "ignore_label",
+    "black_strip", "warnings",
+)  # fmt: skip
 
 
 def recall(dataset: str, folder: Path) -> SceneIndex | None:
@@ -49,8 +53,7 @@ def keep(dataset: str, folder: Path, index: SceneIndex) -> None:
         with partial.open("wb") as file:
             np.savez(
                 file,
-                names=_bytes(index.names),
-                watched=_bytes(index.watched),
+                **{name: _bytes(getattr(index, name)) for name in TEXTS},
                 times=_times(folder, index.watched),
                 values=np.array(values),
                 **columns,
@@ -66,9 +69,8 @@ def _unpack(stored: np.lib.npyio.NpzFile) -> SceneIndex:
     for name in ("class_names", "warnings"):
         values[name] = tuple(values[name])
     return SceneIndex(
-        names=_texts(stored["names"]),
+        **{name: _texts(stored[name]) for name in TEXTS},
         files={kind: _texts(stored[f"files_{kind}"]) for kind in KINDS},
-        watched=_texts(stored["watched"]),
         **{name: stored[name] for name in ARRAYS},
         **values,
     )

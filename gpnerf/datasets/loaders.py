@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,12 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from gpnerf.datasets import index_cache, replica, scannet, transforms
+from gpnerf.datasets.frame_records import FILE_NAME
 from gpnerf.datasets.index import SceneIndex
 from gpnerf.datasets.labels import LISTED, LabelSpace
-from gpnerf.datasets.scene import Scene
+from gpnerf.datasets.places import scene_name
+from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.errors import ConfigError, DataError, Faults
 from gpnerf.inspection.checks import NEIGHBOURS, reading_warnings
 from gpnerf.inspection.geometry import misread_poses
+from gpnerf.inspection.meanings import alpha_warnings, count_classes, label_warnings, probed
+from gpnerf.inspection.plausibility import black_strip, outside_warning, range_warnings, strip_warning
 
 INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
     "transforms": transforms.index_scene,
@@ -26,8 +30,6 @@ INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
 }
 log = logging.getLogger(__name__)
 
-# Frames that are decoded when a scene is indexed, so that a fault in all files shows before the training.
-PROBED = 5
 # Pixels.
 COMPARED_WIDTH = 160
 LABEL_SPACES = ("benchmark", "all")
@@ -37,8 +39,8 @@ LABEL_SPACES = ("benchmark", "all")
 class Reading:
     """How scenes are read, by the options of these names.
 
-    near, far: z-depth range in metres, None for the data set's own. border: pixels to cut off each side.
-    label_space: "benchmark", or "all" for all classes of ScanNet and Replica.
+    near, far: z-depth range in the units of the poses, None for the data set's own. border: pixels to cut
+    off each side. label_space: "benchmark", or "all" for all classes of ScanNet and Replica.
     """
 
     near: float | None = None
@@ -59,9 +61,10 @@ def load_scene(dataset: str, root: Path, name: str, reading: Reading = Reading()
     faults.raise_any()
     scene = _scene(dataset, Path(root), name, index, reading)
     if kept is None:
-        index = replace(index, warnings=_probe(scene))
+        index = _probed(scene)
         index_cache.keep(dataset, folder, index)
-    for sentence in index.warnings:
+        scene = replace(scene, index=index)
+    for sentence in scene_warnings(scene):
         log.warning(f"Warning: {sentence}")
     return scene
 
@@ -78,15 +81,40 @@ def _scene(dataset: str, root: Path, name: str, index: SceneIndex, reading: Read
     folder = root / name
     near = index.near if reading.near is None else reading.near
     far = index.far if reading.far is None else reading.far
+    lacking = [option for option, value in (("--near", near), ("--far", far)) if value is None]
+    if lacking:
+        raise DataError(
+            f"{folder}: expected something that tells how near and far the scene is, found "
+            f"{index.range_source}; give {' and '.join(lacking)} in the units of the poses."
+        )
     if not 0.0 < near < far < math.inf:
         raise DataError(
-            f"{folder}: expected 0 < near < far in metres, found near {near:g} and far {far:g}; correct the "
+            f"{folder}: expected 0 < near < far, found near {near:g} and far {far:g}; correct the "
             "file or the options --near and --far."
         )
     if 2 * reading.border >= index.sizes.min():
         raise ConfigError(f"{folder}: --border {reading.border} leaves nothing of its images; lower it.")
     labels = label_space(dataset, root, index, all_classes=reading.label_space == "all")
-    return Scene(name, folder, index, near, far, labels, reading.border)
+    return Scene(
+        scene_name(root, name),
+        folder,
+        index,
+        near,
+        far,
+        labels,
+        reading.border,
+        range_source=_range_source(index, reading),
+    )
+
+
+def _range_source(index: SceneIndex, reading: Reading) -> str:
+    given = [f"--{side}" for side in ("near", "far") if getattr(reading, side) is not None]
+    return " and ".join(given if len(given) == 2 else [*given, index.range_source])
+
+
+def scene_warnings(scene: Scene) -> list[str]:
+    """What looks odd in a scene as it is read; [] in most."""
+    return [*scene.index.warnings, *range_warnings(scene), *strip_warning(scene, scene.index.black_strip)]
 
 
 def label_space(dataset: str, root: Path, index: SceneIndex, all_classes: bool) -> LabelSpace | None:
@@ -99,7 +127,7 @@ def label_space(dataset: str, root: Path, index: SceneIndex, all_classes: bool) 
         return _scannet_labels(table, all_classes, changed)
     if dataset == "replica":
         return _replica_labels(all_classes)
-    listed = f"{LISTED} in {transforms.FILE_NAME}"
+    listed = f"{LISTED} in {FILE_NAME}"
     return LabelSpace.identity(index.class_names, index.ignore_label, listed)
 
 
@@ -112,19 +140,39 @@ def _scannet_labels(table: Path, all_classes: bool, changed: int) -> LabelSpace:
 _replica_labels = lru_cache(replica.label_space)
 
 
-def _probe(scene: Scene) -> tuple[str, ...]:
-    """Decodes a few frames; raises DataError with all that is wrong in them, returns what looks odd."""
-    count = len(scene.views)
-    faults = Faults()
-    for number in np.linspace(0, count - 1, min(PROBED, count)).round().astype(int).tolist():
-        with faults.collected():
-            scene.read(number, *scene.index.sizes[number].tolist())
-    faults.raise_any()
+def _probed(scene: Scene) -> SceneIndex:
+    """Decodes a few frames; raises DataError with all that is wrong in them. Returns the index with what
+    looks odd in them."""
+    whole, count = _read_whole(scene), len(scene.views)
     frames = []
     for number in range(count)[count // 2 :][:NEIGHBOURS]:
         with Faults().collected():
             frames.append(scene.read(number, *_small(*scene.index.sizes[number].tolist())))
-    return tuple(reading_warnings(scene.name, misread_poses(frames)))
+    odd = [
+        *reading_warnings(scene.name, misread_poses(frames)),
+        *outside_warning(scene.name, [frame.depth for frame in whole], scene.index),
+        *alpha_warnings(scene),
+        *label_warnings(scene, _class_counts(scene, whole)),
+    ]
+    strip = black_strip(scene, probed(scene))
+    return replace(scene.index, warnings=(*scene.index.warnings, *odd), black_strip=strip)
+
+
+def _read_whole(scene: Scene) -> list[Frame]:
+    """A few frames at their own size, so that a fault in all files shows before the training."""
+    frames, faults = [], Faults()
+    for number in probed(scene):
+        with faults.collected():
+            frames.append(scene.read(number, *scene.index.sizes[number].tolist()))
+    faults.raise_any()
+    return frames
+
+
+def _class_counts(scene: Scene, frames: Sequence[Frame]) -> np.ndarray:
+    """How often each class occurs in the frames, as count_classes."""
+    classes = scene.labels.num_classes if scene.labels else 0
+    labelled = [frame.semantic.numpy() for frame in frames if frame.semantic is not None]
+    return sum((count_classes(one, classes) for one in labelled), np.zeros(classes + 1, np.int64))
 
 
 def _small(height: int, width: int) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from gpnerf.errors import DataError
 RIGID_TOLERANCE = 1e-3
 # Metres; farther from the origin, float32 does not tell places a centimetre apart.
 FARTHEST = 1e5
+WRITE = "write it in the form that data/README.md shows, or copy it again if that was its form"
 # Of focal lengths, as a share of the image's larger side: lenses that see from 169 degrees to one.
 SHORTEST_FOCAL, LONGEST_FOCAL = 0.05, 50.0
 
@@ -26,13 +27,11 @@ def read_numbers(path: Path, columns: int) -> np.ndarray:
     wrong = next((number for number, row in enumerate(rows) if len(row) != columns), None)
     if not rows or wrong is not None:
         found = "none" if wrong is None else f"{len(rows[wrong])} in row {wrong}"
-        raise DataError(f"{path}: expected {columns} numbers per row, found {found}; copy the file again.")
+        raise DataError(f"{path}: expected {columns} numbers per row, found {found}; {WRITE}.")
     try:
         return np.array(rows, dtype=np.float64)
     except ValueError as error:
-        raise DataError(
-            f"{path}: expected numbers, found other text ({error}); copy the file again."
-        ) from error
+        raise DataError(f"{path}: expected numbers, found other text ({error}); {WRITE}.") from error
 
 
 def check_pose(pose: np.ndarray, place: str, axes: str = "OpenCV") -> None:
@@ -43,8 +42,8 @@ def check_pose(pose: np.ndarray, place: str, axes: str = "OpenCV") -> None:
         )
     if np.abs(pose).max() > FARTHEST:
         raise DataError(
-            f"{place}: expected a camera within {FARTHEST:g} m of the origin, found {np.abs(pose).max():g}; "
-            "move the origin into the scene."
+            f"{place}: expected a camera within {FARTHEST:g} units of the origin, found "
+            f"{np.abs(pose).max():g}; move the origin into the scene."
         )
     rotation = pose[:3, :3]
     rotates = np.allclose(rotation.T @ rotation, np.eye(3), rtol=0.0, atol=RIGID_TOLERANCE)

@@ -39,8 +39,8 @@ def numbered_files(folder: Path, prefix: str, suffixes: Iterable[str], faults: F
     return dict(sorted(found.items()))
 
 
-def some(numbers: Iterable[int]) -> str:
-    """The first few of many frame numbers, for a message."""
+def some(numbers: Iterable[int | str]) -> str:
+    """The first few of many numbers or names, for a message."""
     numbers = list(numbers)
     rest = f" and {len(numbers) - LISTED} more" if len(numbers) > LISTED else ""
     return ", ".join(map(str, numbers[:LISTED])) + rest

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from gpnerf.datasets.class_lists import REPLICA_CLASSES, REPLICA_SCORED_IDS
-from gpnerf.datasets.index import KINDS, SceneIndex, check_sizes, probe
+from gpnerf.datasets.index import SceneIndex, check_sizes, probe, same_shape
 from gpnerf.datasets.labels import IGNORE, LabelSpace
 from gpnerf.datasets.matrices import check_pose, read_numbers
 from gpnerf.datasets.numbered import numbered_files, relative, some
@@ -30,7 +30,11 @@ FOLDERS = {
     "semantic": "semantic_class",
     "instance": "semantic_instance",
 }
+# Of maps, a jpeg would hold other values than were saved.
+SUFFIXES = {"image": (".png", ".jpg")}
 TRAJECTORY = "traj_w_c.txt"
+# Height to width of all renderings: another shape is a part of one, or another data set.
+SHAPE = (480, 640)
 # One range for training and test, as Semantic-Ray.
 NEAR, FAR = 0.1, 6.0
 
@@ -38,14 +42,14 @@ NEAR, FAR = 0.1, 6.0
 def index_scene(folder: Path, faults: Faults) -> SceneIndex:
     """The sequence in `folder`; faults of single frames go to `faults`, and the frame is left out."""
     names = {
-        kind: numbered_files(folder / name, f"{name}_", (".png", ".jpg"), faults)
+        kind: numbered_files(folder / name, f"{name}_", SUFFIXES.get(kind, (".png",)), faults)
         for kind, name in FOLDERS.items()
     }
     if not names["image"]:
         raise _no_scene(folder)
     poses = read_numbers(folder / TRAJECTORY, 16).reshape(-1, 4, 4)
     numbers = _posed(folder, list(names["image"]), poses, faults)
-    files = {kind: relative(FOLDERS[kind], names[kind], numbers) for kind in KINDS}
+    files = {kind: relative(FOLDERS[kind], names[kind], numbers) for kind in FOLDERS}
     height, width = image_size(folder / files["image"][0])
     sizes = np.tile([height, width], (len(numbers), 1))
     check_sizes(folder, files, sizes, files["image"][0], faults)
@@ -58,8 +62,19 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
         distortion=np.zeros((len(numbers), 8)),
         near=NEAR,
         far=FAR,
+        range_source="as published for Replica",
         watched=(TRAJECTORY, *FOLDERS.values(), *probe(files)),
+        warnings=tuple(_shape_warning(folder, height, width)),
     )
+
+
+def _shape_warning(folder: Path, height: int, width: int) -> list[str]:
+    if same_shape((height, width), SHAPE):
+        return []
+    return [
+        f"{folder}: the images have {width}x{height} pixels, not the shape of {SHAPE[1]}x{SHAPE[0]}; they "
+        "are read as 90 degrees wide, in metres and millimetres: if that is not so, write a transforms.json."
+    ]
 
 
 def intrinsics(height: int, width: int) -> np.ndarray:

@@ -21,11 +21,11 @@ import torch
 from tqdm import tqdm
 
 from gpnerf.cameras import OPENGL_TO_OPENCV, Camera
+from gpnerf.datasets.frame_records import FILE_NAME
 from gpnerf.datasets.loaders import Reading, load_scene
 from gpnerf.datasets.roommaker.layout import CLASS_NAMES, make_room
 from gpnerf.datasets.roommaker.tracer import Picture, Tracer
 from gpnerf.datasets.scene import Scene
-from gpnerf.datasets.transforms import FILE_NAME
 from gpnerf.images import write_image
 
 __all__ = [

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from gpnerf.datasets.class_lists import NYU40_CLASSES, SCANNET_NYU40_IDS
-from gpnerf.datasets.index import KINDS, SceneIndex, check_sizes, probe
+from gpnerf.datasets.index import SceneIndex, check_sizes, probe
 from gpnerf.datasets.labels import IGNORE, LARGEST_ID, LISTED, LabelSpace
 from gpnerf.datasets.matrices import check_intrinsics, check_pose, read_numbers
 from gpnerf.datasets.numbered import numbered_files, relative, some
@@ -34,6 +34,10 @@ FOLDERS = {"image": "color", "depth": "depth", "semantic": "label-filt", "instan
 SUFFIXES = {"image": (".jpg", ".jpeg", ".png")}
 POSES = "pose"
 INTRINSICS = "intrinsic/intrinsic_color.txt"
+DEPTH_INTRINSICS = "intrinsic/intrinsic_depth.txt"
+EXTRINSICS = ("intrinsic/extrinsic_color.txt", "intrinsic/extrinsic_depth.txt")
+# How far the principal point may lie from the middle, and depth from colour, as a share of the width.
+OFF_CENTER, OFF_COLOR = 0.05, 0.01
 LABEL_MAP = "scannetv2-labels.combined.tsv"
 # One range for training and test, as Semantic-Ray.
 NEAR, FAR = 0.1, 10.0
@@ -54,27 +58,36 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
     texts = numbered_files(folder / POSES, "", (".txt",), faults)
     poses = _poses(folder, list(names["image"]), texts, faults)
     numbers = list(poses)
-    files = {kind: relative(FOLDERS[kind], names[kind], numbers) for kind in KINDS}
+    files = {kind: relative(FOLDERS[kind], names[kind], numbers) for kind in FOLDERS}
     height, width = image_size(folder / files["image"][0])
     sizes = np.tile([height, width], (len(numbers), 1))
     check_sizes(folder, files, sizes, files["image"][0], faults)
+    intrinsics = _intrinsics(folder, height, width)
+    lost = sum(number in texts for number in names["image"]) - len(numbers)
     return SceneIndex(
         names=tuple(map(str, numbers)),
         files=files,
-        intrinsics=np.tile(_intrinsics(folder, height, width), (len(numbers), 1, 1)),
+        intrinsics=np.tile(intrinsics, (len(numbers), 1, 1)),
         poses=np.stack(list(poses.values())),
         sizes=sizes,
         distortion=np.zeros((len(numbers), 8)),
         near=NEAR,
         far=FAR,
+        range_source="as published for ScanNet",
         watched=(
             INTRINSICS,
+            DEPTH_INTRINSICS,
+            *EXTRINSICS,
             *FOLDERS.values(),
             POSES,
             *(f"{POSES}/{name}" for name in texts.values()),
             *probe(files),
         ),
         instance_ignore=0,
+        warnings=(
+            *_lost_warning(folder, lost, len(names["image"])),
+            *_depth_warnings(folder, files, intrinsics),
+        ),
     )
 
 
@@ -153,6 +166,39 @@ def _poses(folder: Path, numbers: list[int], texts: dict[int, str], faults: Faul
     return poses
 
 
+def _lost_warning(folder: Path, lost: int, frames: int) -> list[str]:
+    return [f"{folder}: {lost} of {frames} frames are left out, as their pose was lost."] if lost else []
+
+
+def _depth_warnings(folder: Path, files: dict[str, tuple[str, ...]], color: np.ndarray) -> list[str]:
+    """What speaks against depth being seen by the colour camera, as it is read; [] where nothing tells.
+
+    color: intrinsics [3, 3].
+    """
+    depth = next(filter(None, files["depth"]), None)
+    if depth is None:
+        return []
+    sentences = []
+    moved = [name for name in EXTRINSICS if (folder / name).is_file()]
+    moved = [name for name in moved if not np.allclose(_read_matrix(folder / name), np.eye(4), atol=1e-3)]
+    if moved:
+        sentences.append(
+            f"{folder}: depth is read as if it were seen by the colour camera, though {' and '.join(moved)} "
+            "is no identity; register depth to colour."
+        )
+    if (folder / DEPTH_INTRINSICS).is_file():
+        height, width = image_size(folder / files["image"][0])
+        depth_height, depth_width = image_size(folder / depth)
+        scale = np.array([[depth_width / width], [depth_height / height], [1.0]])
+        off = np.abs(_read_matrix(folder / DEPTH_INTRINSICS)[:3, :3] - scale * color).max() / depth_width
+        if off > OFF_COLOR:
+            sentences.append(
+                f"{folder}: depth is read as if it were seen by the colour camera, though {DEPTH_INTRINSICS} "
+                f"differs from {INTRINSICS} by {off:.1%} of the width; register depth to colour."
+            )
+    return sentences
+
+
 def _read_matrix(path: Path) -> np.ndarray:
     matrix = read_numbers(path, 4)
     if matrix.shape != (4, 4):
@@ -167,7 +213,7 @@ def _intrinsics(folder: Path, height: int, width: int) -> np.ndarray:
     (fx, _, cx), (_, fy, cy), _ = matrix
     if not (fx > 0 and fy > 0):
         raise DataError(f"{path}: expected positive focal lengths, found {fx:g} and {fy:g}; export it again.")
-    if not (0.25 * width < cx < 0.75 * width and 0.25 * height < cy < 0.75 * height):
+    if abs(cx - width / 2) > OFF_CENTER * width or abs(cy - height / 2) > OFF_CENTER * height:
         raise DataError(
             f"{path}: expected a principal point near the middle of the {width}x{height} images, found "
             f"({cx:g}, {cy:g}); the images were resized without the file: export the scene again with "

@@ -20,21 +20,21 @@ from torch import Tensor
 from gpnerf.cameras import Camera
 from gpnerf.datasets.index import MAPS, SceneIndex, same_shape
 from gpnerf.datasets.labels import IGNORE, LabelSpace
+from gpnerf.datasets.lens import Lens
+from gpnerf.datasets.maps import read_depth, read_ids
+from gpnerf.datasets.masks import filled, shrunk
 from gpnerf.errors import DataError
-from gpnerf.images import read_image, resize_colors, resize_values
+from gpnerf.images import read_image, read_values, resize_colors, resize_values
 
-# OpenCV takes the first 4, 5 or 8 coefficients.
-DISTORTION_LENGTHS = (4, 5, 8)
-UINT8, UINT16 = np.dtype(np.uint8), np.dtype(np.uint16)
-# Eight bits of depth are a picture of it.
-STORED_TYPES = {"depth": (UINT16,), "semantic": (UINT8, UINT16), "instance": (UINT8, UINT16)}
+# In a map, where nothing is known.
+UNKNOWN = {"depth": 0, "semantic": IGNORE, "instance": IGNORE}
 
 
 @dataclass(frozen=True)
 class View:
     """One posed photograph on disk; optional maps are None where the data set has none.
 
-    camera: of the image without its border.
+    camera: of the image without distortion and border.
     """
 
     name: str
@@ -43,14 +43,14 @@ class View:
     depth: Path | None = None
     semantic: Path | None = None
     instance: Path | None = None
-    # OpenCV lens distortion (k1, k2, p1, p2, k3, ...); read() removes it.
-    distortion: tuple[float, ...] = ()
+    mask: Path | None = None
 
 
 @dataclass(frozen=True)
 class Frame:
     """A view in memory: image [3, H, W] in [0, 1]; depth [H, W] z in metres, 0 = unknown;
-    semantic and instance [H, W] int64, IGNORE = -1 where unlabelled."""
+    semantic and instance [H, W] int64, IGNORE = -1 where unlabelled; mask bool [H, W], the pixels that count,
+    None where all do. What is masked has no depth and no label, and its colour is made up."""
 
     scene: str
     name: str
@@ -59,9 +59,10 @@ class Frame:
     depth: Tensor | None = None
     semantic: Tensor | None = None
     instance: Tensor | None = None
+    mask: Tensor | None = None
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Frame:
-        tensors = ("image", "depth", "semantic", "instance")
+        tensors = ("image", *MAPS, "mask")
         moved = {key: getattr(self, key) for key in tensors if getattr(self, key) is not None}
         moved = {key: value.to(device, non_blocking=non_blocking) for key, value in moved.items()}
         return replace(self, camera=self.camera.to(device, non_blocking), **moved)
@@ -71,8 +72,9 @@ class Frame:
 class Scene:
     """Posed views of one place.
 
-    near, far: z-depth range of its content in metres. labels: None where the scene is not labelled;
-    labelled_by: the kind of files they are read from, "instance" where objects take the place of classes.
+    near, far: z-depth range of its content in the units of the poses. labels: None where the scene is not
+    labelled; labelled_by: the kind of files they are read from, "instance" where objects take the place of
+    classes.
     border: pixels cut off each side of the stored images, such as ScanNet's black strips.
     """
 
@@ -84,6 +86,8 @@ class Scene:
     labels: LabelSpace | None = None
     border: int = 0
     labelled_by: str = "semantic"
+    # What gives near and far.
+    range_source: str = ""
 
     @property
     def views(self) -> Views:
@@ -107,12 +111,12 @@ class Scene:
     def view(self, number: int) -> View:
         """The view at a position of the index."""
         index = self.index
-        files = {kind: self.folder / index.files[kind][number] for kind in MAPS if index.files[kind][number]}
+        kinds = [kind for kind in (*MAPS, "mask") if index.files[kind][number]]
+        files = {kind: self.folder / index.files[kind][number] for kind in kinds}
         return View(
             name=index.names[number],
             image=self.folder / index.files["image"][number],
             camera=self._stored_camera(number).cropped(self.border),
-            distortion=_coefficients(index.distortion[number]),
             **files,
         )
 
@@ -126,26 +130,56 @@ class Scene:
                 f"{pixels.shape}; convert it to an RGB png or jpg."
             )
         self._check_size(path, pixels, number, exactly=True)
-        pixels = self._cropped(self._undistort(number, pixels, cv2.INTER_LINEAR))
-        return torch.from_numpy(resize_colors(pixels, height, width)).permute(2, 0, 1).float() / 255.0
+        mask = self._stored_mask(number)
+        if mask is not None:
+            pixels = filled(pixels, mask)
+        lens = self._lens(number)
+        pixels = filled(lens.removed(pixels, cv2.INTER_LINEAR), lens.covered())
+        pixels = resize_colors(self._cropped(pixels), height, width)
+        return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255.0
+
+    def read_mask(self, number: int, height: int, width: int) -> Tensor | None:
+        """Which pixels of a view's photograph count: bool [height, width], None if all do.
+
+        Raises DataError for a mask that leaves none.
+        """
+        stored, lens = self._stored_mask(number), self._lens(number)
+        mask = lens.covered()
+        if stored is not None:
+            # A pixel that shows something masked, be it in part, does not count.
+            mask &= lens.removed(stored.astype(np.float32), cv2.INTER_LINEAR) > 1.0 - 1e-4
+        if mask.all():
+            return None
+        mask = shrunk(self._cropped(mask), height, width)
+        if not mask.any():
+            place = self.index.files["mask"][number] or self.index.files["image"][number]
+            raise DataError(
+                f"{self.folder / place}: expected pixels that count, found none at {width}x{height} pixels; "
+                "correct the mask (0: leave out, anything else: use), or remove the frame."
+            )
+        return torch.from_numpy(mask)
 
     def read_map(self, number: int, kind: str, height: int, width: int) -> Tensor | None:
         """One map of a view as [height, width], None where it has none; `kind` as in Frame.
 
         "depth": float32 z in metres, 0 = unknown; "semantic" and "instance": int64, IGNORE where unlabelled.
+        Nothing is known of masked pixels.
         """
         relative = self.index.files[self.labelled_by if kind == "semantic" else kind][number]
         if not relative or (kind == "semantic" and self.labels is None):
             return None
         path = self.folder / relative
-        values = self._read_values(number, path, kind, height, width)
-        if kind == "depth":
-            return torch.from_numpy(values.astype(np.float32) * self.index.depth_unit)
+        values = read_depth(path, self.index.depth_unit) if kind == "depth" else read_ids(path, kind)
+        values = self._fitted(number, path, values, UNKNOWN[kind], height, width)
         if kind == "semantic":
-            return torch.from_numpy(self.labels.to_classes(values, str(path)))
-        ids = values.astype(np.int64)
-        ids[ids == self.index.instance_ignore] = IGNORE
-        return torch.from_numpy(ids)
+            values = self.labels.to_classes(values, str(path))
+        elif kind == "instance":
+            values = values.astype(np.int64)
+            values[values == self.index.instance_ignore] = IGNORE
+        mask = self.read_mask(number, height, width)
+        if mask is not None:
+            values[~mask.numpy()] = UNKNOWN[kind]
+        return torch.from_numpy(values)
 
     def read(self, number: int, height: int, width: int) -> Frame:
         """One view with all its maps at the size asked for."""
@@ -154,13 +188,30 @@ class Scene:
             name=self.index.names[number],
             camera=self.view(number).camera.resized(height, width),
             image=self.read_image(number, height, width),
+            mask=self.read_mask(number, height, width),
             **{kind: self.read_map(number, kind, height, width) for kind in MAPS},
         )
 
     def _stored_camera(self, number: int) -> Camera:
-        height, width = self.index.sizes[number].tolist()
-        intrinsics = torch.from_numpy(self.index.intrinsics[number]).float()
-        return Camera(intrinsics, self.poses[number], height, width)
+        lens = self._lens(number)
+        intrinsics = torch.from_numpy(lens.pinhole.copy()).float()
+        return Camera(intrinsics, self.poses[number], lens.height, lens.width)
+
+    def _lens(self, number: int) -> Lens:
+        index = self.index
+        return Lens(index.intrinsics[number], index.distortion[number], *index.sizes[number].tolist())
+
+    def _stored_mask(self, number: int) -> np.ndarray | None:
+        """The mask on disk at the photograph's size, bool [H, W]; None where there is none."""
+        relative = self.index.files["mask"][number]
+        if not relative:
+            return None
+        path = self.folder / relative
+        pixels = read_values(path, "mask")
+        self._check_size(path, pixels, number, exactly=False)
+        # A grey mask that was saved in colour; its fourth channel would be alpha.
+        used = pixels if pixels.ndim == 2 else pixels[..., :3].max(axis=2)
+        return resize_values(used, *self.index.sizes[number].tolist()) > 0
 
     def _check_size(self, path: Path, pixels: np.ndarray, number: int, exactly: bool) -> None:
         height, width = self.index.sizes[number].tolist()
@@ -172,41 +223,23 @@ class Scene:
             f"{pixels.shape[1]}x{pixels.shape[0]}; correct the camera's size or replace the file."
         )
 
-    def _read_values(self, number: int, path: Path, kind: str, height: int, width: int) -> np.ndarray:
-        pixels = read_image(path)
-        if pixels.ndim != 2:
-            raise DataError(
-                f"{path}: expected one channel, found {pixels.shape[2]}; save the values, not their colours."
-            )
-        if pixels.dtype not in STORED_TYPES[kind]:
-            expected = " or ".join(map(str, STORED_TYPES[kind]))
-            raise DataError(
-                f"{path}: expected {expected} values, found {pixels.dtype}; save them as a 16-bit png."
-            )
+    def _fitted(
+        self, number: int, path: Path, pixels: np.ndarray, outside: int, height: int, width: int
+    ) -> np.ndarray:
+        """A map of a view as [height, width], undistorted; `outside` where the photograph shows nothing."""
         self._check_size(path, pixels, number, exactly=False)
-        if self.border or self.index.distortion[number].any():
-            pixels = resize_values(pixels, *self.index.sizes[number].tolist())
-            # Pixels from outside the photograph must not become class 0; float32 holds -1 and any uint16.
-            outside = 0 if kind == "depth" else IGNORE
-            pixels = self._undistort(number, pixels, cv2.INTER_NEAREST, outside)
+        lens = self._lens(number)
+        if self.border or lens.distorts:
+            pixels = resize_values(pixels, lens.height, lens.width)
+        if lens.distorts:
+            # float32 holds -1 and any uint16.
+            pixels = lens.removed(pixels.astype(np.float32), cv2.INTER_NEAREST, outside)
         return resize_values(self._cropped(pixels), height, width)
 
     def _cropped(self, pixels: np.ndarray) -> np.ndarray:
         if not self.border:
             return pixels
         return np.ascontiguousarray(pixels[self.border : -self.border, self.border : -self.border])
-
-    def _undistort(self, number: int, pixels: np.ndarray, interpolation: int, outside: int = 0) -> np.ndarray:
-        coefficients = _coefficients(self.index.distortion[number])
-        if not coefficients:
-            return pixels
-        if interpolation == cv2.INTER_NEAREST:
-            pixels = pixels.astype(np.float32)
-        intrinsics = self.index.intrinsics[number]
-        columns, rows = cv2.initUndistortRectifyMap(
-            intrinsics, np.array(coefficients), None, intrinsics, pixels.shape[1::-1], cv2.CV_32FC1
-        )
-        return cv2.remap(pixels, columns, rows, interpolation, borderValue=outside)
 
 
 class Views(Sequence[View]):
@@ -226,11 +259,3 @@ class Views(Sequence[View]):
         if isinstance(number, slice):
             return [self.scene.view(one) for one in range(len(self))[number]]
         return self.scene.view(range(len(self))[number])
-
-
-def _coefficients(stored: np.ndarray) -> tuple[float, ...]:
-    """Eight distortion coefficients -> as few as OpenCV accepts; () for none."""
-    used = int(np.flatnonzero(stored).max(initial=-1)) + 1
-    if not used:
-        return ()
-    return tuple(stored[: next(length for length in DISTORTION_LENGTHS if length >= used)].tolist())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,9 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gpnerf.datasets.splits import SPLITS, stated_frames
 from gpnerf.errors import ConfigError, DataError
 
 METRICS = ("distance", "angle", "rotation")
+# What chooses test frames: the split that the data set states, if it does, or the options alone.
+SPLIT_BY = STATED, FRAMES = ("stated", "frames")
 # Training draws its sources from the nearest `factor * count` candidates, as published.
 POOL_FACTORS = (1, 2, 3, 4, 5)
 POOL_PROBABILITIES = (0.30, 0.25, 0.20, 0.20, 0.05)
@@ -32,6 +36,8 @@ class FrameRule:
 
     Test frames are cut to the first `test_limit`. train_frames: as the sources, if not given. held_out: test
     frames are neither sources nor trained on; without it scores are not comparable with unseen views.
+    split_by: one of SPLIT_BY; a split that the data set states goes before the frames given here: then all
+    frames that it does not test are sources.
     """
 
     test_frames: str = "::8"
@@ -39,9 +45,19 @@ class FrameRule:
     source_frames: str = ":"
     train_frames: str | None = None
     held_out: bool = True
+    split_by: str = STATED
 
-    def split(self, num_frames: int, scene: str) -> FrameSplit:
-        """The frames of 0..num_frames-1; DataError where there are none of one kind."""
+    def split(self, num_frames: int, scene: str, splits: Sequence[str] = ()) -> FrameSplit:
+        """The frames of 0..num_frames-1; DataError where there are none of one kind.
+
+        splits: what the data set states of every frame, as in SceneIndex.
+        """
+        stated = self.stated(splits)
+        if stated:
+            test, train = stated
+            hidden = set(test) if self.held_out else set()
+            sources = [frame for frame in range(num_frames) if frame not in hidden]
+            return FrameSplit(test[: self.test_limit], sources, train)
         test = _chosen(self.test_frames, num_frames)[: self.test_limit]
         hidden = set(test) if self.held_out else set()
         sources = [frame for frame in _chosen(self.source_frames, num_frames) if frame not in hidden]
@@ -54,6 +70,27 @@ class FrameRule:
                 "that fits the length of the scene."
             )
         return FrameSplit(test, sources, train)
+
+    def stated(self, splits: Sequence[str]) -> tuple[list[int], list[int]] | None:
+        """(frames to test, frames to train on) as the data set states them; None where the options choose."""
+        return stated_frames(splits) if self.split_by == STATED else None
+
+    def describe(self, splits: Sequence[str]) -> str:
+        """Whether the test frames are those that the data set states."""
+        stated = self.stated(splits)
+        if stated:
+            test, train = map(len, stated)
+            return (
+                f"{test} test and {train} training frames as its data set states them; --split_by frames "
+                "takes --test_frames instead"
+            )
+        said = ", ".join(f"{splits.count(split)} {split}" for split in SPLITS if split in splits)
+        if not said:
+            return f"test frames by --test_frames {self.test_frames}"
+        reason = "which leaves none to test" if self.split_by == STATED else "and --split_by is frames"
+        return (
+            f"test frames by --test_frames {self.test_frames}, as its data set states {said} frames, {reason}"
+        )
 
 
 def parse_frames(text: str) -> slice:

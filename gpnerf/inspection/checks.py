@@ -11,8 +11,8 @@ from statistics import fmean
 
 import numpy as np
 
+from gpnerf.datasets.depth_range import spread
 from gpnerf.datasets.index import MAPS
-from gpnerf.datasets.labels import IGNORE
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.datasets.views import FrameRule, test_sources
 from gpnerf.errors import Faults
@@ -25,6 +25,14 @@ from gpnerf.inspection.geometry import (
     pose_report,
     warp,
 )
+from gpnerf.inspection.meanings import alpha_warnings, count_classes, label_warnings
+from gpnerf.inspection.plausibility import (
+    OUTSIDE_RANGE,
+    black_strip,
+    range_warnings,
+    strip_warning,
+    unit_of,
+)
 
 # Frames in a row that show whether poses are misread.
 NEIGHBOURS = 6
@@ -33,10 +41,8 @@ TARGETS = 10
 # Below these a person should look: the part of a test view that its sources see, and valid depth.
 LEAST_OVERLAP = 0.7
 LEAST_DEPTH = 0.3
-# A step between two frames is a jump if it is so many times the usual one and so many metres.
-JUMP_RATIO, JUMP_METRES = 10.0, 0.5
-# Share of the valid depth that may lie outside near and far.
-OUTSIDE_RANGE = 0.02
+# A step between two frames is a jump if it is so many times the usual one and such a part of far.
+JUMP_RATIO, JUMP_SHARE = 10.0, 0.05
 # Median colour difference and relative depth difference of neighbours that fit together.
 WARP_FITS = (0.15, 0.08)
 
@@ -56,7 +62,8 @@ class Pixels:
 class SceneCheck:
     """What was found in a scene.
 
-    overlap: mean over test views, or None for the reason no_overlap; warps: of neighbouring frames.
+    overlap: mean over test views, or None for the reason no_overlap; split: what chose them; warps: of
+    neighbouring frames.
     """
 
     scene: Scene
@@ -64,11 +71,14 @@ class SceneCheck:
     poses: PoseReport
     overlap: float | None = None
     no_overlap: str = ""
+    split: str = ""
     misreading: Misreading | None = None
     warps: list[Warp] = field(default_factory=list)
     # Neighbours, for pictures.
     pair: tuple[Frame, Frame] | None = None
     test: list[int] = field(default_factory=list)
+    # Pixels at the sides of the photographs as stored.
+    black_strip: int = 0
 
     def warp_error(self) -> tuple[float, float] | None:
         """Mean colour and depth error over the neighbours that could be compared."""
@@ -95,9 +105,12 @@ def check_scene(
     for target, source in zip(neighbours, neighbours[1:], strict=False):
         if target.depth is not None:
             result.warps.append(warp(target, source))
+    with Faults().collected():
+        result.black_strip = black_strip(scene, spread(range(len(scene.views)), TARGETS))
+    result.split = rule.describe(scene.index.splits)
     unfit = Faults()
     with unfit.collected():
-        result.test, sources, _ = rule.split(len(scene.views), scene.name)
+        result.test, sources, _ = rule.split(len(scene.views), scene.name, scene.index.splits)
         _measure_overlap(result, frames, sources, num_sources, metric)
     result.no_overlap = "; ".join(unfit.sentences)
     if len(neighbours) > 1:
@@ -137,9 +150,9 @@ def _read_all(scene: Scene, height: int, width: int, faults: Faults) -> Pixels:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for sentences, maps in pool.map(read, range(len(scene.views))):
-            faults.sentences += [sentence for sentence in sentences if _place(sentence) not in told]
+            faults.add(*(sentence for sentence in sentences if _place(sentence) not in told))
             if "semantic" in maps:
-                counts = np.bincount(maps["semantic"].ravel() - IGNORE, minlength=len(pixels.classes) + 1)
+                counts = count_classes(maps["semantic"], len(pixels.classes))
                 pixels.unlabelled += int(counts[0])
                 pixels.classes += counts[1:]
             if "depth" in maps:
@@ -173,6 +186,11 @@ def _measure_overlap(
     result.overlap = fmean(shares) if shares else None
 
 
+def _scene_warning(check: SceneCheck) -> list[str]:
+    scene = check.scene
+    return [*scene.index.warnings, *range_warnings(scene), *strip_warning(scene, check.black_strip)]
+
+
 def _reading_warning(check: SceneCheck) -> list[str]:
     return reading_warnings(check.scene.name, check.misreading)
 
@@ -203,13 +221,13 @@ def _warp_warning(check: SceneCheck) -> list[str]:
 
 
 def _jump_warning(check: SceneCheck) -> list[str]:
-    poses = check.poses
-    if poses.largest_jump < max(JUMP_METRES, JUMP_RATIO * poses.median_step):
+    poses, unit = check.poses, unit_of(check.scene)
+    if poses.largest_jump < max(JUMP_SHARE * check.scene.far, JUMP_RATIO * poses.median_step):
         return []
     names = [check.scene.index.names[number] for number in poses.largest_jump_at]
     return [
-        f"{check.scene.name}: the camera jumps by {poses.largest_jump:.2f} m between the frames {names[0]} "
-        f"and {names[1]} (usual step: {poses.median_step:.3f} m); look at the map of the path."
+        f"{check.scene.name}: the camera jumps by {poses.largest_jump:.2f}{unit} between the frames "
+        f"{names[0]} and {names[1]} (usual step: {poses.median_step:.3f}{unit}); look at the map of the path."
     ]
 
 
@@ -220,11 +238,17 @@ def _still_warning(check: SceneCheck) -> list[str]:
 
 
 def _overlap_warning(check: SceneCheck) -> list[str]:
+    """Not where the range cannot be right, by which overlap is measured unless there are depth maps."""
+    scene = check.scene
     if check.overlap is None or check.overlap >= LEAST_OVERLAP:
         return []
+    assumed = not scene.index.count("depth")
+    if assumed and range_warnings(scene):
+        return []
+    doubt = f"if the range {scene.near:.3g} to {scene.far:.3g} is right, " if assumed else ""
     return [
-        f"{check.scene.name}: the sources see only {check.overlap:.0%} of a test view on average (expected "
-        f"at least {LEAST_OVERLAP:.0%}); raise --num_source_views or allow more --source_frames."
+        f"{scene.name}: the sources see only {check.overlap:.0%} of a test view on average (expected at "
+        f"least {LEAST_OVERLAP:.0%}); {doubt}raise --num_source_views or allow more --source_frames."
     ]
 
 
@@ -239,17 +263,28 @@ def _depth_warning(check: SceneCheck) -> list[str]:
     outside = pixels.depths_outside / max(1, pixels.valid_depths)
     if outside > OUTSIDE_RANGE:
         sentences.append(
-            f"{scene.name}: {outside:.0%} of the valid depth lies outside near {scene.near:g} m and far "
-            f"{scene.far:g} m; widen the range, or check the unit of depth."
+            f"{scene.name}: {outside:.0%} of the valid depth lies outside near {scene.near:.4g} m and far "
+            f"{scene.far:.4g} m; widen the range, or check the unit of depth."
         )
     return sentences
 
 
+def _alpha_warning(check: SceneCheck) -> list[str]:
+    return alpha_warnings(check.scene)
+
+
+def _label_warning(check: SceneCheck) -> list[str]:
+    return label_warnings(check.scene, np.array([check.pixels.unlabelled, *check.pixels.classes]))
+
+
 WARNINGS: tuple[Callable[[SceneCheck], list[str]], ...] = (
+    _scene_warning,
     _reading_warning,
     _warp_warning,
     _jump_warning,
     _still_warning,
     _overlap_warning,
     _depth_warning,
+    _alpha_warning,
+    _label_warning,
 )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gpnerf.inspection.checks import SceneCheck
+from gpnerf.inspection.plausibility import unit_of
 
 BAR = 40
 
@@ -14,15 +15,16 @@ BAR = 40
 def describe_scene(check: SceneCheck, faults: int) -> str:
     """A paragraph; faults: how many were found in the scene."""
     scene, poses, pixels = check.scene, check.poses, check.pixels
+    unit = unit_of(scene)
     sizes = np.unique(scene.index.sizes, axis=0).tolist()
     lines = [
         f"{scene.name}: {faults or 'no'} faults",
         f"  frames         {len(scene.views)} of {', '.join(f'{width}x{height}' for height, width in sizes)}",
         f"  with           depth {scene.count('depth')}, labels {scene.count('semantic')}, "
-        f"instances {scene.count('instance')}",
-        f"  depth range    {scene.near:.2f} to {scene.far:.2f} m",
-        f"  camera path    {_box(poses.extent)} m, usual step {poses.median_step:.3f} m, largest "
-        f"{poses.largest_jump:.3f} m, {poses.coinciding} frames do not move",
+        f"instances {scene.count('instance')}, masks {scene.count('mask')}",
+        f"  depth range    {scene.near:.2f} to {scene.far:.2f}{unit} ({scene.range_source})",
+        f"  camera path    {_box(poses.extent)}{unit}, usual step {poses.median_step:.3f}{unit}, largest "
+        f"{poses.largest_jump:.3f}{unit}, {poses.coinciding} frames do not move",
     ]
     if pixels.depths:
         lines.append(
@@ -34,6 +36,7 @@ def describe_scene(check: SceneCheck, faults: int) -> str:
         lines.append(
             f"  depth warp     frames differ by {errors[0]:.3f} in colour (of 1), {errors[1]:.1%} in depth"
         )
+    lines.append(f"  split          {check.split}")
     if check.overlap is None:
         lines.append(f"  overlap        not measured: {check.no_overlap}")
     else:

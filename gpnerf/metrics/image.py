@@ -1,7 +1,7 @@
 """Image quality of one rendered view: PSNR and SSIM as GP-NeRF publishes them, and LPIPS.
 
-Images are [C, H, W] in [0, 1]. A table takes the mean over the images of a scene, then over scenes
-(GP-NeRF, Sec. 5.1 Metrics).
+Images are [C, H, W] in [0, 1]. mask: bool [H, W], the pixels that count, None for all. A table takes the mean
+over the images of a scene, then over scenes (GP-NeRF, Sec. 5.1 Metrics).
 """
 
 from __future__ import annotations
@@ -26,21 +26,25 @@ WINDOW_SIZE = 11
 WINDOW_SIGMA = 1.5
 LUMINANCE_FLOOR = 0.01**2
 CONTRAST_FLOOR = 0.03**2
+# The window that scikit-image takes by default.
+SCIKIT_WINDOW_SIZE = 7
 
 BACKBONE_FILE = "vgg16-397923af.pth"
 
 
-def psnr(prediction: Tensor, truth: Tensor) -> float:
+def psnr(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> float:
     """-10 log10(MSE + 1e-6) in dB, at most 60. The prediction is *not* clipped to [0, 1], as published."""
-    error = (prediction.float() - truth.float()).square().mean()
+    errors = (prediction.float() - truth.float()).square()
+    error = (errors if mask is None else errors[:, mask]).mean()
     return -10.0 * math.log10(error.item() + MSE_FLOOR)
 
 
-def ssim(prediction: Tensor, truth: Tensor) -> float:
+def ssim(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> float | None:
     """SSIM as published by GNT and GP-NeRF; 1 for identical images.
 
     11 x 11 Gaussian window of sigma 1.5, images padded with zeros, each channel alone, mean over every
-    pixel including the borders. Not comparable with `ssim_scikit`.
+    pixel including the borders. Not comparable with `ssim_scikit`. With a mask, mean over the pixels whose
+    window holds no masked one; None if there is no such pixel.
     """
     images = torch.stack([prediction.float(), truth.float()])
     mean_p, mean_t = _blur(images)
@@ -52,13 +56,37 @@ def ssim(prediction: Tensor, truth: Tensor) -> float:
         mean_p.square() + mean_t.square() + LUMINANCE_FLOOR
     )
     contrast = (2 * covariance + CONTRAST_FLOOR) / (variances + CONTRAST_FLOOR)
-    return (luminance * contrast).mean().item()
+    return _mean_where_whole(luminance * contrast, mask, WINDOW_SIZE)
 
 
-def ssim_scikit(prediction: Tensor, truth: Tensor) -> float:
-    """SSIM by scikit-image: uniform 7 x 7 window, range 1, borders left out (the DM-NeRF protocol)."""
+def ssim_scikit(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> float | None:
+    """SSIM by scikit-image: uniform 7 x 7 window, range 1, borders left out (the DM-NeRF protocol).
+
+    With a mask as `ssim`.
+    """
     first, second = (image.detach().float().cpu().numpy() for image in (prediction, truth))
-    return float(structural_similarity(first, second, channel_axis=0, data_range=1.0))
+    mean, each = structural_similarity(first, second, channel_axis=0, data_range=1.0, full=True)
+    if mask is None:
+        return float(mean)
+    border = SCIKIT_WINDOW_SIZE // 2
+    inner = (..., slice(border, -border), slice(border, -border))
+    whole = _whole_windows(mask, SCIKIT_WINDOW_SIZE)[inner]
+    return _mean_where(torch.from_numpy(each)[inner], whole.cpu())
+
+
+def _mean_where_whole(values: Tensor, mask: Tensor | None, window: int) -> float | None:
+    """Mean of values [C, H, W] over the pixels whose window holds no masked one; None without any."""
+    return values.mean().item() if mask is None else _mean_where(values, _whole_windows(mask, window))
+
+
+def _mean_where(values: Tensor, chosen: Tensor) -> float | None:
+    return values[:, chosen].mean().item() if chosen.any() else None
+
+
+def _whole_windows(mask: Tensor, window: int) -> Tensor:
+    """The pixels of a mask bool [H, W] whose window holds no masked one; outside the image nothing is."""
+    masked = (~mask).float()[None, None]
+    return F.max_pool2d(masked, window, stride=1, padding=window // 2)[0, 0] == 0
 
 
 class LPIPS:
@@ -70,12 +98,16 @@ class LPIPS:
         self.device = device
 
     @torch.no_grad()
-    def __call__(self, prediction: Tensor, truth: Tensor, as_published: bool = False) -> float:
-        """Distance of two images [3, H, W] in [0, 1].
+    def __call__(
+        self, prediction: Tensor, truth: Tensor, as_published: bool = False, mask: Tensor | None = None
+    ) -> float:
+        """Distance of two images [3, H, W] in [0, 1]; masked pixels are those of the truth in both.
 
         The network expects [-1, 1] and gets that. GNT and GP-NeRF feed it [0, 1]; `as_published` repeats
         this, only to compare with their tables.
         """
+        if mask is not None:
+            prediction = torch.where(mask, prediction, truth)
         pair = (image.float().to(self.device)[None] for image in (prediction, truth))
         return self.network(*pair, normalize=not as_published).item()
 

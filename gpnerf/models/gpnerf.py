@@ -13,7 +13,7 @@ from gpnerf.cameras import Camera
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.models.extractor import Extractor
 from gpnerf.models.field_transformer import Merged
-from gpnerf.models.projection import Corners, corners, direction_difference, interpolate, project
+from gpnerf.models.projection import Corners, corners, direction_difference, interpolate, project, unmasked
 from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics, weigh_view
 from gpnerf.models.transformer import JointTransformer, Samples
 from gpnerf.sampling import coarse_depths, fine_depths
@@ -32,13 +32,15 @@ RECOMPUTED_BYTES = {"cpu": 10 * 2**20, "cuda": 128 * 2**20}
 class SourceFeatures:
     """What is computed once per set of V source views; all maps are channels last.
 
-    images [V, H, W, 3]; colors [V, h, w, F]; semantics [V, h, w, D] or None, laid out by group_channels.
+    images [V, H, W, 3]; colors [V, h, w, F]; semantics [V, h, w, D] or None, laid out by group_channels;
+    masks bool [V, H, W], pixels that may be looked up, None for all.
     """
 
     cameras: Camera
     images: Tensor
     colors: Tensor
     semantics: Tensor | None
+    masks: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,15 @@ class GPNeRF(nn.Module):
         return self.head is not None
 
     def encode(
-        self, source_images: Tensor, cameras: Camera, target_image: Tensor | None = None
+        self,
+        source_images: Tensor,
+        cameras: Camera,
+        target_image: Tensor | None = None,
+        masks: Tensor | None = None,
     ) -> tuple[SourceFeatures, Tensor | None]:
         """source_images [V, 3, H, W] in [0, 1], their cameras, and in training the target [3, H, W].
 
+        masks: bool [V, H, W], the pixels of the sources that may be looked up, None for all.
         Returns the source features and S_novel [D, H/2, W/2], the semantic features of the target image.
         """
         views = len(source_images)
@@ -142,6 +149,7 @@ class GPNeRF(nn.Module):
             source_images.permute(0, 2, 3, 1).contiguous(),
             colors.permute(0, 2, 3, 1).contiguous(),
             semantics,
+            masks,
         )
         return sources, teacher
 
@@ -173,8 +181,7 @@ class GPNeRF(nn.Module):
             drawn = None if uniforms is None else uniforms[chosen]
             return self._passes(sources, *some, drawn, merged, semantics, point_semantics, coarse_color)
 
-        recomputed = RECOMPUTED_BYTES.get(device.type, RECOMPUTED_BYTES["cpu"])
-        size = max(1, recomputed // self.bytes_per_ray(len(sources.images)))
+        size = self.recomputed_rays(len(sources.images))
         if rays <= size or not (self.recompute and torch.is_grad_enabled()):
             return passes(slice(None))
         chunks = [
@@ -182,6 +189,11 @@ class GPNeRF(nn.Module):
             for start in range(0, rays, size)
         ]
         return [RenderedRays.concatenate(parts) for parts in zip(*chunks, strict=True)]
+
+    def recomputed_rays(self, views: int) -> int:
+        """How many rays are rendered again at a time; of no more than these, recompute changes nothing."""
+        size = RECOMPUTED_BYTES.get(self.device.type, RECOMPUTED_BYTES["cpu"])
+        return max(1, size // self.bytes_per_ray(views))
 
     def bytes_per_ray(self, views: int) -> int:
         """Of the largest tensor of a layer, [V, R, S, C]."""
@@ -235,6 +247,8 @@ class GPNeRF(nn.Module):
         """What the source views show at depths [R, S] of the rays; weights: with what semantics need."""
         points = origins[:, None] + depths[..., None] * directions[:, None]
         pixels, seen = project(points, sources.cameras)
+        if sources.masks is not None:
+            seen = seen & unmasked(sources.masks, pixels)
         known = self.begin(sources, origins, points, pixels, seen, merged, weights)
         return SeenSamples(depths, pixels, known)
 

@@ -11,6 +11,8 @@ from torch import Tensor
 from gpnerf.cameras import Camera
 
 SMALLEST_NORM = 1e-6
+# Share of what a bilinear sample takes from pixels that count: all of it, but for rounding.
+ALL_COUNT = 1.0 - 1e-3
 
 
 def visible(pixels: Tensor, depths: Tensor, height: int, width: int) -> Tensor:
@@ -44,6 +46,13 @@ def project(points: Tensor, cameras: Camera) -> tuple[Tensor, Tensor]:
     """Points [R, S, 3] -> pixels [V, R, S, 2] in the V source images, and their visibility [V, R, S]."""
     pixels, depths = cameras.project(points)
     return pixels, visible(pixels, depths, cameras.height, cameras.width)
+
+
+def unmasked(masks: Tensor, pixels: Tensor) -> Tensor:
+    """Where all that is looked up counts: masks bool [V, H, W], pixels [V, R, S, 2] -> bool [V, R, S]."""
+    height, width = masks.shape[1:]
+    share = interpolate(masks[..., None].float(), pixels, height, width)[..., 0]
+    return share > ALL_COUNT
 
 
 class Corners(NamedTuple):

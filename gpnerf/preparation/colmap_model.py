@@ -23,7 +23,12 @@ PARAMETERS = {
     "OPENCV": (*_TWO_FOCALS, "k1", "k2", "p1", "p2"),
     "FULL_OPENCV": (*_TWO_FOCALS, "k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6"),
 }
-NUMBERS = {**dict(zip((0, 1, 2, 3, 4, 6), PARAMETERS, strict=True)), 5: "OPENCV_FISHEYE"}
+NAMES = (
+    "SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "OPENCV_FISHEYE", "FULL_OPENCV", "FOV",
+    "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE", "THIN_PRISM_FISHEYE", "RAD_TAN_THIN_PRISM_FISHEYE",
+    "SIMPLE_DIVISION", "DIVISION", "SIMPLE_FISHEYE", "FISHEYE", "EUCM", "EQUIRECTANGULAR",
+)  # fmt: skip
+NUMBERS = dict(enumerate(NAMES))
 # Bytes of the shortest record of each kind: no count may promise more records than the file can hold.
 CAMERA_BYTES, IMAGE_BYTES, POINT_BYTES, FEATURE_BYTES, TRACK_BYTES = 48, 73, 51, 24, 8
 LISTED = 10
@@ -63,8 +68,9 @@ class Model:
 def read_model(folder: Path) -> Model:
     """The model in `folder`, images in the order of their names; binary files go before text.
 
-    Raises DataError for files that are missing, cut short or malformed, and for a camera model that
-    OpenCV's distortion does not cover.
+    Of the rigs and frames of COLMAP 3.12 nothing is needed: images hold their own poses as before. Raises
+    DataError for files that are missing, cut short or malformed, and for a camera model that OpenCV's
+    distortion does not cover.
     """
     complete = [end for end in READERS if all(path.is_file() for path in _files(folder, end)[:2])]
     if not complete:

@@ -1,0 +1,36 @@
+"""Masks: which pixels of a photograph count, and what the others are filled with.
+
+A mask is bool [H, W], True where a pixel counts. Pixels that do not are no targets, in no score, and are not
+looked up in sources; as features are made of whole images, they are filled with what is next to them.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def filled(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A photograph [H, W, 3] whose masked pixels take the colour of the nearest one that counts."""
+    if mask.all() or not mask.any():
+        return pixels
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    # The label of every pixel that counts, in their order, is how the others name it.
+    colors = np.zeros((nearest.max() + 1, pixels.shape[2]), pixels.dtype)
+    colors[nearest[mask]] = pixels[mask]
+    return colors[nearest]
+
+
+def shrunk(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The mask of a photograph resized to [height, width]: a pixel counts if all that it shows counts."""
+    if mask.shape == (height, width):
+        return mask
+    shrinks = height < mask.shape[0]
+    share = cv2.resize(
+        mask.astype(np.float32),
+        (width, height),
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+    )
+    return share > 1.0 - 1e-4

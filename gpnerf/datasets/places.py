@@ -1,0 +1,71 @@
+"""Folders and paths however they are spelled: a scene is its folder, and output is named by it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path, PureWindowsPath
+
+from gpnerf.errors import ConfigError
+from gpnerf.files import write_whole
+
+log = logging.getLogger(__name__)
+
+# In a folder of results: the folder of the scene that they show.
+OWNER = "scene.txt"
+
+
+def scene_name(root: Path, spelled: str) -> str:
+    """The name of the scene root/spelled, the same for `scene`, `scene/`, `./scene` and its absolute path.
+
+    It is the path below `root`, the folder's own name where `root` is the scene, and the whole path of a
+    scene outside `root`, so that no two folders share a name.
+    """
+    place, top = Path(os.path.abspath(root / spelled)), Path(os.path.abspath(root))
+    if place == top:
+        return place.name
+    return place.relative_to(top if top in place.parents else place.anchor).as_posix()
+
+
+def identities(root: Path, names: Iterable[str]) -> set[str]:
+    """By what scenes are known again: their names, and their folders without symbolic links."""
+    return {known for name in names for known in (scene_name(root, name), os.path.realpath(root / name))}
+
+
+def each_once(root: Path, names: Iterable[str]) -> list[str]:
+    """The first spelling of every folder; says which are left out."""
+    first: dict[str, str] = {}
+    for name in names:
+        place = os.path.realpath(root / name)
+        if place in first:
+            log.warning(f"Warning: the scenes {first[place]} and {name} are one folder; it is used once.")
+        first.setdefault(place, name)
+    return list(first.values())
+
+
+def claim(folder: Path, scene: Path) -> None:
+    """Notes in a folder of results that they are of this scene.
+
+    Raises ConfigError where they are of another one of that name that still exists.
+    """
+    record, place = folder / OWNER, os.path.realpath(scene)
+    other = record.read_text(encoding="utf-8") if record.is_file() else place
+    if other != place and os.path.isdir(other):
+        raise ConfigError(
+            f"{folder} holds results of {other}, which those of {place} would replace; choose another "
+            f"--expname, or remove {folder}."
+        )
+    if other != place or not record.is_file():
+        write_whole(record, place)
+
+
+def spellings(path: str) -> tuple[str, ...]:
+    """A path out of a file as it is written, then as it is meant if Windows wrote it."""
+    return tuple(dict.fromkeys((path, path.replace("\\", "/"))))
+
+
+def leaves(path: str) -> bool:
+    """Whether a path out of a file leads out of the folder that it is relative to, on any system."""
+    windows = PureWindowsPath(path)
+    return bool(windows.root) or ".." in windows.parts

@@ -1,0 +1,96 @@
+"""Files that mean something else than their author thinks are told when a scene is read, and by the check."""
+
+import logging
+
+import numpy as np
+import pytest
+from helpers import load_folder
+from image_files import RGBA, png
+
+from scripts.check_data import main
+
+MASK = np.zeros((6, 8), np.uint8)
+MASK[:2] = 255
+
+
+def masked_scene(writer, mask=MASK, classes=("background", "thing"), **top):
+    """A scene whose every label map is `mask`."""
+    for frame in writer.top["frames"]:
+        writer.save(frame["semantic_path"], mask)
+    writer.top |= {"semantic_classes": list(classes), **top}
+    return writer.write()
+
+
+def warnings(folder, caplog):
+    """What is said when a training reads the scene, the second time from the kept index."""
+    texts = []
+    for _ in range(2):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            load_folder(folder)
+        texts.append(caplog.text)
+    assert texts[0].count("Warning:") == texts[1].count("Warning:")
+    return texts[1]
+
+
+def test_a_mask_of_0_and_255_is_told(scene_writer, caplog, tmp_path, capsys):
+    folder = masked_scene(scene_writer(semantic=True))
+    sentence = (
+        "tiny: of the 2 classes of 'semantic_classes' only background is seen in the label maps, never "
+        "thing, and 33.3% of the pixels read are unlabelled, as 255 is by 'ignore_label'; if 255 means a "
+        "class, write 1 instead of 255 for thing, or set it to the id that does."
+    )
+    assert sentence in warnings(folder, caplog)
+    main([str(folder), "--out", str(tmp_path / "report")])
+    assert sentence in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "mask, classes, top, sentence",
+    (
+        (
+            MASK // 255,
+            ["background", "thing"],
+            {"ignore_label": 0},
+            "never background, and 66.7% of the",
+        ),
+        (MASK // 255, ["background", "thing"], {"ignore_label": 0}, "set it to an id that is no class."),
+        (MASK * 0, ["background", "thing"], {}, "never thing; check that the maps hold the ids of that list"),
+        (MASK | 255, ["thing"], {}, "none is seen in the label maps, never thing, and 100.0%"),
+    ),
+)
+def test_classes_that_are_never_seen(scene_writer, caplog, mask, classes, top, sentence):
+    assert sentence in warnings(masked_scene(scene_writer(semantic=True), mask, classes, **top), caplog)
+
+
+@pytest.mark.parametrize("classes", (["background", "thing"], ["background", "thing", "other"]))
+def test_two_classes_that_are_seen_are_enough(scene_writer, caplog, classes):
+    assert not warnings(masked_scene(scene_writer(semantic=True), MASK // 255, classes), caplog)
+
+
+def test_the_only_class_of_a_list_is_enough(scene_writer, caplog):
+    assert not warnings(masked_scene(scene_writer(semantic=True), MASK, ["room"]), caplog)
+
+
+def test_an_alpha_channel_is_told_once_for_a_scene(scene_writer, caplog, tmp_path, capsys):
+    """Two of six rows are cut out; their colors do not come back."""
+    writer = scene_writer()
+    pixels = np.full((6, 8, 4), 255)
+    pixels[..., :3] = 90
+    pixels[:2, :, 3] = 0
+    for frame in writer.top["frames"]:
+        (writer.folder / frame["file_path"]).write_bytes(png(pixels, 8, RGBA))
+    folder = writer.write()
+    sentence = "tiny: the photographs have an alpha channel, and are laid on white by it (images/0.png: 33.3%"
+    assert warnings(folder, caplog).count(sentence) == 1
+    main([str(folder), "--out", str(tmp_path / "report")])
+    assert capsys.readouterr().out.count(sentence) == 1
+    image = load_folder(folder).read_image(1, 6, 8)
+    assert (image[:, :2] == 1.0).all() and (image[:, 2:] == np.float32(90 / 255)).all()
+
+
+def test_an_alpha_channel_without_transparency_is_not_told(scene_writer, caplog):
+    writer = scene_writer()
+    for frame in writer.top["frames"]:
+        (writer.folder / frame["file_path"]).write_bytes(png(np.full((6, 8, 4), 255), 8, RGBA))
+    assert not warnings(writer.write(), caplog)
