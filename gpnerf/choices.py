@@ -17,7 +17,7 @@ from gpnerf.files import cache_folder, write_whole
 log = logging.getLogger(__name__)
 
 # Of each candidate, in turn, after a first time that does not count; fewer where they take long.
-ROUNDS, PATIENCE_S = 3, 6.0
+ROUNDS, PATIENCE_S = 3, 3.0
 # As many times as fast as the plain candidate must another one be to be chosen.
 WORTH_CHANGING = 1.15
 
