@@ -36,14 +36,26 @@ def config(tmp_path_factory) -> Path:
     return path
 
 
-def as_a_user(script: str, config: Path, name: str, *arguments: object) -> Path:
-    """Runs a script with the threads that a user has; returns the folder of the run."""
-    run(script, "--config", config, "--expname", name, *arguments, threads=None, seconds=600)
+def as_a_user(script: str, config: Path, *arguments: object) -> str:
+    """Runs a script with the threads that a user has; returns its stderr."""
+    return run(script, "--config", config, *arguments, threads=None, seconds=600)
+
+
+def folder_of(config: Path, name: str) -> Path:
     return config.parent / "out" / name
 
 
-def trained(config: Path, name: str, step: int = STEPS) -> Checkpoint:
-    return load_checkpoint(checkpoint_path(as_a_user("train.py", config, name), step))
+def trained(config: Path, name: str) -> Checkpoint:
+    as_a_user("train.py", config, "--expname", name)
+    return load_checkpoint(checkpoint_path(folder_of(config, name), STEPS))
+
+
+def half_of(config: Path, name: str) -> Path:
+    """The folder of a run that has the straight one's checkpoint after half of its steps."""
+    half, folder = checkpoint_path(folder_of(config, "straight"), STEPS // 2), folder_of(config, name)
+    folder.mkdir()
+    (folder / half.name).write_bytes(half.read_bytes())
+    return folder
 
 
 def assert_equal(one: Checkpoint, other: Checkpoint) -> None:
@@ -61,22 +73,28 @@ def straight(config) -> Checkpoint:
     return trained(config, "straight")
 
 
-def test_two_runs_and_a_resumed_one_end_with_the_same_weights_bit_for_bit(config, straight):
+def test_two_runs_end_with_the_same_weights_bit_for_bit(config, straight):
     assert straight.numerics.threads == torch.get_num_threads()
     assert_equal(trained(config, "again"), straight)
-    folder = config.parent / "out" / "resumed"
-    folder.mkdir()
-    half = checkpoint_path(config.parent / "out" / "straight", STEPS // 2)
-    (folder / half.name).write_bytes(half.read_bytes())
-    assert_equal(trained(config, "resumed"), straight)
+
+
+def test_a_resumed_run_ends_with_the_same_weights_bit_for_bit(config, straight):
+    """It is run from the config.txt that the first one wrote."""
+    folder = half_of(config, "resumed")
+    written = folder_of(config, "straight") / "config.txt"
+    said = as_a_user("train.py", written, "--expname", "resumed")
+    assert f"Resuming {folder} at step {STEPS // 2}." in said
+    assert_equal(load_checkpoint(checkpoint_path(folder, STEPS)), straight)
+    expected = written.read_text().replace("= straight\n", "= resumed\n")
+    assert (folder / "config.txt").read_text() == expected
 
 
 @pytest.mark.slow
 def test_evaluation_and_video_give_the_same_pixels_again(config, straight):
-    found = []
+    found, folder = [], folder_of(config, "straight")
     for _ in range(2):
-        folder = as_a_user("eval.py", config, "straight")
-        as_a_user("render.py", config, "straight", "--stride", 2)
+        as_a_user("eval.py", config, "--expname", "straight")
+        as_a_user("render.py", config, "--expname", "straight", "--stride", 2)
         pictures = sorted([*folder.rglob("eval/room_1000/*.png"), *folder.rglob("render/*/*.png")])
         found.append(
             [(folder / "eval" / "views.csv").read_text(), *(read_image(one).tobytes() for one in pictures)]
@@ -89,10 +107,7 @@ def test_evaluation_and_video_give_the_same_pixels_again(config, straight):
 
 @pytest.mark.skipif(torch.get_num_threads() == 1, reason="one core: no other number of threads")
 def test_a_run_that_is_resumed_with_other_threads_says_so_and_goes_on(config, straight):
-    folder = config.parent / "out" / "fewer_threads"
-    folder.mkdir()
-    half = checkpoint_path(config.parent / "out" / "straight", STEPS // 2)
-    (folder / half.name).write_bytes(half.read_bytes())
+    folder = half_of(config, "fewer_threads")
     said = run(
         "train.py",
         "--config",
