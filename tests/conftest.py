@@ -46,13 +46,18 @@ def golden() -> Callable[[str], dict[str, np.ndarray]]:
     return load
 
 
+def real_data(name: str) -> Path:
+    """The folder of a recorded scene; GPNERF_REAL_DATA names its parent. Skips the test without it."""
+    folder = Path(os.environ.get("GPNERF_REAL_DATA") or "nowhere") / name
+    if not folder.is_dir():
+        pytest.skip(f"GPNERF_REAL_DATA holds no {name}: recorded scenes are not part of the repository")
+    return folder
+
+
 @pytest.fixture
 def real_scene() -> Path:
-    """The folder of the recorded office; GPNERF_REAL_DATA names it or its parent."""
-    if not os.environ.get("GPNERF_REAL_DATA"):
-        pytest.skip("GPNERF_REAL_DATA is unset: the recorded office is not part of the repository")
-    folder = Path(os.environ["GPNERF_REAL_DATA"])
-    return folder if (folder / "transforms.json").is_file() else folder / "hololens_office"
+    """The recorded office."""
+    return real_data("hololens_office")
 
 
 class SceneWriter:

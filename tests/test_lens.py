@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from conftest import real_data
 from helpers import load_folder
 
 from gpnerf.datasets.lens import Lens
@@ -73,3 +74,16 @@ def test_a_photograph_with_a_cushion_has_no_black_strips_in_any_map(scene_writer
         and frame.mask is None
     )
     assert frame.camera.intrinsics[0, 0] > 4.0 and torch.equal(frame.camera.intrinsics[2], torch.eye(3)[2])
+
+
+def test_photographs_of_a_phone_have_no_black_strips():
+    """Fifty portraits, k1 = 0.058, poses without scale: read as they are once near and far are given."""
+    scene = load_folder(real_data("fox"), near=1.0, far=20.0)
+    assert len(scene.views) == 50 and not scene.index.warnings
+    image = scene.read_image(0, 1920, 1080)
+    sides = (image[:, 0], image[:, -1], image[:, :, 0], image[:, :, -1])
+    assert all((side.amax(dim=0) > 0).float().mean() > 0.99 for side in sides)
+    assert scene.read_mask(0, 1920, 1080) is None
+    intrinsics = scene.view(0).camera.intrinsics
+    # Four columns left and right and nine rows above were black: 1375.52 * 1080 / 1072 = 1385.8 and more.
+    assert 1380 < intrinsics[0, 0] < 1400 and 1374.5 < intrinsics[1, 1] < 1395
