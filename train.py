@@ -259,9 +259,9 @@ class Trainer:
         shown = pictures(view, example.target, self.class_names)
         panel = compare(shown, view, example.target, self.class_names)
         self.board.add_image("held_out", panel, self.step, dataformats="HWC")
-        self.board.add_scalar(
-            "held_out/psnr", psnr(view.color, example.target.image, example.target.mask), self.step
-        )
+        quality = psnr(view.color, example.target.image, example.target.mask)
+        if quality is not None:
+            self.board.add_scalar("held_out/psnr", quality, self.step)
         write_image(make_folder(self.folder / "pictures") / f"step_{self.step:07d}.png", panel)
 
     def save(self) -> Path:

@@ -13,13 +13,12 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from gpnerf.checkpoint import Checkpoint, checkpoint_to_use
 from gpnerf.config import from_options
-from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples, TestView
+from gpnerf.datasets.examples import Example, FaultsAsItems, Photograph, TestExamples, TestView
 from gpnerf.datasets.instances import with_objects
 from gpnerf.datasets.load import (
     common_labels,
@@ -240,7 +239,9 @@ def _target_of(checkpoint: Checkpoint) -> str:
     return checkpoint.options.get("target", "semantic")
 
 
-def _nearest(example: Example) -> Tensor:
+def _nearest(example: Example) -> Photograph:
     """The source photograph whose camera is closest to the target's."""
     distances = (example.source_cameras.center - example.target.camera.center).norm(dim=-1)
-    return example.source_images[int(distances.argmin())]
+    number = int(distances.argmin())
+    mask = None if example.source_masks is None else example.source_masks[number]
+    return Photograph(example.source_images[number], mask)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from gpnerf.errors import DataError
@@ -107,3 +107,13 @@ def _format(source: str, head: bytes) -> Format | None:
     if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return WEB_PAGE
     return next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
+
+
+def is_lossy(path: Path) -> bool:
+    """Whether a file that can be read is a JPEG or a WebP that changes values, whatever its name says."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError:
+        return False
+    return head.startswith(b"\xff\xd8") or (head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8 ")

@@ -62,6 +62,15 @@ def decode_values(data: bytes, source: str, kind: str) -> np.ndarray:
     return pixels
 
 
+def read_mask(path: Path) -> np.ndarray:
+    """Where a picture is neither black nor transparent: bool [H, W], the pixels that a mask leaves."""
+    pixels = _decode(_read(path), str(path), "mask")
+    if pixels.ndim == 2:
+        return pixels > 0
+    visible = pixels[..., :3].max(axis=2) > 0
+    return visible if pixels.shape[2] == 3 else visible & (pixels[..., 3] > 0)
+
+
 def transparency(path: Path) -> float:
     """The share of a picture's pixels that are not opaque; 0 by the header alone where it has no alpha."""
     data = _read(path)

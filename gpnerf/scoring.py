@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
+from gpnerf.datasets.examples import Photograph
 from gpnerf.datasets.scene import Frame
 from gpnerf.metrics.image import LPIPS, psnr, ssim, ssim_scikit
 from gpnerf.metrics.instance import THRESHOLDS, average_precision, match_instances, strict_average_precision
@@ -21,14 +23,14 @@ class Scorer:
         """num_classes: outputs of the head that are scored, 0 for none. instances: outputs are objects."""
         self.num_classes, self.instances, self.lpips = num_classes, instances, lpips
 
-    def __call__(self, view: RenderedView, target: Frame, nearest: Tensor, stride: int = 1) -> ViewResult:
-        """nearest [3, H, W]: the closest source photograph, a baseline. stride: of colour and depth."""
+    def __call__(self, view: RenderedView, target: Frame, nearest: Photograph, stride: int = 1) -> ViewResult:
+        """nearest: the closest source photograph, a baseline. stride: of colour and depth."""
         truth = at_stride(target, stride)
         scores: Scores = dict.fromkeys(TITLES)
         scores["psnr"] = psnr(view.color, truth.image, truth.mask)
         scores["ssim"] = ssim(view.color, truth.image, truth.mask)
         scores["ssim_scikit"] = ssim_scikit(view.color, truth.image, truth.mask)
-        scores["psnr_nearest_view"] = psnr(nearest[:, ::stride, ::stride], truth.image, truth.mask)
+        scores["psnr_nearest_view"] = _psnr_of_copy(nearest, truth, stride)
         if self.lpips:
             for name, as_published in (("lpips", False), ("lpips_as_published", True)):
                 scores[name] = self.lpips(view.color, truth.image, as_published, truth.mask)
@@ -50,6 +52,15 @@ class Scorer:
             for name, t in zip(STRICT_AP_NAMES, THRESHOLDS, strict=True)
         }
         return lenient | strict
+
+
+def _psnr_of_copy(source: Photograph, truth: Frame, stride: int) -> float | None:
+    """PSNR of a source photograph in place of the truth, over the pixels that count in both."""
+    masks = [truth.mask, None if source.mask is None else source.mask[::stride, ::stride]]
+    count = [mask for mask in masks if mask is not None]
+    return psnr(
+        source.image[:, ::stride, ::stride], truth.image, torch.stack(count).all(0) if count else None
+    )
 
 
 def at_stride(target: Frame, stride: int) -> Frame:

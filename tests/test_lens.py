@@ -37,6 +37,22 @@ def test_every_pixel_lies_in_the_photograph(coefficients):
     assert found.covered().all()
 
 
+@pytest.mark.parametrize("k1", [-0.4, -0.9])
+def test_where_the_distortion_turns_back_nothing_counts(k1):
+    """r (1 + k1 r^2) grows up to r = 1 / sqrt(-3 k1); beyond, the picture would be mirrored."""
+    wide = INTRINSICS * [[0.5], [0.5], [1.0]] + [[0, 0, 47.5 / 2], [0, 0, 35.5 / 2], [0, 0, 0]]
+    found = Lens(wide, np.array([k1] + [0.0] * 7), HEIGHT, WIDTH)
+    columns, rows = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
+    x, y = (
+        (columns - found.pinhole[0, 2]) / found.pinhole[0, 0],
+        (rows - found.pinhole[1, 2]) / found.pinhole[1, 1],
+    )
+    radius, turns = np.hypot(x, y), 1.0 / np.sqrt(-3.0 * k1)
+    assert not found.covered()[radius > turns + 0.05].any()
+    assert found.covered()[radius < turns - 0.05].all()
+    assert found.covered().any()
+
+
 def test_a_lens_without_distortion_leaves_all_as_it_is():
     pixels = np.arange(HEIGHT * WIDTH, dtype=np.uint16).reshape(HEIGHT, WIDTH)
     assert lens().removed(pixels, cv2.INTER_NEAREST) is pixels

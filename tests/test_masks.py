@@ -6,15 +6,19 @@ import numpy as np
 import pytest
 import torch
 from helpers import load_folder, tiny_example, tiny_model
+from PIL import Image
+from script_runs import run_here
 
-from gpnerf.datasets.examples import TestExamples, TrainingExamples, TrainingScene
+from gpnerf.datasets.examples import Photograph, TestExamples, TrainingExamples, TrainingScene
 from gpnerf.datasets.masks import filled, shrunk
 from gpnerf.errors import DataError
+from gpnerf.inspection.meanings import mask_warnings
 from gpnerf.losses import LossWeights
 from gpnerf.metrics.image import LPIPS, psnr, ssim, ssim_scikit
 from gpnerf.models.projection import unmasked
 from gpnerf.rendering import render_example
 from gpnerf.sampling import random_pixels
+from gpnerf.scoring import Scorer
 from gpnerf.training import compute_losses, step_generator
 
 MAGENTA = (255, 0, 255)
@@ -51,6 +55,14 @@ def test_a_shrunk_pixel_counts_if_all_that_it_shows_counts():
     assert shrunk(mask, 4, 6) is mask
 
 
+def test_where_no_shrunk_pixel_shows_only_what_counts_those_that_show_most_do():
+    rows = np.zeros((4, 6), bool)
+    rows[::2] = True
+    assert shrunk(rows, 2, 3).all()
+    rows[0, :2] = False
+    assert shrunk(rows, 2, 3).tolist() == [[False, True, True], [True, True, True]]
+
+
 def test_a_masked_frame_has_no_color_depth_or_label_of_what_is_masked(masked):
     frame = load_folder(masked.write()).read(1, 6, 8)
     assert frame.mask.tolist() == [[True] * 6 + [False] * 2] * 6
@@ -67,10 +79,51 @@ def test_a_mask_of_another_resolution_is_scaled(masked):
     assert load_folder(masked.write()).read_mask(1, 6, 8).sum() == 6 * 6
 
 
-def test_a_mask_that_leaves_nothing_is_refused(masked):
-    masked.save("masks/1.png", np.zeros((6, 8), np.uint8))
-    with pytest.raises(DataError, match=r"1\.png: expected pixels that count, found none"):
-        load_folder(masked.write()).read(1, 6, 8)
+def test_a_mask_that_leaves_nothing_is_refused_and_named_by_check_data(masked, tmp_path):
+    """Also that of a frame without maps, which is read for its photograph alone."""
+    writer = masked
+    writer.save("masks/1.png", np.zeros((6, 8), np.uint8))
+    with pytest.raises(DataError, match=r"1\.png: expected a mask that leaves some pixels, found none"):
+        load_folder(writer.write()).read(1, 6, 8)
+    for key in ("depth_file_path", "semantic_path"):
+        del writer.top["frames"][1][key]
+    writer.top |= {"near": 0.5, "far": 5.0}
+    run_here("scripts/check_data.py", writer.write(), "--out", tmp_path / "check", code=2)
+    report = (tmp_path / "check" / "report.txt").read_text()
+    assert "Faults: 1" in report and "1.png: expected a mask that leaves some pixels" in report
+
+
+def test_a_mask_is_what_its_picture_shows(masked):
+    """Black or transparent is left out, whatever the indices of a palette are."""
+    used = np.array([[True] * 6 + [False] * 2] * 6)
+    path = masked.write() / "masks" / "1.png"
+    palette = Image.fromarray((~used).astype(np.uint8), "P")
+    palette.putpalette([255, 255, 255, 0, 0, 0])
+    cutout = np.full((6, 8, 4), 255, np.uint8)
+    cutout[..., 3] = np.where(used, 255, 0)
+    one_bit = Image.fromarray(used)
+    for picture in (palette, Image.fromarray(cutout, "RGBA"), one_bit):
+        picture.save(path)
+        assert np.array_equal(load_folder(masked.folder).read_mask(1, 6, 8).numpy(), used)
+
+
+def test_a_mask_stored_with_losses_is_refused_whatever_its_name(masked):
+    path = masked.write() / "masks" / "1.png"
+    Image.open(path).save(path, "JPEG")
+    with pytest.raises(DataError, match=r"mask maps without losses, found 1 of JPEG.*masks/1\.png"):
+        load_folder(masked.folder)
+
+
+def test_masks_that_leave_little_may_mean_the_opposite(masked):
+    mask = np.zeros((6, 8), np.uint8)
+    mask[:, 6:] = 255
+    masked.save("masks/1.png", mask)
+    for frame in masked.top["frames"]:
+        frame["mask_path"] = "masks/1.png"
+    (sentence,) = mask_warnings(load_folder(masked.write()))
+    assert "the masks leave 25.0% of the pixels" in sentence and "turn them around" in sentence
+    masked.save("masks/1.png", 255 - mask)
+    assert mask_warnings(load_folder(masked.write())) == []
 
 
 def test_a_mask_may_be_stored_in_color(masked):
@@ -177,6 +230,20 @@ def test_scores_leave_out_masked_pixels():
         beside[10, 12], beside[10, 12 + reach + 1] = True, False
         assert score(touched, truth, beside) < 0.999
         assert score(prediction, truth, torch.zeros_like(mask)) is None
+    assert psnr(prediction, truth, torch.zeros_like(mask)) is None
+
+
+def test_the_copied_source_is_scored_where_both_masks_count():
+    example = tiny_example()
+    truth = replace(example.target, mask=torch.ones(24, 32, dtype=torch.bool))
+    truth.mask[:, 20:] = False
+    source = torch.ones(24, 32, dtype=torch.bool)
+    source[:, :8] = False
+    view = render_example(tiny_model(classes=0).eval(), example, 200, "float32")
+    # Off by 0.1 where both count, by 1 where the source is masked.
+    copied = Photograph(truth.image + torch.where(source, 0.1, 1.0), source)
+    scores = Scorer(0, False, None)(view, truth, copied).scores
+    assert scores["psnr_nearest_view"] == pytest.approx(20.0, abs=1e-3)
 
 
 def test_lpips_sees_the_truth_where_it_is_masked():

@@ -18,6 +18,7 @@ import numpy as np
 from gpnerf.arrays import array_size, is_array
 from gpnerf.datasets.maps import MILLIMETRE
 from gpnerf.errors import DataError, Faults
+from gpnerf.formats import is_lossy
 from gpnerf.images import image_size
 
 MAPS = ("depth", "semantic", "instance")
@@ -26,8 +27,6 @@ KINDS = ("image", *MAPS, "mask")
 SHARED_KINDS = ("mask",)
 # ScanNet's colour and depth images differ by 0.4 % in shape.
 SHAPE_TOLERANCE = 0.01
-# Stored with losses, which change ids and depths.
-LOSSY = (".jpg", ".jpeg")
 # Image headers are small reads that wait for the disk.
 HEADER_READERS = 8
 
@@ -129,14 +128,17 @@ def check_shared(files: Mapping[str, Sequence[str]], place: str, faults: Faults)
             )
 
 
-def check_lossless(files: Mapping[str, Sequence[str]], place: str, faults: Faults) -> None:
-    """Adds a fault for every kind of map that is stored with losses."""
+def check_lossless(folder: Path, files: Mapping[str, Sequence[str]], place: str, faults: Faults) -> None:
+    """Adds a fault for every kind of map whose files were stored with losses, by their first bytes."""
     for kind in (*MAPS, "mask"):
-        lossy = [path for path in files[kind] if path.lower().endswith(LOSSY)]
-        if lossy:
+        paths = [path for path in dict.fromkeys(files[kind]) if path]
+        with ThreadPoolExecutor(HEADER_READERS) as pool:
+            lossy = pool.map(is_lossy, (folder / path for path in paths))
+            found = [path for path, lost in zip(paths, lossy, strict=True) if lost]
+        if found:
             faults.add(
-                f"{place}: expected {kind} maps without losses, found {len(lossy)} jpegs ({lossy[0]}), whose "
-                "values are not those that were saved; save them again as png."
+                f"{place}: expected {kind} maps without losses, found {len(found)} of JPEG or lossy WebP "
+                f"({found[0]}), whose values are not those that were saved; save them again as png."
             )
 
 

@@ -38,11 +38,8 @@ class Lens:
         return cv2.remap(pixels, *_places(*self._key), interpolation, borderValue=outside)
 
     def covered(self) -> np.ndarray:
-        """Which pixels without distortion lie in the photograph, bool [H, W]: all, but for odd lenses."""
-        if not self.distorts:
-            return np.ones((self.height, self.width), bool)
-        columns, rows = _places(*self._key)
-        return (columns >= 0) & (columns <= self.width - 1) & (rows >= 0) & (rows <= self.height - 1)
+        """Which pixels without distortion the photograph shows, bool [H, W]: all, but for odd lenses."""
+        return _covered(*self._key) if self.distorts else np.ones((self.height, self.width), bool)
 
 
 def coefficients(stored: np.ndarray) -> tuple[float, ...]:
@@ -68,6 +65,23 @@ def _places(
         places[(places < 0) & (places >= -ON_THE_EDGE)] = 0
         places[(places > last) & (places <= last + ON_THE_EDGE)] = last
     return maps
+
+
+@lru_cache(maxsize=2)
+def _covered(intrinsics: bytes, distortion: tuple[float, ...], height: int, width: int) -> np.ndarray:
+    """Pixels that are found in the photograph, up to the radius at which the polynomials of the distortion
+    turn back: beyond it they would mirror what lies inside."""
+    columns, rows = _places(intrinsics, distortion, height, width)
+    inside = (columns >= 0) & (columns <= width - 1) & (rows >= 0) & (rows <= height - 1)
+    pinhole = np.frombuffer(_pinhole(intrinsics, distortion, height, width)).reshape(3, 3)
+    lens = np.frombuffer(intrinsics).reshape(3, 3)
+    x = (np.arange(width) - pinhole[0, 2]) / pinhole[0, 0]
+    y = ((np.arange(height) - pinhole[1, 2]) / pinhole[1, 1])[:, None]
+    outwards = x * (columns - lens[0, 2]) / lens[0, 0] + y * (rows - lens[1, 2]) / lens[1, 1]
+    (columns_down, columns_across), (rows_down, rows_across) = np.gradient(columns), np.gradient(rows)
+    turned = (columns_across * rows_down - columns_down * rows_across <= 0) | (outwards < 0)
+    radius = np.hypot(x, y)
+    return inside & (radius < radius[turned].min(initial=np.inf))
 
 
 @lru_cache(maxsize=1024)

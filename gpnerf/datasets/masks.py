@@ -9,6 +9,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+ROUNDING = 1e-4
+# The share that counts of what a pixel shows: all of it.
+ALL_COUNT = 1.0 - ROUNDING
+
 
 def filled(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """A photograph [H, W, 3] whose masked pixels take the colour of the nearest one that counts."""
@@ -24,7 +28,10 @@ def filled(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def shrunk(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The mask of a photograph resized to [height, width]: a pixel counts if all that it shows counts."""
+    """The mask of a photograph resized to [height, width]: a pixel counts if all that it shows counts.
+
+    Where no pixel does, those count that show most of what counts; they were filled before.
+    """
     if mask.shape == (height, width):
         return mask
     shrinks = height < mask.shape[0]
@@ -33,4 +40,4 @@ def shrunk(mask: np.ndarray, height: int, width: int) -> np.ndarray:
         (width, height),
         interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
     )
-    return share > 1.0 - 1e-4
+    return share > min(ALL_COUNT, share.max() - ROUNDING)

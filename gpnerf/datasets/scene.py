@@ -22,9 +22,9 @@ from gpnerf.datasets.index import MAPS, SceneIndex, same_shape
 from gpnerf.datasets.labels import IGNORE, LabelSpace
 from gpnerf.datasets.lens import Lens
 from gpnerf.datasets.maps import read_depth, read_ids
-from gpnerf.datasets.masks import filled, shrunk
+from gpnerf.datasets.masks import ALL_COUNT, filled, shrunk
 from gpnerf.errors import DataError
-from gpnerf.images import read_image, read_values, resize_colors, resize_values
+from gpnerf.images import read_image, read_mask, resize_colors, resize_values
 
 # In a map, where nothing is known.
 UNKNOWN = {"depth": 0, "semantic": IGNORE, "instance": IGNORE}
@@ -122,6 +122,34 @@ class Scene:
 
     def read_image(self, number: int, height: int, width: int) -> Tensor:
         """The photograph of one view as [3, height, width] in [0, 1], lens distortion removed."""
+        return self._image(number, height, width, self._stored_mask(number))
+
+    def read_mask(self, number: int, height: int, width: int) -> Tensor | None:
+        """Which pixels of a view's photograph count: bool [height, width], None if all do."""
+        return self._mask(number, height, width, self._stored_mask(number))
+
+    def read_map(self, number: int, kind: str, height: int, width: int) -> Tensor | None:
+        """One map of a view as [height, width], None where it has none; `kind` as in Frame.
+
+        "depth": float32 z in metres, 0 = unknown; "semantic" and "instance": int64, IGNORE where unlabelled.
+        Nothing is known of masked pixels.
+        """
+        return self._map(number, kind, height, width, self.read_mask(number, height, width))
+
+    def read(self, number: int, height: int, width: int) -> Frame:
+        """One view with all its maps at the size asked for."""
+        stored = self._stored_mask(number)
+        mask = self._mask(number, height, width, stored)
+        return Frame(
+            scene=self.name,
+            name=self.index.names[number],
+            camera=self.view(number).camera.resized(height, width),
+            image=self._image(number, height, width, stored),
+            mask=mask,
+            **{kind: self._map(number, kind, height, width, mask) for kind in MAPS},
+        )
+
+    def _image(self, number: int, height: int, width: int, stored: np.ndarray | None) -> Tensor:
         path = self.folder / self.index.files["image"][number]
         pixels = read_image(path)
         if pixels.ndim != 3 or pixels.dtype != np.uint8:
@@ -130,41 +158,22 @@ class Scene:
                 f"{pixels.shape}; convert it to an RGB png or jpg."
             )
         self._check_size(path, pixels, number, exactly=True)
-        mask = self._stored_mask(number)
-        if mask is not None:
-            pixels = filled(pixels, mask)
+        if stored is not None:
+            pixels = filled(pixels, stored)
         lens = self._lens(number)
         pixels = filled(lens.removed(pixels, cv2.INTER_LINEAR), lens.covered())
         pixels = resize_colors(self._cropped(pixels), height, width)
         return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255.0
 
-    def read_mask(self, number: int, height: int, width: int) -> Tensor | None:
-        """Which pixels of a view's photograph count: bool [height, width], None if all do.
-
-        Raises DataError for a mask that leaves none.
-        """
-        stored, lens = self._stored_mask(number), self._lens(number)
+    def _mask(self, number: int, height: int, width: int, stored: np.ndarray | None) -> Tensor | None:
+        lens = self._lens(number)
         mask = lens.covered()
         if stored is not None:
             # A pixel that shows something masked, be it in part, does not count.
-            mask &= lens.removed(stored.astype(np.float32), cv2.INTER_LINEAR) > 1.0 - 1e-4
-        if mask.all():
-            return None
-        mask = shrunk(self._cropped(mask), height, width)
-        if not mask.any():
-            place = self.index.files["mask"][number] or self.index.files["image"][number]
-            raise DataError(
-                f"{self.folder / place}: expected pixels that count, found none at {width}x{height} pixels; "
-                "correct the mask (0: leave out, anything else: use), or remove the frame."
-            )
-        return torch.from_numpy(mask)
+            mask = mask & (lens.removed(stored.astype(np.float32), cv2.INTER_LINEAR) > ALL_COUNT)
+        return None if mask.all() else torch.from_numpy(shrunk(self._cropped(mask), height, width))
 
-    def read_map(self, number: int, kind: str, height: int, width: int) -> Tensor | None:
-        """One map of a view as [height, width], None where it has none; `kind` as in Frame.
-
-        "depth": float32 z in metres, 0 = unknown; "semantic" and "instance": int64, IGNORE where unlabelled.
-        Nothing is known of masked pixels.
-        """
+    def _map(self, number: int, kind: str, height: int, width: int, mask: Tensor | None) -> Tensor | None:
         relative = self.index.files[self.labelled_by if kind == "semantic" else kind][number]
         if not relative or (kind == "semantic" and self.labels is None):
             return None
@@ -176,21 +185,9 @@ class Scene:
         elif kind == "instance":
             values = values.astype(np.int64)
             values[values == self.index.instance_ignore] = IGNORE
-        mask = self.read_mask(number, height, width)
         if mask is not None:
             values[~mask.numpy()] = UNKNOWN[kind]
         return torch.from_numpy(values)
-
-    def read(self, number: int, height: int, width: int) -> Frame:
-        """One view with all its maps at the size asked for."""
-        return Frame(
-            scene=self.name,
-            name=self.index.names[number],
-            camera=self.view(number).camera.resized(height, width),
-            image=self.read_image(number, height, width),
-            mask=self.read_mask(number, height, width),
-            **{kind: self.read_map(number, kind, height, width) for kind in MAPS},
-        )
 
     def _stored_camera(self, number: int) -> Camera:
         lens = self._lens(number)
@@ -202,16 +199,22 @@ class Scene:
         return Lens(index.intrinsics[number], index.distortion[number], *index.sizes[number].tolist())
 
     def _stored_mask(self, number: int) -> np.ndarray | None:
-        """The mask on disk at the photograph's size, bool [H, W]; None where there is none."""
+        """The mask on disk at the photograph's size, bool [H, W]; None where there is none.
+
+        Raises DataError for one that leaves no pixel.
+        """
         relative = self.index.files["mask"][number]
         if not relative:
             return None
         path = self.folder / relative
-        pixels = read_values(path, "mask")
-        self._check_size(path, pixels, number, exactly=False)
-        # A grey mask that was saved in colour; its fourth channel would be alpha.
-        used = pixels if pixels.ndim == 2 else pixels[..., :3].max(axis=2)
-        return resize_values(used, *self.index.sizes[number].tolist()) > 0
+        mask = read_mask(path)
+        self._check_size(path, mask, number, exactly=False)
+        if not mask.any():
+            raise DataError(
+                f"{path}: expected a mask that leaves some pixels, found none; correct it (black or "
+                "transparent: leave out, anything else: use), or remove the frame."
+            )
+        return resize_values(mask.astype(np.uint8), *self.index.sizes[number].tolist()) > 0
 
     def _check_size(self, path: Path, pixels: np.ndarray, number: int, exactly: bool) -> None:
         height, width = self.index.sizes[number].tolist()

@@ -61,7 +61,7 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
     rows = _rows(folder, text, faults)
     files = {kind: tuple(row[kind] for row in rows) for kind in KINDS}
     check_shared(files, text.top.place, faults)
-    check_lossless(files, text.top.place, faults)
+    check_lossless(folder, files, text.top.place, faults)
     columns = {name: np.stack([row[name] for row in rows]) for name in ("intrinsics", "poses", "sizes")}
     check_sizes(folder, files, columns["sizes"], text.said_by, faults)
     splits = tuple(row["split"] for row in rows)

@@ -25,7 +25,7 @@ from gpnerf.inspection.geometry import (
     pose_report,
     warp,
 )
-from gpnerf.inspection.meanings import alpha_warnings, count_classes, label_warnings
+from gpnerf.inspection.meanings import alpha_warnings, count_classes, label_warnings, mask_warnings
 from gpnerf.inspection.plausibility import (
     OUTSIDE_RANGE,
     black_strip,
@@ -141,6 +141,7 @@ def _read_all(scene: Scene, height: int, width: int, faults: Faults) -> Pixels:
         own, maps = Faults(), {}
         with own.collected():
             scene.read_image(number, height, width)
+            scene.read_mask(number, height, width)
         for kind in MAPS:
             with own.collected():
                 found = scene.read_map(number, kind, height, width)
@@ -273,6 +274,10 @@ def _alpha_warning(check: SceneCheck) -> list[str]:
     return alpha_warnings(check.scene)
 
 
+def _mask_warning(check: SceneCheck) -> list[str]:
+    return mask_warnings(check.scene)
+
+
 def _label_warning(check: SceneCheck) -> list[str]:
     return label_warnings(check.scene, np.array([check.pixels.unlabelled, *check.pixels.classes]))
 
@@ -286,5 +291,6 @@ WARNINGS: tuple[Callable[[SceneCheck], list[str]], ...] = (
     _overlap_warning,
     _depth_warning,
     _alpha_warning,
+    _mask_warning,
     _label_warning,
 )

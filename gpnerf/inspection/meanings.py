@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 import numpy as np
 
 from gpnerf.datasets.labels import IGNORE
@@ -13,6 +15,8 @@ from gpnerf.images import transparency
 
 # Frames that are looked at where all would take too long.
 PROBED = 5
+# Share of the pixels; masks that leave no more are perhaps read the wrong way round.
+LITTLE = 0.25
 
 
 def probed(scene: Scene) -> list[int]:
@@ -34,6 +38,21 @@ def alpha_warnings(scene: Scene) -> list[str]:
                 "shall not be."
             ]
     return []
+
+
+def mask_warnings(scene: Scene) -> list[str]:
+    """A sentence if masks leave so little that they may mean the opposite; a few of them are looked at."""
+    shares = []
+    for number in probed(scene) if scene.index.count("mask") else ():
+        with Faults().collected():
+            mask = scene.read_mask(number, *scene.index.sizes[number].tolist())
+            shares.append(1.0 if mask is None else mask.float().mean().item())
+    if not shares or fmean(shares) > LITTLE:
+        return []
+    return [
+        f"{scene.name}: the masks leave {fmean(shares):.1%} of the pixels; black or transparent means to "
+        "leave out, anything else to use: turn them around if they mean the opposite."
+    ]
 
 
 def count_classes(semantic: np.ndarray, classes: int) -> np.ndarray:

@@ -32,8 +32,13 @@ SCIKIT_WINDOW_SIZE = 7
 BACKBONE_FILE = "vgg16-397923af.pth"
 
 
-def psnr(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> float:
-    """-10 log10(MSE + 1e-6) in dB, at most 60. The prediction is *not* clipped to [0, 1], as published."""
+def psnr(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> float | None:
+    """-10 log10(MSE + 1e-6) in dB, at most 60. The prediction is *not* clipped to [0, 1], as published.
+
+    None where no pixel counts.
+    """
+    if mask is not None and not mask.any():
+        return None
     errors = (prediction.float() - truth.float()).square()
     error = (errors if mask is None else errors[:, mask]).mean()
     return -10.0 * math.log10(error.item() + MSE_FLOOR)
