@@ -41,7 +41,7 @@ def maps_to_measure(files: Sequence[str]) -> list[str]:
     return spread(files, MAPS_READ)
 
 
-def measured_range(files: Sequence[Path], unit: float) -> tuple[float, float] | None:
+def measured_range(files: Sequence[Path], unit: float | None) -> tuple[float, float] | None:
     """(near, far) in metres of depth maps; None if they hold no reading.
 
     unit: as in maps.read_depth.
@@ -80,7 +80,7 @@ def depths_of_points(
     return np.concatenate(depths), float(seen.mean())
 
 
-def from_maps(folder: Path, files: Sequence[str], unit: float) -> DepthRange:
+def from_maps(folder: Path, files: Sequence[str], unit: float | None) -> DepthRange:
     """The range that depth maps show. Raises DataError for one that cannot be read."""
     if not files:
         return DepthRange(None, None, "no depth maps")
