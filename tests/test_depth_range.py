@@ -132,6 +132,24 @@ def test_cameras_farther_apart_than_the_range_are_told(scene_writer, caplog):
     assert not warned(caplog, writer.folder, near=0.1, far=20.0)
 
 
+def test_cameras_much_nearer_to_each_other_than_to_the_range_are_told(scene_writer, caplog):
+    """Three cameras, 0.2 units from the first to the last: 50 times that is 10."""
+    writer = scene_writer()
+    del writer.top["near"], writer.top["far"]
+    assert (
+        "spread over 0.2 units only, and nothing nearer than 10.5 is looked at (--near and --far)"
+        in warned(caplog, writer.write(), near=10.5, far=60.0)
+    )
+    assert not warned(caplog, writer.folder, near=9.5, far=60.0)
+
+
+def test_cameras_in_one_place_say_nothing_of_the_range(scene_writer, caplog):
+    writer = scene_writer()
+    for frame in writer.top["frames"]:
+        frame["transform_matrix"] = np.eye(4).tolist()
+    assert "spread over" not in warned(caplog, writer.write(), near=1e4, far=1e5)
+
+
 def test_depth_outside_the_published_range_is_told(tmp_path, caplog):
     """Depth stored with 6553.5 units per metre, read in millimetres."""
     sequence = write_replica(tmp_path / "office_0", 6)

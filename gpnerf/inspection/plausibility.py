@@ -16,6 +16,8 @@ from gpnerf.images import read_image
 OUTSIDE_RANGE = 0.02
 # Cameras that are spread over more than so many times far hardly see the same things.
 MOST_SPREAD = 2.0
+# Cameras that are so many times nearer to each other than to anything hardly see it from two sides.
+LEAST_SPREAD = 1 / 50
 # Of 255; what JPEG leaves of black. Share of the shorter side.
 BLACK, WIDEST_STRIP = 16, 0.05
 
@@ -35,6 +37,12 @@ def range_warnings(scene: Scene) -> list[str]:
             f"{index.near:.3g} to {index.far:.3g} ({index.range_source}); correct --near and --far."
         ]
     extent = camera_extent(index.poses)
+    if 0.0 < extent < LEAST_SPREAD * near:
+        return [
+            f"{scene.name}: the cameras are spread over {extent:.3g} units only, and nothing nearer than "
+            f"{near:.3g} is looked at ({scene.range_source}); check that near and far are in the units of "
+            "the poses."
+        ]
     if extent <= MOST_SPREAD * far:
         return []
     return [
