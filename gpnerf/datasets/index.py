@@ -17,7 +17,7 @@ import numpy as np
 
 from gpnerf.arrays import array_size, is_array
 from gpnerf.errors import DataError, Faults
-from gpnerf.images import image_size
+from gpnerf.images import ORIENTATIONS, SIDEWAYS, UPRIGHT, image_size, orientation
 
 MAPS = ("depth", "semantic", "instance")
 KINDS = ("image", *MAPS, "mask")
@@ -101,12 +101,22 @@ def check_sizes(
             return None
         return (
             f"{path}: expected {width}x{height} pixels as {said_by} says, found {found[1]}x{found[0]}; "
-            "replace the file, or correct the camera's size and intrinsics together."
+            f"{_size_remedy(path, kind, swapped=found == (width, height))}."
         )
 
     with ThreadPoolExecutor(HEADER_READERS) as pool:
         for sentence in filter(None, pool.map(check, jobs)):
             faults.add(sentence)
+
+
+def _size_remedy(path: Path, kind: str, swapped: bool) -> str:
+    turned = orientation(path) if kind == "image" and swapped else UPRIGHT
+    if turned in SIDEWAYS:
+        return (
+            f"its EXIF orientation {turned} ({ORIENTATIONS[turned]}) is not followed, so write the pixels "
+            "upright (mogrify -auto-orient)"
+        )
+    return "replace the file, or correct the camera's size and intrinsics together"
 
 
 def _size(path: Path, kind: str) -> tuple[int, int]:

@@ -20,7 +20,13 @@ from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.errors import ConfigError, DataError, Faults
 from gpnerf.inspection.checks import NEIGHBOURS, reading_warnings
 from gpnerf.inspection.geometry import misread_poses
-from gpnerf.inspection.meanings import alpha_warnings, count_classes, label_warnings, probed
+from gpnerf.inspection.meanings import (
+    alpha_warnings,
+    count_classes,
+    label_warnings,
+    orientation_warnings,
+    probed,
+)
 from gpnerf.inspection.plausibility import black_strip, outside_warning, range_warnings, strip_warning
 
 INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
@@ -152,6 +158,7 @@ def _probed(scene: Scene) -> SceneIndex:
         *reading_warnings(scene.name, misread_poses(frames)),
         *outside_warning(scene.name, [frame.depth for frame in whole], scene.index),
         *alpha_warnings(scene),
+        *orientation_warnings(scene),
         *label_warnings(scene, _class_counts(scene, whole)),
     ]
     strip = black_strip(scene, probed(scene))

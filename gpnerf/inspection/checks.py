@@ -25,7 +25,12 @@ from gpnerf.inspection.geometry import (
     pose_report,
     warp,
 )
-from gpnerf.inspection.meanings import alpha_warnings, count_classes, label_warnings
+from gpnerf.inspection.meanings import (
+    alpha_warnings,
+    count_classes,
+    label_warnings,
+    orientation_warnings,
+)
 from gpnerf.inspection.plausibility import (
     OUTSIDE_RANGE,
     black_strip,
@@ -273,6 +278,10 @@ def _alpha_warning(check: SceneCheck) -> list[str]:
     return alpha_warnings(check.scene)
 
 
+def _orientation_warning(check: SceneCheck) -> list[str]:
+    return orientation_warnings(check.scene)
+
+
 def _label_warning(check: SceneCheck) -> list[str]:
     return label_warnings(check.scene, np.array([check.pixels.unlabelled, *check.pixels.classes]))
 
@@ -286,5 +295,6 @@ WARNINGS: tuple[Callable[[SceneCheck], list[str]], ...] = (
     _overlap_warning,
     _depth_warning,
     _alpha_warning,
+    _orientation_warning,
     _label_warning,
 )
