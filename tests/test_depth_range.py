@@ -70,10 +70,19 @@ def test_depth_maps_go_before_the_points(scene_writer):
     assert load_folder(writer.write()).range_source == "3 depth maps"
 
 
-def test_stated_test_frames_say_nothing_of_the_range(scene_writer):
+@pytest.mark.parametrize(
+    "stated",
+    (
+        {"test_filenames": ["images/3.png"]},
+        {"val_filenames": ["images/3.png"]},
+        {"train_filenames": ["images/0.png", "images/1.png", "images/2.png"]},
+        {"val_filenames": ["images/2.png"], "test_filenames": ["images/3.png"]},
+    ),
+)
+def test_frames_that_are_scored_as_stated_say_nothing_of_the_range(scene_writer, stated):
     writer = scene_writer(frames=4, depth=True)
     writer.save("depth/3.png", np.full((6, 8), 60_000, np.uint16))
-    writer.top["test_filenames"] = ["images/3.png"]
+    writer.top |= stated
     scene = load_folder(writer.write())
     assert scene.far == pytest.approx(2.5, rel=1e-2)
     assert scene.range_source == "3 depth maps"

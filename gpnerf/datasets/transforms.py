@@ -28,7 +28,7 @@ from gpnerf.datasets.index import (
 from gpnerf.datasets.labels import LARGEST_ID
 from gpnerf.datasets.places import leaves, spellings
 from gpnerf.datasets.records import Record, printable
-from gpnerf.datasets.splits import TEST, stated_splits
+from gpnerf.datasets.splits import stated_frames, stated_splits
 from gpnerf.datasets.transforms_keys import check_keys, is_refused
 from gpnerf.errors import Faults
 
@@ -65,8 +65,10 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
     columns = {name: np.stack([row[name] for row in rows]) for name in ("intrinsics", "poses", "sizes")}
     check_sizes(folder, files, columns["sizes"], text.said_by, faults)
     splits = tuple(row["split"] for row in rows)
-    # A view that is scored says nothing of the range.
-    shown = [number for number, split in enumerate(splits) if split != TEST] or list(range(len(rows)))
+    # Views that the scene itself states to be scored say nothing of the range; which ones the options
+    # choose where it states none is not known here.
+    scored, _ = stated_frames(splits) or ((), ())
+    shown = [number for number in range(len(rows)) if number not in scored]
     measured = maps_to_measure([files["depth"][number] for number in shown if files["depth"][number]])
     unit = transforms_depth.depth_unit(text, warnings)
     found = DepthRange(None, None, "")
