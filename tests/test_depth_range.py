@@ -40,9 +40,9 @@ def test_the_depth_of_points_by_hand():
     pose[0, 3] = 1.0
     intrinsics = np.array([[4.0, 0.0, 3.5], [0.0, 4.0, 2.5], [0.0, 0.0, 1.0]])
     points = np.array([[1.5, 0.0, 2.0], [1.0, 0.0, -2.0], [4.0, 0.0, 2.0], [1.0, 2.0, 2.0]])
-    depths, share = depths_of_points(points, intrinsics[None], pose[None], np.array([[6, 8]]))
+    depths, seen = depths_of_points(points, intrinsics[None], pose[None], np.array([[6, 8]]))
     assert depths.tolist() == [2.0]
-    assert share == 0.25
+    assert seen.tolist() == [True, False, False, False]
 
 
 def test_sparse_points_show_the_range(unscaled):
@@ -93,8 +93,12 @@ def test_frames_that_are_scored_as_stated_say_nothing_of_the_range(scene_writer,
     [
         (None, "sparse_pc.ply: expected a PLY file, found No such file or directory"),
         (b"nonsense", "sparse_pc.ply: expected a PLY file, found another beginning"),
-        (ply(wall(-20.0)), "sparse_pc.ply: expected points in the world of the poses, found 0% of 20"),
-        (ply(wall(20.0, 2)), "found 100% of 2"),
+        (
+            ply(wall(-20.0)),
+            "sparse_pc.ply: expected 10 points or more in the world of the poses, found 0% of 20",
+        ),
+        (ply(wall(20.0, 2)), "found 100% of 2 in any photograph, 2 in different places"),
+        (ply(wall(20.0, 4) * 5), "found 100% of 20 in any photograph, 4 in different places"),
     ],
 )
 def test_points_of_no_use_are_the_reason_of_a_refusal(unscaled, content, reason):
