@@ -1,6 +1,7 @@
 """Where near and far come from, in their order; and what is told of a range that cannot be right."""
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -107,6 +108,23 @@ def test_points_of_no_use_are_the_reason_of_a_refusal(unscaled, content, reason)
     with pytest.raises(DataError, match=f"found no depth maps, and .*{reason}.*; give --near and --far"):
         load_folder(unscaled.write())
     assert load_folder(unscaled.folder, near=16.0, far=50.0).far == 50.0
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("../p.ply", "'ply_file_path' to be a path inside .*/tiny, found '../p.ply'; move the file there"),
+        (3, "'ply_file_path' to be a text, found 3"),
+        ("p" * 5000, "'ply_file_path' to be the path of a file, found 'ppp"),
+        ("p\0.ply", "'ply_file_path' to be the path of a file, found"),
+    ],
+)
+def test_what_names_no_file_of_points_is_told(unscaled, caplog, name, expected):
+    """As a warning where the range is given, or else as the reason of a refusal."""
+    unscaled.top["ply_file_path"] = name
+    with pytest.raises(DataError, match=f"found no depth maps, and .*{expected}.*; give --near and --far"):
+        load_folder(unscaled.write())
+    assert re.search(expected, warned(caplog, unscaled.folder, near=0.1, far=10.0))
 
 
 def test_new_points_renew_the_range(unscaled):

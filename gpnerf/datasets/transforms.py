@@ -71,6 +71,10 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
     shown = [number for number in range(len(rows)) if number not in scored]
     measured = maps_to_measure([files["depth"][number] for number in shown if files["depth"][number]])
     unit = transforms_depth.depth_unit(text, warnings)
+    points, unused = (), Faults()
+    with unused.collected():
+        points = transforms_depth.points_file(folder, text)
+    warnings += unused.sentences
     found = DepthRange(None, None, "")
     with faults.collected():
         found = transforms_depth.depth_range(
@@ -86,7 +90,7 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
         splits=splits,
         watched=(
             *FILE_NAMES,
-            *transforms_depth.points_file(folder, text),
+            *points,
             *folders_of(files),
             *probe(files),
             *measured,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -74,9 +75,21 @@ def _range_of_points(
 
 
 def points_file(folder: Path, text: SceneText) -> tuple[str, ...]:
-    """The file of sparse points, in a tuple; () where none is named inside the folder."""
-    path = text.top.values.get("ply_file_path")
-    if not isinstance(path, str) or not path or leaves(path):
+    """The file of sparse points, in a tuple, be it there or not; () where none is named.
+
+    Raises DataError for what names no file inside the folder.
+    """
+    key, remedy = "ply_file_path", "move the file there and write its relative path"
+    path = text.top.text(key)
+    if path is None:
         return ()
-    found = next((one for one in spellings(path) if (folder / one).is_file()), path)
+    if leaves(path):
+        raise text.top.fault(key, f"a path inside {folder}", remedy)
+    found = next((one for one in spellings(path) if os.path.isfile(folder / one)), path)
+    try:
+        os.stat(folder / found)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise text.top.fault(key, "the path of a file", remedy) from error
     return (Path(found).as_posix(),)
