@@ -146,3 +146,18 @@ def test_an_orientation_that_means_nothing_is_upright(tmp_path, tag, found):
     for damaged in (b"no image", encoded(np.zeros((6, 8, 3), np.uint8), "JPEG", exif=b"Exif\0\0MM\0*\0\0")):
         (tmp_path / "0.jpg").write_bytes(damaged)
         assert orientation(tmp_path / "0.jpg") == 1
+
+
+def test_intrinsics_of_a_larger_photograph_are_told(scene_writer, caplog, tmp_path, capsys):
+    """The middle of 8x6 pixels is (3.5, 2.5); 20 % of the width are 1.6 pixels, of the height 1.2."""
+    writer = scene_writer()
+    writer.top |= {"cx": 5.5, "cy": 4.0}
+    assert not warnings(writer.write(), caplog)
+    writer.top["frames"][1] |= {"cx": 8.0, "cy": 6.0}
+    sentence = (
+        "tiny: the principal point (7.5, 5.5) is far from the middle of 8x6 pixels (images/1.png, 1 of 3 "
+        "photographs); check that the intrinsics are those of the photographs as stored"
+    )
+    assert warnings(writer.write(), caplog).count(sentence) == 1
+    main([str(writer.folder), "--out", str(tmp_path / "report")])
+    assert capsys.readouterr().out.count(sentence) == 1

@@ -27,7 +27,13 @@ from gpnerf.inspection.meanings import (
     orientation_warnings,
     probed,
 )
-from gpnerf.inspection.plausibility import black_strip, outside_warning, range_warnings, strip_warning
+from gpnerf.inspection.plausibility import (
+    black_strip,
+    center_warnings,
+    outside_warning,
+    range_warnings,
+    strip_warning,
+)
 
 INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
     "transforms": transforms.index_scene,
@@ -120,7 +126,13 @@ def _range_source(index: SceneIndex, reading: Reading) -> str:
 
 def scene_warnings(scene: Scene) -> list[str]:
     """What looks odd in a scene as it is read; [] in most."""
-    return [*scene.index.warnings, *range_warnings(scene), *strip_warning(scene, scene.index.black_strip)]
+    strip = scene.index.black_strip
+    return [
+        *scene.index.warnings,
+        *center_warnings(scene),
+        *range_warnings(scene),
+        *strip_warning(scene, strip),
+    ]
 
 
 def label_space(dataset: str, root: Path, index: SceneIndex, all_classes: bool) -> LabelSpace | None:

@@ -34,6 +34,7 @@ from gpnerf.inspection.meanings import (
 from gpnerf.inspection.plausibility import (
     OUTSIDE_RANGE,
     black_strip,
+    center_warnings,
     range_warnings,
     strip_warning,
     unit_of,
@@ -193,7 +194,12 @@ def _measure_overlap(
 
 def _scene_warning(check: SceneCheck) -> list[str]:
     scene = check.scene
-    return [*scene.index.warnings, *range_warnings(scene), *strip_warning(scene, check.black_strip)]
+    return [
+        *scene.index.warnings,
+        *center_warnings(scene),
+        *range_warnings(scene),
+        *strip_warning(scene, check.black_strip),
+    ]
 
 
 def _reading_warning(check: SceneCheck) -> list[str]:
