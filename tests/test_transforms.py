@@ -152,6 +152,14 @@ FAULTS = {
     "equirectangular": (put_in_frame("camera_model", "EQUIRECTANGULAR"), "frame 1 .*'EQUIRECTANGULAR'"),
     "labels without names": (put_in_frame("semantic_path", "images/1.png"), "'semantic_classes'.*1 frames"),
     "names that are no list": (put("semantic_classes", "wall"), "'semantic_classes' to be a list"),
+    "one name of two classes": (
+        put("semantic_classes", ["wall", "floor", "wall"]),
+        r"'semantic_classes' to be names that differ \(not 2 times 'wall'\), found",
+    ),
+    "255 as a class and by default as none": (
+        put("semantic_classes", [f"class {number}" for number in range(256)]),
+        "'ignore_label' to be stated with 256 classes .255 is 'class 255'.*found no such key; state it",
+    ),
     "near beyond far": (put("near", 20.0), "0 < near < far, found near 20 and far 10"),
     "no pose": (put_in_frame("transform_matrix", None), "'transform_matrix' to be a 4x4 matrix"),
     "a 3x4 pose": (put_in_frame("transform_matrix", np.eye(4)[:3].tolist()), "to be a 4x4 matrix"),

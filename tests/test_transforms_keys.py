@@ -190,6 +190,10 @@ NAMED = {
     ),
     "masks misspelt": (put_in_frames(mask_file_path="m.png"), "did you mean 'mask_path'?"),
     "depth misspelt": (put_in_frames(depth_filepath="d.png"), "did you mean 'depth_file_path'?"),
+    "a class that is none": (
+        put(semantic_classes=["wall", "floor"], ignore_label=1),
+        "1 is 'floor' in 'semantic_classes' and unlabelled by 'ignore_label', so that class is never seen",
+    ),
     "points misspelt": (put(ply_path="p.ply"), "used: 'ply_path' (did you mean 'ply_file_path'?);"),
     "ids misspelt": (put(ignore_labels=3), "did you mean 'ignore_label'?"),
     "a path of its own": (put_in_frames(thermal_image_file="t.png"), "used: 'thermal_image_file' in 3"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
         ),
         depth_unit=unit,
         class_names=class_names,
-        ignore_label=text.top.integer("ignore_label", DEFAULT_IGNORE_LABEL, 0, LARGEST_ID),
+        ignore_label=_ignore_label(text, class_names, warnings),
         warnings=tuple(warnings),
         **columns,
     )
@@ -192,7 +193,25 @@ def _class_names(text: SceneText) -> tuple[str, ...]:
         return ()
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise text.top.fault("semantic_classes", "a list of class names")
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        expected = f"names that differ (not {count} times '{printable(name)}')"
+        raise text.top.fault("semantic_classes", expected, "name each class once")
     return tuple(names)
+
+
+def _ignore_label(text: SceneText, class_names: tuple[str, ...], warnings: list[str]) -> int:
+    """The id that means "no label". Raises DataError where it is that of a class unless the file says so,
+    which goes to `warnings`."""
+    key = "ignore_label"
+    label = text.top.integer(key, DEFAULT_IGNORE_LABEL, 0, LARGEST_ID)
+    if label < len(class_names):
+        meant = f"{label} is '{printable(class_names[label])}' in 'semantic_classes'"
+        if text.top.values.get(key) is None:
+            expected = f"stated with {len(class_names)} classes ({meant}, and unlabelled by default)"
+            raise text.top.fault(key, expected, f"state it, {LARGEST_ID} if every pixel has a label")
+        warnings.append(f"{text.top.place}: {meant} and unlabelled by '{key}', so that class is never seen.")
+    return label
 
 
 def _names(images: tuple[str, ...]) -> tuple[str, ...]:
