@@ -209,6 +209,26 @@ def test_all_missing_files_are_reported_together(scene_writer):
     assert "depth/11.png" not in str(caught.value)
 
 
+def test_missing_files_that_are_there_in_other_letters_are_named(scene_writer):
+    writer = scene_writer(frames=2)
+    (writer.folder / "images").rename(writer.folder / "Images")
+    (writer.folder / "Images/0.png").rename(writer.folder / "Images/0.PNG")
+    (writer.folder / "Images/1.png").unlink()
+    expected = (
+        r"images/0.png \(there is Images/0.PNG\), images/1.png; write names as those of the files, capi"
+    )
+    with pytest.raises(DataError, match=expected):
+        load_folder(writer.write())
+
+
+def test_extensions_that_are_left_out_may_be_capitals(scene_writer):
+    writer = scene_writer(frames=2)
+    for number, frame in enumerate(writer.top["frames"]):
+        (writer.folder / frame["file_path"]).rename(writer.folder / f"images/{number}.PNG")
+        frame["file_path"] = f"images/{number}"
+    assert load_folder(writer.write()).index.files["image"] == ("images/0.PNG", "images/1.PNG")
+
+
 def test_an_unreadable_image_is_named(scene_writer):
     writer = scene_writer()
     (writer.folder / "images/1.png").write_bytes(b"not an image")

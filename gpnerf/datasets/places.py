@@ -69,3 +69,18 @@ def leaves(path: str) -> bool:
     """Whether a path out of a file leads out of the folder that it is relative to, on any system."""
     windows = PureWindowsPath(path)
     return bool(windows.root) or ".." in windows.parts
+
+
+def in_other_case(folder: Path, path: str) -> str | None:
+    """The file in the folder whose path differs from this one in capitals alone; None where there is none."""
+    found = Path()
+    for part in Path(path).parts:
+        try:
+            names = os.listdir(folder / found)
+        except OSError:
+            return None
+        name = next((name for name in sorted(names) if name.lower() == part.lower()), None)
+        if name is None:
+            return None
+        found /= name
+    return found.as_posix()

@@ -27,7 +27,7 @@ from gpnerf.datasets.index import (
     probe,
 )
 from gpnerf.datasets.labels import LARGEST_ID
-from gpnerf.datasets.places import leaves, spellings
+from gpnerf.datasets.places import in_other_case, leaves, spellings
 from gpnerf.datasets.records import Record, printable
 from gpnerf.datasets.splits import stated_frames, stated_splits
 from gpnerf.datasets.transforms_keys import check_keys, is_refused
@@ -42,8 +42,8 @@ PATH_KEYS = {
     "instance": ("instance_path",),
     "mask": ("mask_path",),
 }
-# instant-ngp leaves the extension out.
-IMAGE_SUFFIXES = ("", ".png", ".jpg", ".jpeg")
+# instant-ngp leaves the extension out, and cameras write it large.
+IMAGE_SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG")
 LISTED_FILES = 10
 # Of a mask beside its photograph, not 0 = leave out.
 NGP_MASK = "dynamic_mask_"
@@ -115,14 +115,25 @@ def _rows(folder: Path, text: SceneText, faults: Faults) -> list[dict]:
             row = _frame(folder, frame.record, missing)
             rows += [row | {"split": split}] if row else []
     if missing:
-        rest = f" and {len(missing) - LISTED_FILES} more" if len(missing) > LISTED_FILES else ""
-        faults.add(
-            f"{text.top.place}: {len(missing)} of the files it names are missing from {folder}: "
-            f"{', '.join(missing[:LISTED_FILES])}{rest}; copy them there or remove their frames."
-        )
+        faults.add(_missing(folder, missing, text.top.place))
     if not rows:
         faults.raise_any()
     return sorted(rows, key=lambda row: _natural(row["image"]))
+
+
+def _missing(folder: Path, paths: list[str], place: str) -> str:
+    """A sentence that names files which are not there, and those of them that are in other letters."""
+    listed, remedy = [], "copy them there or remove their frames"
+    for path in paths[:LISTED_FILES]:
+        other = in_other_case(folder, path)
+        listed.append(printable(path) + (f" (there is {printable(other)})" if other else ""))
+        if other:
+            remedy = "write names as those of the files, capitals too, or copy them there"
+    rest = f" and {len(paths) - LISTED_FILES} more" if len(paths) > LISTED_FILES else ""
+    return (
+        f"{place}: {len(paths)} of the files it names are missing from {folder}: {', '.join(listed)}{rest}; "
+        f"{remedy}."
+    )
 
 
 def _frame(folder: Path, frame: Record, missing: list[str]) -> dict | None:
@@ -132,7 +143,7 @@ def _frame(folder: Path, frame: Record, missing: list[str]) -> dict | None:
         raise frame.fault("file_path", "the path of an image")
     keys = {kind: _path_key(frame, kind) for kind in PATH_KEYS}
     paths = {kind: _find_file(folder, frame, key) if key else "" for kind, key in keys.items()}
-    missing += [printable(frame.values[keys[kind]]) for kind, path in paths.items() if path is None]
+    missing += [frame.values[keys[kind]] for kind, path in paths.items() if path is None]
     if not paths["image"]:
         return None
     size = transforms_camera.size(frame, folder / paths["image"])
