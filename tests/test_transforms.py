@@ -229,6 +229,18 @@ def test_extensions_that_are_left_out_may_be_capitals(scene_writer):
     assert load_folder(writer.write()).index.files["image"] == ("images/0.PNG", "images/1.PNG")
 
 
+def test_absolute_paths_inside_the_folder_are_relative_ones(scene_writer):
+    writer = scene_writer(frames=2, depth=True)
+    for frame in writer.top["frames"]:
+        frame |= {key: str(writer.folder / frame[key]) for key in ("file_path", "depth_file_path")}
+    index = load_folder(writer.write()).index
+    assert index.files["image"] == ("images/0.png", "images/1.png")
+    assert index.files["depth"] == ("depth/0.png", "depth/1.png")
+    writer.top["frames"][0]["file_path"] = f"{writer.folder}/../tiny/images/0.png"
+    with pytest.raises(DataError, match="'file_path' to be a path inside"):
+        load_folder(writer.write())
+
+
 def test_an_unreadable_image_is_named(scene_writer):
     writer = scene_writer()
     (writer.folder / "images/1.png").write_bytes(b"not an image")

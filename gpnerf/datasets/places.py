@@ -71,6 +71,14 @@ def leaves(path: str) -> bool:
     return bool(windows.root) or ".." in windows.parts
 
 
+def from_folder(folder: Path, path: str) -> str:
+    """A path out of a file, relative to the folder if it is absolute and lies inside, or else as it is."""
+    for top in (os.path.abspath(folder), os.path.realpath(folder)):
+        if path.startswith(top + os.sep):
+            return path.removeprefix(top + os.sep)
+    return path
+
+
 def in_other_case(folder: Path, path: str) -> str | None:
     """The file in the folder whose path differs from this one in capitals alone; None where there is none."""
     found = Path()

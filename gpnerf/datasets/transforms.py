@@ -27,7 +27,7 @@ from gpnerf.datasets.index import (
     probe,
 )
 from gpnerf.datasets.labels import LARGEST_ID
-from gpnerf.datasets.places import in_other_case, leaves, spellings
+from gpnerf.datasets.places import from_folder, in_other_case, leaves, spellings
 from gpnerf.datasets.records import Record, printable
 from gpnerf.datasets.splits import stated_frames, stated_splits
 from gpnerf.datasets.transforms_keys import check_keys, is_refused
@@ -125,7 +125,7 @@ def _missing(folder: Path, paths: list[str], place: str) -> str:
     """A sentence that names files which are not there, and those of them that are in other letters."""
     listed, remedy = [], "copy them there or remove their frames"
     for path in paths[:LISTED_FILES]:
-        other = in_other_case(folder, path)
+        other = in_other_case(folder, from_folder(folder, path))
         listed.append(printable(path) + (f" (there is {printable(other)})" if other else ""))
         if other:
             remedy = "write names as those of the files, capitals too, or copy them there"
@@ -168,6 +168,7 @@ def _find_file(folder: Path, frame: Record, key: str) -> str | None:
     relative = frame.text(key)
     if relative is None:
         return ""
+    relative = from_folder(folder, relative)
     if leaves(relative):
         raise frame.fault(key, f"a path inside {folder}", "move the files there and write relative paths")
     candidates = (path + suffix for path in spellings(relative) for suffix in IMAGE_SUFFIXES)

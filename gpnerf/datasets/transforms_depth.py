@@ -9,7 +9,7 @@ import numpy as np
 
 from gpnerf.datasets.depth_range import DepthRange, from_maps, from_points
 from gpnerf.datasets.frame_records import SceneText
-from gpnerf.datasets.places import leaves, spellings
+from gpnerf.datasets.places import from_folder, leaves, spellings
 from gpnerf.datasets.ply import read_points
 from gpnerf.errors import DataError
 
@@ -83,6 +83,7 @@ def points_file(folder: Path, text: SceneText) -> tuple[str, ...]:
     path = text.top.text(key)
     if path is None:
         return ()
+    path = from_folder(folder, path)
     if leaves(path):
         raise text.top.fault(key, f"a path inside {folder}", remedy)
     found = next((one for one in spellings(path) if os.path.isfile(folder / one)), path)
