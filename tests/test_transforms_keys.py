@@ -257,6 +257,17 @@ def test_masks_of_instant_ngp_beside_the_photographs_are_named(scene_writer):
     assert "1 files dynamic_mask_*.png of instant-ngp are not used" in sentence
 
 
+def test_a_folder_of_masks_that_no_frame_names_is_told(scene_writer):
+    writer = scene_writer()
+    writer.save("masks/0.png", np.full((6, 8), 255, np.uint8))
+    (sentence,) = warnings_of(writer)
+    assert sentence.endswith(
+        "files in masks beside the photographs are not used; name masks (0 = leave out) as 'mask_path'."
+    )
+    writer.top["frames"][0]["mask_path"] = "masks/0.png"
+    assert warnings_of(writer) == []
+
+
 def test_labels_in_a_jpeg_are_refused(scene_writer):
     writer = scene_writer(semantic=True)
     for number, frame in enumerate(writer.top["frames"]):

@@ -47,6 +47,8 @@ IMAGE_SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG")
 LISTED_FILES = 10
 # Of a mask beside its photograph, not 0 = leave out.
 NGP_MASK = "dynamic_mask_"
+# Where others look for masks, beside the folder of the photographs.
+MASK_FOLDER = "masks"
 
 
 def index_scene(folder: Path, faults: Faults) -> SceneIndex:
@@ -183,12 +185,18 @@ def _beside(folder: Path, text: SceneText) -> list[str]:
     if unread:
         sentences.append(f"{folder}: {text.said_by} is read, and not {' and '.join(unread)} beside it.")
     images = {Path(str(frame.own.get("file_path"))).parent for frame in text.frames}
+    if any(frame.record.values.get("mask_path") for frame in text.frames):
+        return sentences
+    remedy = "are not used; name masks (0 = leave out) as 'mask_path'"
     masks = sum(len(list((folder / place).glob(f"{NGP_MASK}*.png"))) for place in images)
-    if masks and not any(frame.record.values.get("mask_path") for frame in text.frames):
-        sentences.append(
-            f"{folder}: {masks} files {NGP_MASK}*.png of instant-ngp are not used; name masks (0 = leave "
-            "out) as 'mask_path'."
-        )
+    if masks:
+        sentences.append(f"{folder}: {masks} files {NGP_MASK}*.png of instant-ngp {remedy}.")
+    folders = {place.parent / MASK_FOLDER for place in images}
+    sentences += [
+        f"{folder}: the files in {one.as_posix()} beside the photographs {remedy}."
+        for one in sorted(folders)
+        if os.path.isdir(folder / one)
+    ]
     return sentences
 
 
