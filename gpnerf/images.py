@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import struct
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,19 @@ PNG_START = b"\x89PNG"
 # Where a PNG says how many bits a sample has.
 PNG_BITS = 24
 HEADER_FAULTS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+ORIENTATION_TAG, UPRIGHT = 0x0112, 1
+# What EXIF asks of those who show the pixels.
+ORIENTATIONS = {
+    2: "to be mirrored left to right",
+    3: "to be turned by 180 degrees",
+    4: "to be mirrored top to bottom",
+    5: "to be mirrored left to right, then turned by 90 degrees anticlockwise",
+    6: "to be turned by 90 degrees clockwise",
+    7: "to be mirrored left to right, then turned by 90 degrees clockwise",
+    8: "to be turned by 90 degrees anticlockwise",
+}
+# Of these, the ones that swap the sides.
+SIDEWAYS = (5, 6, 7, 8)
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -167,6 +181,15 @@ def image_size(path: Path, kind: str = "image") -> tuple[int, int]:
             raise unreadable(str(path), kind, head, os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise _no_file(path, error) from error
+
+
+def orientation(path: Path) -> int:
+    """A key of ORIENTATIONS, or UPRIGHT, by the header alone; no function here turns pixels by it."""
+    found = UPRIGHT
+    with suppress(*HEADER_FAULTS, struct.error), Image.open(path) as image:
+        if "exif" in image.info:
+            found = image.getexif().get(ORIENTATION_TAG, UPRIGHT)
+    return found if found in ORIENTATIONS else UPRIGHT
 
 
 def write_image(path: Path, pixels: np.ndarray) -> None:

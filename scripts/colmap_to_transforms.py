@@ -5,7 +5,8 @@
 MODEL holds cameras.bin and images.bin, or both as .txt; SCENE/images the photographs that COLMAP ran on, or
 smaller copies of all of them (--images images_4): intrinsics follow their size.
 Cameras may be SIMPLE_PINHOLE, PINHOLE, SIMPLE_RADIAL, RADIAL, OPENCV or FULL_OPENCV. With points3D.bin (or
-.txt), near and far are measured on the points that each photograph sees.
+.txt), near and far are measured on the points that each photograph sees. The masks that COLMAP ran with
+are named where they are SCENE/masks/NAME.png (a.jpg.png is that of a.jpg; 0 = leave out).
 
 A COLMAP model has an arbitrary scale: poses, near, far and rendered depth are in its units instead of
 metres, and so must be the depth maps that you add ("depth_unit_scale_factor" is units per stored value).
@@ -50,6 +51,7 @@ log = logging.getLogger("colmap_to_transforms")
 
 # (height, width)
 Size = tuple[int, int]
+MASKS = "masks"
 PHOTOGRAPHS = (".png", ".jpg", ".jpeg")
 
 
@@ -64,9 +66,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def transforms(model: Model, images: str, sizes: Sequence[Size]) -> dict[str, Any]:
+def transforms(model: Model, images: str, sizes: Sequence[Size], masks: Sequence[str]) -> dict[str, Any]:
     """The contents of transforms.json, frames in the order of their names; `images` is their folder, `sizes`
-    what the photographs have.
+    what the photographs have, `masks` their masks, "" for none.
 
     Intrinsics that all frames share stand at the top. Raises DataError for images without a camera.
     """
@@ -78,9 +80,10 @@ def transforms(model: Model, images: str, sizes: Sequence[Size]) -> dict[str, An
         {
             "file_path": (PurePosixPath(images) / image.name).as_posix(),
             **({} if shared else camera),
+            **({"mask_path": mask} if mask else {}),
             "transform_matrix": transform_matrix(image).tolist(),
         }
-        for image, camera in zip(model.images, cameras, strict=True)
+        for image, camera, mask in zip(model.images, cameras, masks, strict=True)
     ]
     near_and_far = depth_range(model)
     bounds = dict(zip(("near", "far"), near_and_far, strict=True)) if near_and_far else {}
@@ -197,6 +200,19 @@ def check_photographs(model: Model, folder: Path) -> list[Size]:
     return sizes
 
 
+def find_masks(model: Model, scene: Path) -> list[str]:
+    """The mask of every image, relative to the scene, "" for those that have none, which is said."""
+    paths = [(PurePosixPath(MASKS) / f"{image.name}.png").as_posix() for image in model.images]
+    masks = [path if os.path.isfile(scene / path) else "" for path in paths]
+    lacking = [image.name for image, mask in zip(model.images, masks, strict=True) if not mask]
+    if lacking and os.path.isdir(scene / MASKS):
+        log.warning(
+            f"{scene / MASKS}: {len(lacking)} of {len(masks)} images have no mask there, named as they are "
+            f"with .png behind it, and are used whole: {_some(lacking)}."
+        )
+    return masks
+
+
 def say_what_is_left(model: Model, folder: Path, place: Path, sizes: Sequence[Size]) -> None:
     """Logs what is not as COLMAP ran on it: photographs that it did not place, other models, other sizes."""
     named = {image.name for image in model.images}
@@ -260,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     model = with_found_names(model, folder)
     sizes = check_photographs(model, folder)
     say_what_is_left(model, folder, options.model, sizes)
-    values = transforms(model, options.images, sizes)
+    values = transforms(model, options.images, sizes, find_masks(model, options.scene))
     write(path, values)
     bounds = ""
     if "near" in values:

@@ -121,6 +121,17 @@ def test_text_and_binary_give_the_same_file(tmp_path: Path, photographs):
     assert not list(scene.glob("*.partial"))
 
 
+def test_masks_that_colmap_ran_with_are_named(tmp_path: Path, photographs, caplog):
+    """Their names are those of the photographs with .png behind the extension."""
+    scene, model = photographs(Made()), Made().write_text(tmp_path / "model")
+    for name in ("masks/b.png.png", "masks/sub folder/a 1.png.png", "masks/é.png"):
+        (scene / name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(scene / name, np.full((6, 8), 255, np.uint8))
+    masks = [frame.get("mask_path") for frame in convert(model, scene)["frames"]]
+    assert masks == ["masks/b.png.png", "masks/sub folder/a 1.png.png", None]
+    assert "1 of 3 images have no mask there" in caplog.text and "are used whole: é.png." in caplog.text
+
+
 def test_a_pose_by_hand(tmp_path: Path, photographs):
     """A quarter turn about y: the world's x axis is the camera's -z axis (OpenCV), so it looks along -x."""
     values = convert(Made().write_binary(tmp_path / "model"), photographs(Made()))

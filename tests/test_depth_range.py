@@ -1,6 +1,7 @@
 """Where near and far come from, in their order; and what is told of a range that cannot be right."""
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -40,9 +41,9 @@ def test_the_depth_of_points_by_hand():
     pose[0, 3] = 1.0
     intrinsics = np.array([[4.0, 0.0, 3.5], [0.0, 4.0, 2.5], [0.0, 0.0, 1.0]])
     points = np.array([[1.5, 0.0, 2.0], [1.0, 0.0, -2.0], [4.0, 0.0, 2.0], [1.0, 2.0, 2.0]])
-    depths, share = depths_of_points(points, intrinsics[None], pose[None], np.array([[6, 8]]))
+    depths, seen = depths_of_points(points, intrinsics[None], pose[None], np.array([[6, 8]]))
     assert depths.tolist() == [2.0]
-    assert share == 0.25
+    assert seen.tolist() == [True, False, False, False]
 
 
 def test_sparse_points_show_the_range(unscaled):
@@ -70,10 +71,19 @@ def test_depth_maps_go_before_the_points(scene_writer):
     assert load_folder(writer.write()).range_source == "3 depth maps"
 
 
-def test_stated_test_frames_say_nothing_of_the_range(scene_writer):
+@pytest.mark.parametrize(
+    "stated",
+    (
+        {"test_filenames": ["images/3.png"]},
+        {"val_filenames": ["images/3.png"]},
+        {"train_filenames": ["images/0.png", "images/1.png", "images/2.png"]},
+        {"val_filenames": ["images/2.png"], "test_filenames": ["images/3.png"]},
+    ),
+)
+def test_frames_that_are_scored_as_stated_say_nothing_of_the_range(scene_writer, stated):
     writer = scene_writer(frames=4, depth=True)
     writer.save("depth/3.png", np.full((6, 8), 60_000, np.uint16))
-    writer.top["test_filenames"] = ["images/3.png"]
+    writer.top |= stated
     scene = load_folder(writer.write())
     assert scene.far == pytest.approx(2.5, rel=1e-2)
     assert scene.range_source == "3 depth maps"
@@ -84,8 +94,12 @@ def test_stated_test_frames_say_nothing_of_the_range(scene_writer):
     [
         (None, "sparse_pc.ply: expected a PLY file, found No such file or directory"),
         (b"nonsense", "sparse_pc.ply: expected a PLY file, found another beginning"),
-        (ply(wall(-20.0)), "sparse_pc.ply: expected points in the world of the poses, found 0% of 20"),
-        (ply(wall(20.0, 2)), "found 100% of 2"),
+        (
+            ply(wall(-20.0)),
+            "sparse_pc.ply: expected 10 points or more in the world of the poses, found 0% of 20",
+        ),
+        (ply(wall(20.0, 2)), "found 100% of 2 in any photograph, 2 in different places"),
+        (ply(wall(20.0, 4) * 5), "found 100% of 20 in any photograph, 4 in different places"),
     ],
 )
 def test_points_of_no_use_are_the_reason_of_a_refusal(unscaled, content, reason):
@@ -94,6 +108,23 @@ def test_points_of_no_use_are_the_reason_of_a_refusal(unscaled, content, reason)
     with pytest.raises(DataError, match=f"found no depth maps, and .*{reason}.*; give --near and --far"):
         load_folder(unscaled.write())
     assert load_folder(unscaled.folder, near=16.0, far=50.0).far == 50.0
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("../p.ply", "'ply_file_path' to be a path inside .*/tiny, found '../p.ply'; move the file there"),
+        (3, "'ply_file_path' to be a text, found 3"),
+        ("p" * 5000, "'ply_file_path' to be the path of a file, found 'ppp"),
+        ("p\0.ply", "'ply_file_path' to be the path of a file, found"),
+    ],
+)
+def test_what_names_no_file_of_points_is_told(unscaled, caplog, name, expected):
+    """As a warning where the range is given, or else as the reason of a refusal."""
+    unscaled.top["ply_file_path"] = name
+    with pytest.raises(DataError, match=f"found no depth maps, and .*{expected}.*; give --near and --far"):
+        load_folder(unscaled.write())
+    assert re.search(expected, warned(caplog, unscaled.folder, near=0.1, far=10.0))
 
 
 def test_new_points_renew_the_range(unscaled):
@@ -130,6 +161,24 @@ def test_cameras_farther_apart_than_the_range_are_told(scene_writer, caplog):
         caplog, writer.write()
     )
     assert not warned(caplog, writer.folder, near=0.1, far=20.0)
+
+
+def test_cameras_much_nearer_to_each_other_than_to_the_range_are_told(scene_writer, caplog):
+    """Three cameras, 0.2 units from the first to the last: 50 times that is 10."""
+    writer = scene_writer()
+    del writer.top["near"], writer.top["far"]
+    assert (
+        "spread over 0.2 units only, and nothing nearer than 10.5 is looked at (--near and --far)"
+        in warned(caplog, writer.write(), near=10.5, far=60.0)
+    )
+    assert not warned(caplog, writer.folder, near=9.5, far=60.0)
+
+
+def test_cameras_in_one_place_say_nothing_of_the_range(scene_writer, caplog):
+    writer = scene_writer()
+    for frame in writer.top["frames"]:
+        frame["transform_matrix"] = np.eye(4).tolist()
+    assert "spread over" not in warned(caplog, writer.write(), near=1e4, far=1e5)
 
 
 def test_depth_outside_the_published_range_is_told(tmp_path, caplog):

@@ -47,7 +47,22 @@ def test_another_shape_is_told_with_what_to_do(scene_writer):
     assert shape_warnings([scene], 60, 80) == shape_warnings([scene], 61, 80) == []
     (sentence,) = shape_warnings([scene], 40, 80)
     assert "everything looks 1.50 times as wide at 80x40 pixels as in its photographs of 8x6" in sentence
-    assert "leave out --height or --width" in sentence
+    assert "give --height or --width alone on the command line to keep their shape." in sentence
+
+
+def test_every_size_of_a_scene_counts_without_its_border(scene_writer):
+    """The first photograph fits, the last is upright: 80x60 is (8/6) / (6/8) = 1.78 times as wide."""
+    writer = scene_writer()
+    writer.save("images/2.png", np.full((8, 6, 3), 90, np.uint8))
+    writer.top["frames"][2] |= {"w": 6, "h": 8, "cx": 3, "cy": 4}
+    (sentence,) = shape_warnings([load_folder(writer.write())], 60, 80)
+    assert (
+        "looks 1.78 times as wide at 80x60 pixels as in its photographs of 6x8; its photographs have 2"
+        in (sentence)
+    )
+    scene = load_folder(scene_writer(name="other").write(), border=1)
+    assert shape_warnings([scene], 40, 60) == []
+    assert "of 6x4; give" in shape_warnings([scene], 60, 80)[0]
 
 
 def test_a_portrait_is_trained_on_as_one(scene_writer, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import load_folder
 
-from gpnerf.datasets.maps import MILLIMETRE, read_depth
+from gpnerf.datasets.maps import read_depth
 from gpnerf.errors import DataError
 from gpnerf.images import write_image
 
@@ -18,31 +18,33 @@ def saved(folder, array, name="0.npy"):
 @pytest.mark.parametrize("dtype", (np.float16, np.float32, np.float64, ">f4"))
 def test_floats_are_metres_where_16_bits_are_millimetres(tmp_path, dtype):
     path = saved(tmp_path, np.array([[0.5, 2.0], [3.25, 60.0]], dtype))
-    depth = read_depth(path, MILLIMETRE)
+    depth = read_depth(path, None)
     assert depth.dtype == np.float32 and depth.tolist() == [[0.5, 2.0], [3.25, 60.0]]
 
 
-def test_a_unit_that_is_not_the_millimetre_is_that_of_floats_too(tmp_path):
-    assert read_depth(saved(tmp_path, np.array([[3.0]])), 0.25).tolist() == [[0.75]]
+@pytest.mark.parametrize("unit", (0.25, 0.001))
+def test_a_unit_that_is_stated_is_that_of_floats_too(tmp_path, unit):
+    depth = read_depth(saved(tmp_path, np.array([[3000.0]])), unit)
+    assert depth.tolist() == [[pytest.approx(3000.0 * unit)]]
 
 
 def test_16_bit_arrays_are_read_as_images_are(tmp_path):
     stored = np.array([[2000, 65535], [0, 65534]], np.uint16)
     write_image(tmp_path / "0.png", stored)
     for path in (saved(tmp_path, stored), tmp_path / "0.png"):
-        np.testing.assert_allclose(read_depth(path, MILLIMETRE), [[2.0, 0.0], [0.0, 65.534]], rtol=1e-6)
+        np.testing.assert_allclose(read_depth(path, None), [[2.0, 0.0], [0.0, 65.534]], rtol=1e-6)
 
 
 def test_what_no_sensor_reads_is_unknown(tmp_path):
     """1e10 is what renderers write for nothing, 65504 the largest number of 16 bits."""
     path = saved(tmp_path, np.array([[np.nan, np.inf, -np.inf, -1.0, 0.0, 1e10, 1e300, 4.0]]))
-    assert read_depth(path, MILLIMETRE).tolist() == [[0.0] * 7 + [4.0]]
+    assert read_depth(path, None).tolist() == [[0.0] * 7 + [4.0]]
     path = saved(tmp_path, np.array([[65504.0, np.inf, 4.0]], np.float16))
-    assert read_depth(path, MILLIMETRE).tolist() == [[0.0, 0.0, 4.0]]
+    assert read_depth(path, None).tolist() == [[0.0, 0.0, 4.0]]
 
 
 def test_an_axis_of_one_channel_is_dropped(tmp_path):
-    assert read_depth(saved(tmp_path, np.ones((4, 5, 1))), MILLIMETRE).shape == (4, 5)
+    assert read_depth(saved(tmp_path, np.ones((4, 5, 1))), None).shape == (4, 5)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_other_arrays_are_refused(tmp_path, array, finding):
     path = tmp_path / "0.npy"
     np.save(path, array, allow_pickle=True)
     with pytest.raises(DataError, match=rf"0\.npy: {finding}"):
-        read_depth(path, MILLIMETRE)
+        read_depth(path, None)
 
 
 def test_cut_and_damaged_arrays_are_refused_or_read(tmp_path):
@@ -71,12 +73,12 @@ def test_cut_and_damaged_arrays_are_refused_or_read(tmp_path):
     for length in range(6, len(content), 7):
         path.write_bytes(content[:length])
         with pytest.raises(DataError, match=r"0\.npy: expected an .npy array of numbers, found"):
-            read_depth(path, MILLIMETRE)
+            read_depth(path, None)
     for place in range(6, content.index(b"\n")):
         for flip in (1, 8, 0x80):
             path.write_bytes(content[:place] + bytes([content[place] ^ flip]) + content[place + 1 :])
             try:
-                assert read_depth(path, MILLIMETRE).dtype == np.float32
+                assert read_depth(path, None).dtype == np.float32
             except DataError as error:
                 assert "0.npy: expected" in str(error)
 
@@ -98,6 +100,16 @@ def test_a_scene_with_npy_depth(scene_writer):
     assert (scene.near, scene.far) == (2.0 / 1.25, 2.0 * 1.25)
     depth = scene.read_map(1, "depth", 6, 8)
     assert depth[0].tolist() == [0.0] * 8 and (depth[1:] == 2.0).all()
+
+
+@pytest.mark.parametrize("key", ("depth_unit_scale_factor", "integer_depth_scale"))
+def test_npy_depth_in_stated_millimetres(scene_writer, key):
+    writer = npy_scene(scene_writer(depth=True), **{key: 0.001})
+    for number in range(3):
+        saved(writer.folder, np.full((6, 8), 2500.0, np.float32), f"depth/{number}.npy")
+    scene = load_folder(writer.write())
+    assert scene.read_map(1, "depth", 6, 8).unique().tolist() == pytest.approx([2.5])
+    assert scene.far == pytest.approx(2.5 * 1.25)
 
 
 def test_npy_depth_of_another_shape_is_told_when_the_scene_is_indexed(scene_writer):

@@ -59,6 +59,14 @@ ODD = {
     "words": (header("ascii") + ASCII.replace(b"5.5", b"five"), "found could not convert"),
     "no points": (header("ascii", 0), "expected points, found none"),
     "points nowhere": (header("ascii", 1) + b"nan 0 0 1 2 3\n", "expected points, found none"),
+    "more lines than bytes": (
+        header("ascii", 10**20 - 1) + ASCII,
+        "expected 9{20} vertices, found fewer byt",
+    ),
+    "more bytes than any file": (
+        header("binary_little_endian", 10**20 - 1),
+        "vertices of 15 bytes, found 0 b",
+    ),
     "more than any file": (header("binary_little_endian", 10**18), "vertices of 15 bytes, found 0 bytes"),
 }
 

@@ -152,6 +152,14 @@ FAULTS = {
     "equirectangular": (put_in_frame("camera_model", "EQUIRECTANGULAR"), "frame 1 .*'EQUIRECTANGULAR'"),
     "labels without names": (put_in_frame("semantic_path", "images/1.png"), "'semantic_classes'.*1 frames"),
     "names that are no list": (put("semantic_classes", "wall"), "'semantic_classes' to be a list"),
+    "one name of two classes": (
+        put("semantic_classes", ["wall", "floor", "wall"]),
+        r"'semantic_classes' to be names that differ \(not 2 times 'wall'\), found",
+    ),
+    "255 as a class and by default as none": (
+        put("semantic_classes", [f"class {number}" for number in range(256)]),
+        "'ignore_label' to be stated with 256 classes .255 is 'class 255'.*found no such key; state it",
+    ),
     "near beyond far": (put("near", 20.0), "0 < near < far, found near 20 and far 10"),
     "no pose": (put_in_frame("transform_matrix", None), "'transform_matrix' to be a 4x4 matrix"),
     "a 3x4 pose": (put_in_frame("transform_matrix", np.eye(4)[:3].tolist()), "to be a 4x4 matrix"),
@@ -199,6 +207,38 @@ def test_all_missing_files_are_reported_together(scene_writer):
         load_folder(writer.write())
     assert "depth/10.png" in str(caught.value)
     assert "depth/11.png" not in str(caught.value)
+
+
+def test_missing_files_that_are_there_in_other_letters_are_named(scene_writer):
+    writer = scene_writer(frames=2)
+    (writer.folder / "images").rename(writer.folder / "Images")
+    (writer.folder / "Images/0.png").rename(writer.folder / "Images/0.PNG")
+    (writer.folder / "Images/1.png").unlink()
+    expected = (
+        r"images/0.png \(there is Images/0.PNG\), images/1.png; write names as those of the files, capi"
+    )
+    with pytest.raises(DataError, match=expected):
+        load_folder(writer.write())
+
+
+def test_extensions_that_are_left_out_may_be_capitals(scene_writer):
+    writer = scene_writer(frames=2)
+    for number, frame in enumerate(writer.top["frames"]):
+        (writer.folder / frame["file_path"]).rename(writer.folder / f"images/{number}.PNG")
+        frame["file_path"] = f"images/{number}"
+    assert load_folder(writer.write()).index.files["image"] == ("images/0.PNG", "images/1.PNG")
+
+
+def test_absolute_paths_inside_the_folder_are_relative_ones(scene_writer):
+    writer = scene_writer(frames=2, depth=True)
+    for frame in writer.top["frames"]:
+        frame |= {key: str(writer.folder / frame[key]) for key in ("file_path", "depth_file_path")}
+    index = load_folder(writer.write()).index
+    assert index.files["image"] == ("images/0.png", "images/1.png")
+    assert index.files["depth"] == ("depth/0.png", "depth/1.png")
+    writer.top["frames"][0]["file_path"] = f"{writer.folder}/../tiny/images/0.png"
+    with pytest.raises(DataError, match="'file_path' to be a path inside"):
+        load_folder(writer.write())
 
 
 def test_an_unreadable_image_is_named(scene_writer):

@@ -120,6 +120,8 @@ REFUSED = {
     "an f-theta lens": ({"ftheta_p0": 0.1}, "'ftheta_p0' to be a pinhole.*undistort"),
     "a panorama": ({"equirectangular": True}, "'equirectangular' to be a pinhole"),
     "fisheye of COLMAP": ({"camera_model": "SIMPLE_RADIAL_FISHEYE"}, "'SIMPLE_RADIAL_FISHEYE'; undistort"),
+    "a fisheye by its name": ({"fisheye": True}, "'fisheye' to be a pinhole.*found True; undistort"),
+    "a fisheye by its type": ({"camera_type": "FISHEYE"}, "'camera_type' to be a pinhole.*'FISHEYE'; undist"),
     "a camera of no name": ({"camera_model": 3}, "'camera_model' to be a pinhole.*found 3"),
     "too few lens parameters": ({"distortion_params": [0.1, 0.2]}, "the 6 numbers k1, k2, k3, k4, p1, p2"),
     "lens parameters of words": ({"distortion_params": ["a"] * 6}, "'k1' to be a finite number, found 'a'"),
@@ -184,13 +186,18 @@ NAMED = {
     "normals": (put_in_frames(normal_path="n.png"), "'normal_path' is not used (surface normals"),
     "labels misspelt": (
         put_in_frames(semantics_path="s.png"),
-        "the unknown key 'semantics_path' in 3 frames is not used; did you mean 'semantic_path'?",
+        "not known and not used: 'semantics_path' in 3 frames (did you mean 'semantic_path'?); correct",
     ),
     "masks misspelt": (put_in_frames(mask_file_path="m.png"), "did you mean 'mask_path'?"),
     "depth misspelt": (put_in_frames(depth_filepath="d.png"), "did you mean 'depth_file_path'?"),
-    "points misspelt": (put(ply_path="p.ply"), "'ply_path' is not used; did you mean 'ply_file_path'?"),
+    "a class that is none": (
+        put(semantic_classes=["wall", "floor"], ignore_label=1),
+        "1 is 'floor' in 'semantic_classes' and unlabelled by 'ignore_label', so that class is never seen",
+    ),
+    "points misspelt": (put(ply_path="p.ply"), "used: 'ply_path' (did you mean 'ply_file_path'?);"),
     "ids misspelt": (put(ignore_labels=3), "did you mean 'ignore_label'?"),
-    "a path of its own": (put_in_frames(thermal_image_file="t.png"), "unknown key 'thermal_image_file' in 3"),
+    "a path of its own": (put_in_frames(thermal_image_file="t.png"), "used: 'thermal_image_file' in 3"),
+    "a word of no meaning": (put(wibble=1), "these keys are not known and not used: 'wibble'; correct"),
 }
 
 
@@ -212,8 +219,23 @@ def test_harmless_keys_and_those_that_say_nothing_are_passed_over(scene_writer):
     writer = scene_writer()
     writer.top |= {key: 1 for key in transforms_keys.HARMLESS}
     writer.top |= {"white_transparent": False, "rolling_shutter": [0.0, 0.0, 0.0, 0.0], "from_na": False}
-    writer.top |= {"made_by": "hand", "n_frames": 3, "is_fisheye": False, "depth_maps_path": None}
+    writer.top |= {"camera_type": "perspective", "n_frames": 3, "is_fisheye": False, "depth_maps_path": None}
     assert warnings_of(writer) == []
+
+
+def test_all_unknown_keys_share_a_sentence_with_what_they_may_be_meant_for(scene_writer):
+    writer = scene_writer()
+    writer.top |= {"depth_scale": 0.001, "distortion": [0.1], "ignore_index": 3, "dist_coeffs": [0.1]}
+    for frame in writer.top["frames"]:
+        frame |= {"mask": "m.png", "depth": "d.png", "semantics": "s.png", "split": "test"}
+    (sentence,) = warnings_of(writer)
+    assert "'mask' in 3 frames (did you mean 'mask_path'?)" in sentence
+    assert "'depth' in 3 frames (did you mean 'depth_path'?)" in sentence
+    assert "'semantics' in 3 frames (did you mean 'semantic_path'?)" in sentence
+    assert "'depth_scale' (did you mean 'integer_depth_scale'?)" in sentence
+    assert "'distortion' (did you mean 'distortion_params'?)" in sentence
+    assert "'ignore_index' (did you mean 'ignore_label'?)" in sentence
+    assert "'dist_coeffs'" in sentence and "'split' in 3 frames" in sentence
 
 
 def test_no_key_is_in_two_tables():
@@ -233,6 +255,17 @@ def test_masks_of_instant_ngp_beside_the_photographs_are_named(scene_writer):
     writer.save("images/dynamic_mask_0.png", np.zeros((6, 8), np.uint8))
     (sentence,) = warnings_of(writer)
     assert "1 files dynamic_mask_*.png of instant-ngp are not used" in sentence
+
+
+def test_a_folder_of_masks_that_no_frame_names_is_told(scene_writer):
+    writer = scene_writer()
+    writer.save("masks/0.png", np.full((6, 8), 255, np.uint8))
+    (sentence,) = warnings_of(writer)
+    assert sentence.endswith(
+        "files in masks beside the photographs are not used; name masks (0 = leave out) as 'mask_path'."
+    )
+    writer.top["frames"][0]["mask_path"] = "masks/0.png"
+    assert warnings_of(writer) == []
 
 
 def test_labels_in_a_jpeg_are_refused(scene_writer):

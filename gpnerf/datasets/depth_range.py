@@ -14,8 +14,8 @@ from gpnerf.errors import DataError
 MAPS_READ = 8
 # Photographs, spread over the scene, into which sparse points are projected.
 FRAMES_USED = 256
-# Fewer depths than these show no range; of the points of a scene, most fall into some photograph.
-LEAST_DEPTHS, LEAST_SEEN = 10, 0.5
+# Fewer points than these show no range; of the points of a scene, most fall into some photograph.
+LEAST_POINTS, LEAST_SEEN = 10, 0.5
 # Share of readings left out at either end; and how much wider the range is made for what they miss.
 OUTLIERS = 0.01
 MARGIN = 1.25
@@ -41,7 +41,7 @@ def maps_to_measure(files: Sequence[str]) -> list[str]:
     return spread(files, MAPS_READ)
 
 
-def measured_range(files: Sequence[Path], unit: float) -> tuple[float, float] | None:
+def measured_range(files: Sequence[Path], unit: float | None) -> tuple[float, float] | None:
     """(near, far) in metres of depth maps; None if they hold no reading.
 
     unit: as in maps.read_depth.
@@ -61,9 +61,9 @@ def range_of(depths: np.ndarray) -> tuple[float, float]:
 
 def depths_of_points(
     points: np.ndarray, intrinsics: np.ndarray, poses: np.ndarray, sizes: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """z-depths [K] of points [N, 3] in every photograph into which they fall, and the share that falls into
-    any: a point that belongs to the scene does.
+) -> tuple[np.ndarray, np.ndarray]:
+    """z-depths [K] of points [N, 3] in every photograph into which they fall, and bool [N], which fall into
+    any: points that belong to the scene do.
 
     intrinsics: [M, 3, 3]; poses: [M, 4, 4] camera-to-world, OpenCV axes; sizes: [M, 2] height and width.
     """
@@ -77,10 +77,10 @@ def depths_of_points(
         falls = np.flatnonzero(front)[inside]
         seen[falls] = True
         depths.append(in_camera[falls, 2])
-    return np.concatenate(depths), float(seen.mean())
+    return np.concatenate(depths), seen
 
 
-def from_maps(folder: Path, files: Sequence[str], unit: float) -> DepthRange:
+def from_maps(folder: Path, files: Sequence[str], unit: float | None) -> DepthRange:
     """The range that depth maps show. Raises DataError for one that cannot be read."""
     if not files:
         return DepthRange(None, None, "no depth maps")
@@ -94,11 +94,13 @@ def from_points(
     name: str, points: np.ndarray, intrinsics: np.ndarray, poses: np.ndarray, sizes: np.ndarray
 ) -> DepthRange:
     """The range of the sparse points in the file `name`; arrays as in depths_of_points. Raises DataError
-    where hardly any of them falls into a photograph."""
-    depths, share = depths_of_points(points, intrinsics, poses, sizes)
-    if share < LEAST_SEEN or len(depths) < LEAST_DEPTHS:
+    where hardly any of them falls into a photograph, however often."""
+    depths, seen = depths_of_points(points, intrinsics, poses, sizes)
+    different = len(np.unique(points[seen], axis=0))
+    if seen.mean() < LEAST_SEEN or different < LEAST_POINTS:
         raise DataError(
-            f"{name}: expected points in the world of the poses, found {share:.0%} of {len(points):,} in any "
-            "photograph; write points and poses from one model."
+            f"{name}: expected {LEAST_POINTS} points or more in the world of the poses, found "
+            f"{seen.mean():.0%} of {len(points):,} in any photograph, {different} in different places; write "
+            "points and poses from one model."
         )
     return DepthRange(*range_of(depths), f"{len(points):,} points of {name}")

@@ -6,6 +6,8 @@ import math
 from argparse import Namespace
 from collections.abc import Sequence
 
+import numpy as np
+
 from gpnerf.datasets.scene import Scene
 
 # Height and width of what has no photographs of its own yet.
@@ -35,15 +37,22 @@ def shape_of(scene: Scene) -> tuple[int, int]:
 
 
 def shape_warnings(scenes: Sequence[Scene], height: int, width: int) -> list[str]:
-    """A sentence for every scene whose photographs would look stretched at this size."""
+    """A sentence for every scene with photographs that would look stretched at this size: of the worst."""
     sentences = []
     for scene in scenes:
-        own_height, own_width = shape_of(scene)
-        stretch = (width / height) / (own_width / own_height)
-        if abs(math.log(stretch)) > math.log1p(LIKE_SHAPE):
+        shapes = np.unique(scene.index.sizes, axis=0) - 2 * scene.border
+        stretches = (width / height) / (shapes[:, 1] / shapes[:, 0])
+        worst = np.abs(np.log(stretches)).argmax()
+        if abs(math.log(stretches[worst])) > math.log1p(LIKE_SHAPE):
+            own_height, own_width = shapes[worst]
             sentences.append(
-                f"{scene.name}: everything looks {stretch:.2f} times as wide at {width}x{height} pixels as "
-                f"in its photographs of {own_width}x{own_height}; leave out --height or --width to keep "
-                "their shape."
+                f"{scene.name}: everything looks {stretches[worst]:.2f} times as wide at {width}x{height} "
+                f"pixels as in its photographs of {own_width}x{own_height}; {_shape_remedy(len(shapes))}."
             )
     return sentences
+
+
+def _shape_remedy(shapes: int) -> str:
+    if shapes > 1:
+        return f"its photographs have {shapes} sizes, so cut them to one shape, or train on them apart"
+    return "give --height or --width alone on the command line to keep their shape"

@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from gpnerf.arrays import array_size, is_array
-from gpnerf.datasets.maps import MILLIMETRE
 from gpnerf.errors import DataError, Faults
 from gpnerf.formats import is_lossy
-from gpnerf.images import image_size
+from gpnerf.images import ORIENTATIONS, SIDEWAYS, UPRIGHT, image_size, orientation
 
 MAPS = ("depth", "semantic", "instance")
 KINDS = ("image", *MAPS, "mask")
@@ -38,11 +37,12 @@ class SceneIndex:
     intrinsics: float64 [N, 3, 3] pixels, integer pixel centres; poses: float64 [N, 4, 4] camera-to-world,
     OpenCV axes, metres or the scene's own units; sizes: int [N, 2] height and width; distortion: [N, 8],
     OpenCV's k1 k2 p1 p2 k3 k4 k5 k6. near, far: z-depths in the units of the poses, None where nothing gives
-    them; range_source: what gives them, or why nothing does. depth_unit: units of the poses per stored unit.
-    splits: "train", "val", "test", or "" where the data set states nothing. instance_ignore: instance id
-    that means "none", or IGNORE. class_names, ignore_label: the labels' meaning where the scene itself
-    states it. black_strip: pixels at the sides of all photographs that are black. watched: files and folders
-    by whose modification times the index is known to be current. warnings: what looked odd when it was made.
+    them; range_source: what gives them, or why nothing does. depth_unit: units of the poses per stored unit,
+    None where it is not stated (maps.read_depth). splits: "train", "val", "test", or "" where the data set
+    states nothing. instance_ignore: instance id that means "none", or IGNORE. class_names, ignore_label: the
+    labels' meaning where the scene itself states it. black_strip: pixels at the sides of all photographs that
+    are black. watched: files and folders by whose modification times the index is known to be current.
+    warnings: what looked odd when it was made.
 
     Files and splits that a loader does not know may be left out.
     """
@@ -58,7 +58,7 @@ class SceneIndex:
     watched: tuple[str, ...]
     range_source: str = ""
     splits: tuple[str, ...] = ()
-    depth_unit: float = MILLIMETRE
+    depth_unit: float | None = None
     instance_ignore: int = -1
     class_names: tuple[str, ...] = ()
     ignore_label: int = 255
@@ -100,12 +100,22 @@ def check_sizes(
             return None
         return (
             f"{path}: expected {width}x{height} pixels as {said_by} says, found {found[1]}x{found[0]}; "
-            "replace the file, or correct the camera's size and intrinsics together."
+            f"{_size_remedy(path, kind, swapped=found == (width, height))}."
         )
 
     with ThreadPoolExecutor(HEADER_READERS) as pool:
         for sentence in filter(None, pool.map(check, jobs)):
             faults.add(sentence)
+
+
+def _size_remedy(path: Path, kind: str, swapped: bool) -> str:
+    turned = orientation(path) if kind == "image" and swapped else UPRIGHT
+    if turned in SIDEWAYS:
+        return (
+            f"its EXIF orientation {turned} ({ORIENTATIONS[turned]}) is not followed, so write the pixels "
+            "upright (mogrify -auto-orient)"
+        )
+    return "replace the file, or correct the camera's size and intrinsics together"
 
 
 def _size(path: Path, kind: str) -> tuple[int, int]:

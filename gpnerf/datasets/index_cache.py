@@ -20,7 +20,7 @@ from gpnerf.files import cache_folder
 log = logging.getLogger(__name__)
 
 # Raise it whenever a loader indexes the same files otherwise.
-VERSION = 4
+VERSION = 5
 ARRAYS = ("intrinsics", "poses", "sizes", "distortion")
 TEXTS = ("names", "watched", "splits")
 VALUES = (

@@ -20,8 +20,21 @@ from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.errors import ConfigError, DataError, Faults
 from gpnerf.inspection.checks import NEIGHBOURS, reading_warnings
 from gpnerf.inspection.geometry import misread_poses
-from gpnerf.inspection.meanings import alpha_warnings, count_classes, label_warnings, mask_warnings, probed
-from gpnerf.inspection.plausibility import black_strip, outside_warning, range_warnings, strip_warning
+from gpnerf.inspection.meanings import (
+    alpha_warnings,
+    count_classes,
+    label_warnings,
+    mask_warnings,
+    orientation_warnings,
+    probed,
+)
+from gpnerf.inspection.plausibility import (
+    black_strip,
+    center_warnings,
+    outside_warning,
+    range_warnings,
+    strip_warning,
+)
 
 INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
     "transforms": transforms.index_scene,
@@ -114,7 +127,13 @@ def _range_source(index: SceneIndex, reading: Reading) -> str:
 
 def scene_warnings(scene: Scene) -> list[str]:
     """What looks odd in a scene as it is read; [] in most."""
-    return [*scene.index.warnings, *range_warnings(scene), *strip_warning(scene, scene.index.black_strip)]
+    strip = scene.index.black_strip
+    return [
+        *scene.index.warnings,
+        *center_warnings(scene),
+        *range_warnings(scene),
+        *strip_warning(scene, strip),
+    ]
 
 
 def label_space(dataset: str, root: Path, index: SceneIndex, all_classes: bool) -> LabelSpace | None:
@@ -153,6 +172,7 @@ def _probed(scene: Scene) -> SceneIndex:
         *outside_warning(scene.name, [frame.depth for frame in whole], scene.index),
         *alpha_warnings(scene),
         *mask_warnings(scene),
+        *orientation_warnings(scene),
         *label_warnings(scene, _class_counts(scene, whole)),
     ]
     strip = black_strip(scene, probed(scene))

@@ -24,19 +24,22 @@ EXPECTED = {
 }
 
 
-def read_depth(path: Path, unit: float) -> np.ndarray:
+def read_depth(path: Path, unit: float | None) -> np.ndarray:
     """A depth map as float32 [H, W]: z in metres, 0 where it is unknown.
 
-    The file is a 16-bit image or an .npy array. unit: metres per stored unit; floats are metres where it is
-    the millimetre of 16-bit files. Unknown is what is not above 0, not finite, or the largest value that the
-    file can hold, as sensors and renderers write for nothing; a reading that reaches it is cut off there.
+    The file is a 16-bit image or an .npy array. unit: metres per stored unit, of floats too; None where none
+    is stated: then floats are metres and 16 bits millimetres. Unknown is what is not above 0, not finite, or
+    the largest value that the file can hold, as sensors and renderers write for nothing; a reading that
+    reaches it is cut off there.
     Raises DataError for any other file.
     """
     stored = _read(path, "depth")
     floats = stored.dtype.kind == "f"
     largest = np.finfo(stored.dtype).max if floats else np.iinfo(stored.dtype).max
+    if unit is None:
+        unit = 1.0 if floats else MILLIMETRE
     with np.errstate(over="ignore", invalid="ignore"):
-        metres = stored.astype(np.float32) * (1.0 if floats and unit == MILLIMETRE else unit)
+        metres = stored.astype(np.float32) * unit
         known = (metres > 0.0) & (metres < LARGEST) & (stored < largest)
     return np.where(known, metres, np.float32(0.0))
 

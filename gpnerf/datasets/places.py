@@ -69,3 +69,26 @@ def leaves(path: str) -> bool:
     """Whether a path out of a file leads out of the folder that it is relative to, on any system."""
     windows = PureWindowsPath(path)
     return bool(windows.root) or ".." in windows.parts
+
+
+def from_folder(folder: Path, path: str) -> str:
+    """A path out of a file, relative to the folder if it is absolute and lies inside, or else as it is."""
+    for top in (os.path.abspath(folder), os.path.realpath(folder)):
+        if path.startswith(top + os.sep):
+            return path.removeprefix(top + os.sep)
+    return path
+
+
+def in_other_case(folder: Path, path: str) -> str | None:
+    """The file in the folder whose path differs from this one in capitals alone; None where there is none."""
+    found = Path()
+    for part in Path(path).parts:
+        try:
+            names = os.listdir(folder / found)
+        except OSError:
+            return None
+        name = next((name for name in sorted(names) if name.lower() == part.lower()), None)
+        if name is None:
+            return None
+        found /= name
+    return found.as_posix()

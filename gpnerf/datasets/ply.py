@@ -100,6 +100,8 @@ def _read_binary(path: Path, header: _Header, file: BinaryIO) -> np.ndarray:
 def _read_ascii(path: Path, header: _Header, file: BinaryIO) -> np.ndarray:
     *others, (_, count, properties) = header.elements
     before = sum(count for _, count, _ in others)
+    if before + count > path.stat().st_size:
+        raise _fault(path, f"{count} vertices", "fewer bytes")
     columns = [[name for name, _ in properties].index(axis) for axis in AXES]
     rows = [line.split() for line in islice(file, before, before + count, _step(count))]
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,9 @@ from gpnerf.datasets.index import (
     probe,
 )
 from gpnerf.datasets.labels import LARGEST_ID
-from gpnerf.datasets.places import leaves, spellings
+from gpnerf.datasets.places import from_folder, in_other_case, leaves, spellings
 from gpnerf.datasets.records import Record, printable
-from gpnerf.datasets.splits import TEST, stated_splits
+from gpnerf.datasets.splits import stated_frames, stated_splits
 from gpnerf.datasets.transforms_keys import check_keys, is_refused
 from gpnerf.errors import Faults
 
@@ -41,11 +42,13 @@ PATH_KEYS = {
     "instance": ("instance_path",),
     "mask": ("mask_path",),
 }
-# instant-ngp leaves the extension out.
-IMAGE_SUFFIXES = ("", ".png", ".jpg", ".jpeg")
+# instant-ngp leaves the extension out, and cameras write it large.
+IMAGE_SUFFIXES = ("", ".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG")
 LISTED_FILES = 10
 # Of a mask beside its photograph, not 0 = leave out.
 NGP_MASK = "dynamic_mask_"
+# Where others look for masks, beside the folder of the photographs.
+MASK_FOLDER = "masks"
 
 
 def index_scene(folder: Path, faults: Faults) -> SceneIndex:
@@ -65,10 +68,16 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
     columns = {name: np.stack([row[name] for row in rows]) for name in ("intrinsics", "poses", "sizes")}
     check_sizes(folder, files, columns["sizes"], text.said_by, faults)
     splits = tuple(row["split"] for row in rows)
-    # A view that is scored says nothing of the range.
-    shown = [number for number, split in enumerate(splits) if split != TEST] or list(range(len(rows)))
+    # Views that the scene itself states to be scored say nothing of the range; which ones the options
+    # choose where it states none is not known here.
+    scored, _ = stated_frames(splits) or ((), ())
+    shown = [number for number in range(len(rows)) if number not in scored]
     measured = maps_to_measure([files["depth"][number] for number in shown if files["depth"][number]])
     unit = transforms_depth.depth_unit(text, warnings)
+    points, unused = (), Faults()
+    with unused.collected():
+        points = transforms_depth.points_file(folder, text)
+    warnings += unused.sentences
     found = DepthRange(None, None, "")
     with faults.collected():
         found = transforms_depth.depth_range(
@@ -84,14 +93,14 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
         splits=splits,
         watched=(
             *FILE_NAMES,
-            *transforms_depth.points_file(folder, text),
+            *points,
             *folders_of(files),
             *probe(files),
             *measured,
         ),
         depth_unit=unit,
         class_names=class_names,
-        ignore_label=text.top.integer("ignore_label", DEFAULT_IGNORE_LABEL, 0, LARGEST_ID),
+        ignore_label=_ignore_label(text, class_names, warnings),
         warnings=tuple(warnings),
         **columns,
     )
@@ -108,14 +117,25 @@ def _rows(folder: Path, text: SceneText, faults: Faults) -> list[dict]:
             row = _frame(folder, frame.record, missing)
             rows += [row | {"split": split}] if row else []
     if missing:
-        rest = f" and {len(missing) - LISTED_FILES} more" if len(missing) > LISTED_FILES else ""
-        faults.add(
-            f"{text.top.place}: {len(missing)} of the files it names are missing from {folder}: "
-            f"{', '.join(missing[:LISTED_FILES])}{rest}; copy them there or remove their frames."
-        )
+        faults.add(_missing(folder, missing, text.top.place))
     if not rows:
         faults.raise_any()
     return sorted(rows, key=lambda row: _natural(row["image"]))
+
+
+def _missing(folder: Path, paths: list[str], place: str) -> str:
+    """A sentence that names files which are not there, and those of them that are in other letters."""
+    listed, remedy = [], "copy them there or remove their frames"
+    for path in paths[:LISTED_FILES]:
+        other = in_other_case(folder, from_folder(folder, path))
+        listed.append(printable(path) + (f" (there is {printable(other)})" if other else ""))
+        if other:
+            remedy = "write names as those of the files, capitals too, or copy them there"
+    rest = f" and {len(paths) - LISTED_FILES} more" if len(paths) > LISTED_FILES else ""
+    return (
+        f"{place}: {len(paths)} of the files it names are missing from {folder}: {', '.join(listed)}{rest}; "
+        f"{remedy}."
+    )
 
 
 def _frame(folder: Path, frame: Record, missing: list[str]) -> dict | None:
@@ -125,7 +145,7 @@ def _frame(folder: Path, frame: Record, missing: list[str]) -> dict | None:
         raise frame.fault("file_path", "the path of an image")
     keys = {kind: _path_key(frame, kind) for kind in PATH_KEYS}
     paths = {kind: _find_file(folder, frame, key) if key else "" for kind, key in keys.items()}
-    missing += [printable(frame.values[keys[kind]]) for kind, path in paths.items() if path is None]
+    missing += [frame.values[keys[kind]] for kind, path in paths.items() if path is None]
     if not paths["image"]:
         return None
     size = transforms_camera.size(frame, folder / paths["image"])
@@ -150,6 +170,7 @@ def _find_file(folder: Path, frame: Record, key: str) -> str | None:
     relative = frame.text(key)
     if relative is None:
         return ""
+    relative = from_folder(folder, relative)
     if leaves(relative):
         raise frame.fault(key, f"a path inside {folder}", "move the files there and write relative paths")
     candidates = (path + suffix for path in spellings(relative) for suffix in IMAGE_SUFFIXES)
@@ -164,12 +185,18 @@ def _beside(folder: Path, text: SceneText) -> list[str]:
     if unread:
         sentences.append(f"{folder}: {text.said_by} is read, and not {' and '.join(unread)} beside it.")
     images = {Path(str(frame.own.get("file_path"))).parent for frame in text.frames}
+    if any(frame.record.values.get("mask_path") for frame in text.frames):
+        return sentences
+    remedy = "are not used; name masks (0 = leave out) as 'mask_path'"
     masks = sum(len(list((folder / place).glob(f"{NGP_MASK}*.png"))) for place in images)
-    if masks and not any(frame.record.values.get("mask_path") for frame in text.frames):
-        sentences.append(
-            f"{folder}: {masks} files {NGP_MASK}*.png of instant-ngp are not used; name masks (0 = leave "
-            "out) as 'mask_path'."
-        )
+    if masks:
+        sentences.append(f"{folder}: {masks} files {NGP_MASK}*.png of instant-ngp {remedy}.")
+    folders = {place.parent / MASK_FOLDER for place in images}
+    sentences += [
+        f"{folder}: the files in {one.as_posix()} beside the photographs {remedy}."
+        for one in sorted(folders)
+        if os.path.isdir(folder / one)
+    ]
     return sentences
 
 
@@ -186,7 +213,25 @@ def _class_names(text: SceneText) -> tuple[str, ...]:
         return ()
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise text.top.fault("semantic_classes", "a list of class names")
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        expected = f"names that differ (not {count} times '{printable(name)}')"
+        raise text.top.fault("semantic_classes", expected, "name each class once")
     return tuple(names)
+
+
+def _ignore_label(text: SceneText, class_names: tuple[str, ...], warnings: list[str]) -> int:
+    """The id that means "no label". Raises DataError where it is that of a class unless the file says so,
+    which goes to `warnings`."""
+    key = "ignore_label"
+    label = text.top.integer(key, DEFAULT_IGNORE_LABEL, 0, LARGEST_ID)
+    if label < len(class_names):
+        meant = f"{label} is '{printable(class_names[label])}' in 'semantic_classes'"
+        if text.top.values.get(key) is None:
+            expected = f"stated with {len(class_names)} classes ({meant}, and unlabelled by default)"
+            raise text.top.fault(key, expected, f"state it, {LARGEST_ID} if every pixel has a label")
+        warnings.append(f"{text.top.place}: {meant} and unlabelled by '{key}', so that class is never seen.")
+    return label
 
 
 def _names(images: tuple[str, ...]) -> tuple[str, ...]:

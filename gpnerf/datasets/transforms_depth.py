@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 
 from gpnerf.datasets.depth_range import DepthRange, from_maps, from_points
 from gpnerf.datasets.frame_records import SceneText
-from gpnerf.datasets.index import MILLIMETRE
-from gpnerf.datasets.places import leaves, spellings
+from gpnerf.datasets.places import from_folder, leaves, spellings
 from gpnerf.datasets.ply import read_points
 from gpnerf.errors import DataError
 
@@ -19,8 +19,8 @@ DEPTH_UNIT_KEYS = ("depth_unit_scale_factor", "integer_depth_scale")
 COARSE_UNIT = 1.0
 
 
-def depth_unit(text: SceneText, warnings: list[str]) -> float:
-    """Metres per stored unit of depth; what is odd about it goes to `warnings`."""
+def depth_unit(text: SceneText, warnings: list[str]) -> float | None:
+    """Metres per stored unit of depth, None where the file states none; what is odd goes to `warnings`."""
     top = text.top
     stated = {key: top.positive(key) for key in DEPTH_UNIT_KEYS if top.values.get(key) is not None}
     named = [frame.own for frame in text.frames if frame.own.get("depth_path") is not None]
@@ -35,8 +35,8 @@ def depth_unit(text: SceneText, warnings: list[str]) -> float:
             f"{top.place}: 'depth_path' is read in millimetres, as no 'integer_depth_scale' (metres per "
             "stored unit) is given."
         )
-    unit = next(iter(stated.values()), MILLIMETRE)
-    if unit >= COARSE_UNIT:
+    unit = next(iter(stated.values()), None)
+    if unit is not None and unit >= COARSE_UNIT:
         warnings.append(
             f"{top.place}: depth is read with {unit:g} m per stored unit; if it is {unit:g} units per metre, "
             f"write '{next(iter(stated))}': {1.0 / unit:g}."
@@ -45,7 +45,7 @@ def depth_unit(text: SceneText, warnings: list[str]) -> float:
 
 
 def depth_range(
-    folder: Path, text: SceneText, depths: list[str], unit: float, cameras: dict[str, np.ndarray]
+    folder: Path, text: SceneText, depths: list[str], unit: float | None, cameras: dict[str, np.ndarray]
 ) -> DepthRange:
     """Of the file, of these depth maps, or of the sparse points seen by these cameras, the first there is."""
     near, far = text.top.positive("near"), text.top.positive("far")
@@ -75,9 +75,22 @@ def _range_of_points(
 
 
 def points_file(folder: Path, text: SceneText) -> tuple[str, ...]:
-    """The file of sparse points, in a tuple; () where none is named inside the folder."""
-    path = text.top.values.get("ply_file_path")
-    if not isinstance(path, str) or not path or leaves(path):
+    """The file of sparse points, in a tuple, be it there or not; () where none is named.
+
+    Raises DataError for what names no file inside the folder.
+    """
+    key, remedy = "ply_file_path", "move the file there and write its relative path"
+    path = text.top.text(key)
+    if path is None:
         return ()
-    found = next((one for one in spellings(path) if (folder / one).is_file()), path)
+    path = from_folder(folder, path)
+    if leaves(path):
+        raise text.top.fault(key, f"a path inside {folder}", remedy)
+    found = next((one for one in spellings(path) if os.path.isfile(folder / one)), path)
+    try:
+        os.stat(folder / found)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise text.top.fault(key, "the path of a file", remedy) from error
     return (Path(found).as_posix(),)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpnerf.datasets.frame_records import LENS_KEYS, FrameRecord, SceneText
-from gpnerf.datasets.records import Record
+from gpnerf.datasets.records import Record, printable
 from gpnerf.errors import Faults
 
 # Read at the top level, where they mean all frames at once.
@@ -39,7 +39,19 @@ HARMLESS = {
     **dict.fromkeys(
         ("colmap_im_id", "frame_id", "camera_id", "rotation", "timestamp"), "a note on the frame"
     ),
-    **dict.fromkeys(("sharpness", "exposure", "motion_blur"), "photographs are taken as they are"),
+    **dict.fromkeys(
+        ("id", "name", "image_id", "image_name", "frame_number", "num_frames", "device", "gps"),
+        "a note on the frame",
+    ),
+    **dict.fromkeys(
+        ("version", "comment", "description", "author", "license", "generator", "made_by", "created", "date"),
+        "a note on the file",
+    ),
+    **dict.fromkeys(
+        ("sharpness", "blur_score", "exposure", "exposure_time", "iso", "motion_blur"),
+        "photographs are taken as they are",
+    ),
+    "camera_type": "a lens that cannot be read is refused",
 }
 # Known and not read: what they would have meant.
 NOT_READ = {
@@ -59,7 +71,9 @@ PINHOLE = "a pinhole camera with OpenCV distortion"
 UNDISTORT = "undistort the images first with ns-process-data or COLMAP's image_undistorter"
 # What would be read wrongly: what is expected instead, and the remedy.
 REFUSED = {
-    **dict.fromkeys(("is_fisheye", "ftheta_p0", "latlong", "equirectangular"), (PINHOLE, UNDISTORT)),
+    **dict.fromkeys(
+        ("is_fisheye", "fisheye", "ftheta_p0", "latlong", "equirectangular"), (PINHOLE, UNDISTORT)
+    ),
     **dict.fromkeys(
         ("from_na", "normal_mts_args"),
         (
@@ -69,9 +83,10 @@ REFUSED = {
     ),
 }
 CAMERA_MODELS = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "FULL_OPENCV")
-# How alike an unknown key must be to one that is read to be taken for a misspelling.
-ALIKE = 0.85
-PATH_LIKE = re.compile(r".*(path|file|filename)s?")
+# What a `camera_type` says of lenses that bend straight lines.
+FOREIGN_TYPE = re.compile("fisheye|equirect|panoram|spheric|omni|vr180", re.IGNORECASE)
+# How alike an unknown key must be to one that is read to be taken for it.
+ALIKE = 0.6
 
 
 def check_keys(text: SceneText, faults: Faults) -> list[str]:
@@ -91,9 +106,15 @@ def is_foreign(frame: Record) -> bool:
     return model is not None and (not isinstance(model, str) or model.upper() not in CAMERA_MODELS)
 
 
+def _is_foreign_type(frame: Record) -> bool:
+    return FOREIGN_TYPE.search(str(frame.values.get("camera_type"))) is not None
+
+
 def is_refused(frame: FrameRecord) -> bool:
     """Whether check_keys has told a fault of it."""
-    return is_foreign(frame.record) or any(_is_set(frame.record.values.get(key)) for key in REFUSED)
+    values = frame.record.values
+    foreign = is_foreign(frame.record) or _is_foreign_type(frame.record)
+    return foreign or any(_is_set(values.get(key)) for key in REFUSED)
 
 
 def _refuse(text: SceneText, key: str, expected: str, remedy: str, faults: Faults) -> None:
@@ -104,6 +125,8 @@ def _refuse(text: SceneText, key: str, expected: str, remedy: str, faults: Fault
 def _refuse_cameras(text: SceneText, faults: Faults) -> None:
     foreign = [frame.record for frame in text.frames if is_foreign(frame.record)]
     _tell(foreign, "camera_model", f"{PINHOLE} ({', '.join(CAMERA_MODELS)})", UNDISTORT, faults)
+    bent = [frame.record for frame in text.frames if _is_foreign_type(frame.record)]
+    _tell(bent, "camera_type", PINHOLE, UNDISTORT, faults)
 
 
 def _refuse_motion(text: SceneText, faults: Faults) -> None:
@@ -144,18 +167,24 @@ def _not_read(text: SceneText) -> list[str]:
 
 
 def _unknown(text: SceneText) -> list[str]:
-    """Keys that look like paths or like misspellings of what is read."""
+    """One sentence for all keys that are in no table and say something."""
     known = {*OF_THE_SCENE, *OF_A_FRAME, *HARMLESS, *NOT_READ, *REFUSED, "time", "n_frames", "frames"}
     counts = Counter(key for frame in text.frames for key in frame.own)
-    sentences = []
-    for key in sorted({*counts, *text.top.values} - known):
-        meant = difflib.get_close_matches(key.lower(), (*OF_THE_SCENE, *OF_A_FRAME), 1, 0.6)
-        alike = meant and difflib.SequenceMatcher(None, key.lower(), meant[0]).ratio() >= ALIKE
-        if alike or PATH_LIKE.fullmatch(key.lower()):
-            where = f" in {counts[key]} frames" if counts[key] else ""
-            hint = f"; did you mean '{meant[0]}'?" if meant else "."
-            sentences.append(f"{text.top.place}: the unknown key '{key}'{where} is not used{hint}")
-    return sentences
+    top = {key for key, value in text.top.values.items() if value is not None}
+    found = [_described(key, counts[key]) for key in sorted({*counts, *top} - known)]
+    if not found:
+        return []
+    return [
+        f"{text.top.place}: these keys are not known and not used: {', '.join(found)}; correct their names, "
+        "or remove them if they mean nothing."
+    ]
+
+
+def _described(key: str, frames: int) -> str:
+    """An unknown key, where it stands, and what it may be meant for."""
+    meant = difflib.get_close_matches(key.lower(), (*OF_THE_SCENE, *OF_A_FRAME), 1, ALIKE)
+    where = f" in {frames} frames" if frames else ""
+    return f"'{printable(key)}'{where}" + (f" (did you mean '{meant[0]}'?)" if meant else "")
 
 
 def _is_set(value: Any) -> bool:

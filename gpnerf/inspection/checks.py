@@ -25,10 +25,17 @@ from gpnerf.inspection.geometry import (
     pose_report,
     warp,
 )
-from gpnerf.inspection.meanings import alpha_warnings, count_classes, label_warnings, mask_warnings
+from gpnerf.inspection.meanings import (
+    alpha_warnings,
+    count_classes,
+    label_warnings,
+    mask_warnings,
+    orientation_warnings,
+)
 from gpnerf.inspection.plausibility import (
     OUTSIDE_RANGE,
     black_strip,
+    center_warnings,
     range_warnings,
     strip_warning,
     unit_of,
@@ -189,7 +196,12 @@ def _measure_overlap(
 
 def _scene_warning(check: SceneCheck) -> list[str]:
     scene = check.scene
-    return [*scene.index.warnings, *range_warnings(scene), *strip_warning(scene, check.black_strip)]
+    return [
+        *scene.index.warnings,
+        *center_warnings(scene),
+        *range_warnings(scene),
+        *strip_warning(scene, check.black_strip),
+    ]
 
 
 def _reading_warning(check: SceneCheck) -> list[str]:
@@ -278,6 +290,10 @@ def _mask_warning(check: SceneCheck) -> list[str]:
     return mask_warnings(check.scene)
 
 
+def _orientation_warning(check: SceneCheck) -> list[str]:
+    return orientation_warnings(check.scene)
+
+
 def _label_warning(check: SceneCheck) -> list[str]:
     return label_warnings(check.scene, np.array([check.pixels.unlabelled, *check.pixels.classes]))
 
@@ -292,5 +308,6 @@ WARNINGS: tuple[Callable[[SceneCheck], list[str]], ...] = (
     _depth_warning,
     _alpha_warning,
     _mask_warning,
+    _orientation_warning,
     _label_warning,
 )

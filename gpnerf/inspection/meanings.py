@@ -1,4 +1,4 @@
-"""Sentences about files that may mean something else than their author thinks: alpha, ids of no class."""
+"""Sentences about files that may mean something else than thought: alpha, orientation, ids of no class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gpnerf.datasets.numbered import some
 from gpnerf.datasets.records import printable
 from gpnerf.datasets.scene import Scene
 from gpnerf.errors import Faults
-from gpnerf.images import transparency
+from gpnerf.images import ORIENTATIONS, UPRIGHT, orientation, transparency
 
 # Frames that are looked at where all would take too long.
 PROBED = 5
@@ -53,6 +53,21 @@ def mask_warnings(scene: Scene) -> list[str]:
         f"{scene.name}: the masks leave {fmean(shares):.1%} of the pixels; black or transparent means to "
         "leave out, anything else to use: turn them around if they mean the opposite."
     ]
+
+
+def orientation_warnings(scene: Scene) -> list[str]:
+    """A sentence if photographs are to be turned or mirrored before they are shown; a few are looked at."""
+    for number in probed(scene):
+        file = scene.index.files["image"][number]
+        found = orientation(scene.folder / file)
+        if found != UPRIGHT:
+            return [
+                f"{scene.name}: the photographs have an EXIF orientation that is not followed ({file}: "
+                f"{found}, {ORIENTATIONS[found]}); pixels are used as stored, and poses and intrinsics must "
+                "be those of the stored pixels: if they are not, write the pixels upright "
+                "(mogrify -auto-orient)."
+            ]
+    return []
 
 
 def count_classes(semantic: np.ndarray, classes: int) -> np.ndarray:

@@ -16,6 +16,10 @@ from gpnerf.images import read_image
 OUTSIDE_RANGE = 0.02
 # Cameras that are spread over more than so many times far hardly see the same things.
 MOST_SPREAD = 2.0
+# Cameras that are so many times nearer to each other than to anything hardly see it from two sides.
+LEAST_SPREAD = 1 / 50
+# Share of a side by which a lens is at most off the middle of its photographs.
+FARTHEST_CENTER = 0.2
 # Of 255; what JPEG leaves of black. Share of the shorter side.
 BLACK, WIDEST_STRIP = 16, 0.05
 
@@ -35,11 +39,33 @@ def range_warnings(scene: Scene) -> list[str]:
             f"{index.near:.3g} to {index.far:.3g} ({index.range_source}); correct --near and --far."
         ]
     extent = camera_extent(index.poses)
+    if 0.0 < extent < LEAST_SPREAD * near:
+        return [
+            f"{scene.name}: the cameras are spread over {extent:.3g} units only, and nothing nearer than "
+            f"{near:.3g} is looked at ({scene.range_source}); check that near and far are in the units of "
+            "the poses."
+        ]
     if extent <= MOST_SPREAD * far:
         return []
     return [
         f"{scene.name}: the cameras are spread over {extent:.3g} units, and nothing farther than {far:.3g} "
         f"is looked at ({scene.range_source}); check that near and far are in the units of the poses."
+    ]
+
+
+def center_warnings(scene: Scene) -> list[str]:
+    """A sentence if principal points lie where those of photographs of another size would."""
+    index = scene.index
+    centers, sides = index.intrinsics[:, :2, 2], index.sizes[:, ::-1]
+    off = (np.abs(centers - (sides - 1) / 2) / sides).max(axis=1)
+    if off.max() <= FARTHEST_CENTER:
+        return []
+    worst = off.argmax()
+    (x, y), (width, height) = centers[worst], sides[worst]
+    return [
+        f"{scene.name}: the principal point ({x:g}, {y:g}) is far from the middle of {width}x{height} pixels "
+        f"({index.files['image'][worst]}, {np.sum(off > FARTHEST_CENTER)} of {len(index)} photographs); "
+        "check that the intrinsics are those of the photographs as stored, and of no other size."
     ]
 
 
