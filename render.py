@@ -15,6 +15,7 @@ from gpnerf.cameras import Camera
 from gpnerf.checkpoint import checkpoint_to_use
 from gpnerf.config import parse_options
 from gpnerf.datasets.examples import Photograph
+from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.load import describe_ranges, load_scenes
 from gpnerf.datasets.places import claim
 from gpnerf.datasets.views import check_candidates, test_sources
@@ -133,7 +134,7 @@ class VideoRenderer:
             "step": self.checkpoint.step,
             "weights": self.checkpoint.fingerprint(),
             "precision": self.numerics.precision,
-            "depths": [self.scene.near, self.scene.far],
+            "photographs": fingerprint(self.scene, range(len(self.scene.views))),
             "path": self.path.flatten().tolist(),
             "size": [self.options.height, self.options.width],
             "stride": self.options.stride,
