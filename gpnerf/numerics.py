@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from gpnerf.choices import WORTH_CHANGING, timed
-from gpnerf.compilation import compile_where_faster
+from gpnerf.compilation import compile_layers, worth_compiling
 from gpnerf.devices import PRECISIONS, allow_tf32, has_bfloat16
 from gpnerf.distributed import Processes
 from gpnerf.models.gpnerf import GPNeRF
@@ -103,17 +103,13 @@ def settle(
     machine, sample = machine_name(model.device), Sample(model, work)
     if before and before.machine != machine:
         before = None
-    with processes.first_alone():
-        precision = options.precision
-        if precision == "auto":
-            precision = before.precision if before else _faster_precision(sample, machine)
-    precision = processes.gather(precision)[0]
+    precision = processes.as_first(partial(_precision, options.precision, sample, machine, before))
     allow_tf32(precision)
     wanted = options.compile
     if wanted == "auto" and before:
         wanted = "yes" if before.compiled else "no"
-    with processes.first_alone():
-        compiled = compile_where_faster(wanted, sample, precision, machine)
+    worth = processes.as_first(partial(worth_compiling, wanted, sample, precision, machine))
+    compiled = worth and compile_layers(model)
     return Numerics(
         machine=machine,
         threads=torch.get_num_threads(),
@@ -122,6 +118,12 @@ def settle(
         compiled=compiled,
         torch=str(torch.__version__),
     )
+
+
+def _precision(wanted: str, sample: Sample, machine: str, before: Numerics | None) -> str:
+    if wanted != "auto":
+        return wanted
+    return before.precision if before else _faster_precision(sample, machine)
 
 
 def _faster_precision(sample: Sample, machine: str) -> str:

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from argparse import Namespace
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -91,6 +92,32 @@ def test_auto_goes_on_as_the_run_began_on_the_same_machine(monkeypatch):
     assert settle(model, AUTO, WORK, Processes(), elsewhere).precision == "bfloat16"
     asked = Namespace(precision="bfloat16", compile="no")
     assert settle(model, asked, WORK, Processes(), before).precision == "bfloat16"
+
+
+@dataclass(frozen=True)
+class Second(Processes):
+    """The other of two processes, of which the first has answered."""
+
+    answers: tuple = ()
+
+    def gather(self, value):
+        # Asked on its own, this one would decide otherwise.
+        assert value is None
+        return [next(self.answers), value]
+
+
+@pytest.mark.parametrize(("precision", "compiled"), [("bfloat16", False), ("float32", True)])
+def test_processes_compute_as_the_first_one_decides(monkeypatch, precision, compiled):
+    answers(monkeypatch, float32=1.0, bfloat16=1.0)
+    asked = []
+    monkeypatch.setattr(numerics, "worth_compiling", lambda *given: asked.append(given))
+    monkeypatch.setattr(numerics, "compile_layers", lambda model: True)
+    second = Second(1, 2, 1, iter([precision, compiled]))
+    # Its machine, or its checkpoint, may be of another kind: it waits for the same answers.
+    before = Numerics(machine_name(CPU), 1, "float32", True, False, "2.6.0")
+    found = settle(tiny_model(), AUTO, WORK, second, before)
+    assert (found.precision, found.compiled, asked) == (precision, compiled, [])
+    assert list(second.answers) == []
 
 
 def test_what_changed_is_named():
