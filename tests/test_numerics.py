@@ -1,7 +1,9 @@
 """What auto means is timed once and remembered; a run knows how it computes, and says when that changes."""
 
+import errno
 import json
 import logging
+import os
 import time
 from argparse import Namespace
 from dataclasses import dataclass
@@ -55,6 +57,44 @@ def test_a_damaged_answer_is_timed_again(cache, content):
     (file,) = (cache / "choices").iterdir()
     file.write_text(content)
     assert timed("question", [], candidates) == json.loads(file.read_text())["seconds"]
+
+
+def test_of_two_runs_that_time_at_once_both_take_the_first_answer(cache):
+    """The other one starts and ends while this one is timing."""
+    others = []
+
+    def run():
+        if not others:
+            others.append(timed("question", [], {"one": lambda: time.sleep(0.02)}))
+
+    assert timed("question", [], {"one": run}) == others[0]
+    assert others[0]["one"] > 0.019
+    assert [file.suffix for file in (cache / "choices").iterdir()] == [".json"]
+
+
+def test_an_answer_is_kept_where_files_cannot_be_linked(cache, monkeypatch):
+    def refuse(*paths):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    seconds = timed("question", [], {"one": lambda: None})
+    (file,) = (cache / "choices").iterdir()
+    assert json.loads(file.read_text())["seconds"] == seconds
+
+
+def test_heads_dropout_and_the_order_of_sums_are_questions_of_their_own():
+    def facts(**changes):
+        return Sample(tiny_model(**changes), WORK).facts("machine")
+
+    plain = facts(heads=2, dropout=0.0)
+    assert plain == facts(heads=2, dropout=0.0)
+    # These leave the shapes of all tensors as they are.
+    assert plain != facts(heads=4, dropout=0.0) and plain != facts(heads=2, dropout=0.1)
+    try:
+        torch.use_deterministic_algorithms(True)
+        assert plain != facts(heads=2, dropout=0.0)
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 def test_an_answer_that_cannot_be_kept_is_said(monkeypatch, tmp_path, caplog):
