@@ -29,7 +29,7 @@ from gpnerf.datasets.load import (
     load_scenes,
     test_views,
 )
-from gpnerf.datasets.places import claim, each_once, identities
+from gpnerf.datasets.places import claim, each_once, some_known
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 from gpnerf.devices import choose_device, keep_freed_memory
@@ -86,11 +86,11 @@ class Evaluation:
     @property
     def setting(self) -> str:
         """How the checkpoint knows the test scenes, in the words of the paper's tables."""
-        training = self.checkpoint.options
-        trained = identities(Path(training.get("data_root", "")), training.get("train_scenes", ()))
-        if not trained & identities(Path(self.options.data_root), self.options.test_scenes):
+        options, training = self.options, self.checkpoint.options
+        trained = Path(training.get("data_root", "")), training.get("train_scenes", ())
+        if not some_known(Path(options.data_root), options.test_scenes, *trained):
             return "generalized"
-        return "finetuned" if self.checkpoint.options.get("load_weights") else "per scene"
+        return "finetuned" if training.get("load_weights") else "per scene"
 
     @property
     def _rule(self) -> FrameRule:
