@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -107,6 +108,16 @@ def test_scenes_of_one_name_are_two_while_the_known_one_is_there(tmp_path):
     assert some_known(second, ["7"], first, ["7"]) and not some_known(second, ["8"], first, ["7"])
     (first / "hall").rename(first / "elsewhere")
     assert some_known(second, ["hall"], first, ["hall"])
+
+
+def test_results_are_claimed_whatever_bytes_name_the_folder(tmp_path):
+    places = [tmp_path / os.fsdecode(name) for name in (b"caf\xe9", b"caf\xe8")]
+    for place in places:
+        place.mkdir()
+    claim(tmp_path / "results", places[0])
+    claim(tmp_path / "results", places[0])
+    with pytest.raises(ConfigError, match="holds results of .*caf"):
+        claim(tmp_path / "results", places[1])
 
 
 def test_checked_scenes_are_found_by_any_spelling(scene_writer, monkeypatch):

@@ -56,14 +56,14 @@ def claim(folder: Path, scene: Path) -> None:
     Raises ConfigError where they are of another one of that name that still exists.
     """
     record, place = folder / OWNER, os.path.realpath(scene)
-    other = record.read_text(encoding="utf-8") if record.is_file() else place
+    other = os.fsdecode(record.read_bytes()) if record.is_file() else place
     if other != place and os.path.isdir(other):
         raise ConfigError(
             f"{folder} holds results of {other}, which those of {place} would replace; choose another "
             f"--expname, or remove {folder}."
         )
     if other != place or not record.is_file():
-        write_whole(record, place)
+        write_whole(record, os.fsencode(place))
 
 
 def spellings(path: str) -> tuple[str, ...]:
