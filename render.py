@@ -24,7 +24,7 @@ from gpnerf.distributed import Processes, join_processes, leave_processes
 from gpnerf.errors import ConfigError
 from gpnerf.files import write_whole
 from gpnerf.images import read_image, write_image
-from gpnerf.numerics import settle, sum_in_one_order
+from gpnerf.numerics import make_repeatable, settle
 from gpnerf.panels import Look, video_panel
 from gpnerf.rendering import RenderedView, SourceCache, render_view, view_workload
 from gpnerf.scripting import make_folder, run_script
@@ -152,7 +152,7 @@ class VideoRenderer:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(__doc__, arguments)
-    sum_in_one_order(options.deterministic, options.device)
+    make_repeatable(options.deterministic, options.device)
     processes = join_processes(options.device)
     video = VideoRenderer(options, processes).run()
     leave_processes()

@@ -24,8 +24,6 @@ WORTH_ASKING_S = 180.0
 # Sums over fewer views than this are loops of one thread, not reductions among threads.
 GPU_OPTIONS = {"unroll_reductions_threshold": 33}
 
-WHEN = ("auto", "yes", "no")
-
 # Functions of a module by their names.
 Functions = dict[tuple[torch.nn.Module, str], Callable]
 

@@ -9,7 +9,6 @@ import logging
 import os
 import platform
 from argparse import Namespace
-from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from gpnerf.compilation import compile_layers, worth_compiling
 from gpnerf.devices import PRECISIONS, allow_tf32, has_bfloat16
 from gpnerf.distributed import Processes
 from gpnerf.models.gpnerf import GPNeRF
+from gpnerf.numerics_record import Numerics
 from gpnerf.workload import Sample, Workload
 
 log = logging.getLogger(__name__)
@@ -28,37 +28,11 @@ log = logging.getLogger(__name__)
 CUBLAS_WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
-@dataclass(frozen=True)
-class Numerics:
-    """What decides how numbers are rounded.
+def make_repeatable(wanted: str, device_name: str) -> bool:
+    """Fixes the number of threads, and the order of sums if wanted; to be called before a GPU is used.
 
-    machine: processor and instruction set, or GPU; threads: of the CPU; precision: "float32" or "bfloat16";
-    deterministic: whether sums have one order; compiled: whether layers run through torch.compile.
-    """
-
-    machine: str
-    threads: int
-    precision: str
-    deterministic: bool
-    compiled: bool
-    torch: str
-
-    def changes(self, later: Numerics) -> str:
-        """What a later run does otherwise, such as "threads: 1, not 2"; empty if nothing."""
-        old, new = asdict(self), asdict(later)
-        return ", ".join(f"{name}: {new[name]}, not {old[name]}" for name in old if new[name] != old[name])
-
-
-def numerics_from(stored: dict | None) -> Numerics | None:
-    """The record in a checkpoint; None in those that were written before there was one."""
-    names = {field.name for field in fields(Numerics)}
-    return Numerics(**stored) if stored and set(stored) == names else None
-
-
-def sum_in_one_order(wanted: str, device_name: str) -> bool:
-    """Switches PyTorch's deterministic algorithms on or off; to be called before anything runs on a GPU.
-
-    wanted: yes, no, or auto: on a CPU, where they cost nothing. Returns whether they are on.
+    wanted: deterministic algorithms: yes, no, or auto: on a CPU, where they cost nothing. Returns whether
+    they are on.
     """
     on_cuda = device_name.startswith("cuda") or (device_name == "auto" and torch.cuda.is_available())
     on = wanted == "yes" or (wanted == "auto" and not on_cuda)

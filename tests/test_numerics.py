@@ -4,6 +4,8 @@ import errno
 import json
 import logging
 import os
+import subprocess
+import sys
 import time
 from argparse import Namespace
 from dataclasses import dataclass
@@ -11,11 +13,13 @@ from dataclasses import dataclass
 import pytest
 import torch
 from helpers import tiny_model
+from script_runs import REPOSITORY
 
 from gpnerf import numerics
 from gpnerf.choices import timed
 from gpnerf.distributed import Processes
-from gpnerf.numerics import Numerics, machine_name, settle, sum_in_one_order
+from gpnerf.numerics import machine_name, make_repeatable, settle
+from gpnerf.numerics_record import Numerics
 from gpnerf.workload import Sample, Workload
 
 CPU = torch.device("cpu")
@@ -181,11 +185,19 @@ def test_a_sample_leaves_the_model_as_it_was(training, classes):
     assert sample.count == 4
 
 
+def test_checkpoints_are_read_without_what_times_and_compiles():
+    code = "import sys, gpnerf.checkpoint; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    modules = set(done.stdout.split())
+    assert "gpnerf.checkpoint" in modules
+    assert not modules & {"gpnerf.numerics", "gpnerf.workload", "gpnerf.compilation", "gpnerf.choices"}
+
+
 def test_sums_have_one_order_on_a_cpu_unless_asked_otherwise():
     try:
-        assert sum_in_one_order("auto", "cpu") and torch.are_deterministic_algorithms_enabled()
+        assert make_repeatable("auto", "cpu") and torch.are_deterministic_algorithms_enabled()
         assert not torch.utils.deterministic.fill_uninitialized_memory
-        assert not sum_in_one_order("no", "cpu") and not torch.are_deterministic_algorithms_enabled()
-        assert not sum_in_one_order("auto", "cuda")
+        assert not make_repeatable("no", "cpu") and not torch.are_deterministic_algorithms_enabled()
+        assert not make_repeatable("auto", "cuda")
     finally:
         torch.use_deterministic_algorithms(False)
