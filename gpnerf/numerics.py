@@ -12,6 +12,8 @@ from argparse import Namespace
 from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 
 from gpnerf.choices import WORTH_CHANGING, timed
@@ -91,6 +93,8 @@ def settle(
         deterministic=torch.are_deterministic_algorithms_enabled(),
         compiled=compiled,
         torch=str(torch.__version__),
+        numpy=np.__version__,
+        opencv=cv2.__version__,
     )
 
 

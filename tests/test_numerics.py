@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from helpers import tiny_model
@@ -19,7 +21,7 @@ from gpnerf import numerics
 from gpnerf.choices import timed
 from gpnerf.distributed import Processes
 from gpnerf.numerics import machine_name, make_repeatable, settle
-from gpnerf.numerics_record import Numerics
+from gpnerf.numerics_record import Numerics, numerics_from
 from gpnerf.workload import Sample, Workload
 
 CPU = torch.device("cpu")
@@ -169,6 +171,23 @@ def test_what_changed_is_named():
     later = Numerics("processor", 1, "bfloat16", True, False, "2.14.1")
     assert before.changes(before) == ""
     assert before.changes(later) == "threads: 1, not 2, precision: bfloat16, not float32"
+
+
+def test_a_record_holds_the_versions_that_decide_numbers():
+    found = settle(tiny_model(), Namespace(precision="float32", compile="no"), WORK, Processes())
+    assert (found.torch, found.numpy, found.opencv) == (torch.__version__, np.__version__, cv2.__version__)
+    other = replace(found, opencv="4.0.0")
+    assert other.changes(found) == f"opencv: {cv2.__version__}, not 4.0.0"
+
+
+def test_what_an_older_record_lacks_is_no_change():
+    later = Numerics("processor", 2, "float32", True, False, "2.6.0", "2.0.0", "4.10.0")
+    stored = {name: value for name, value in asdict(later).items() if name not in ("numpy", "opencv")}
+    before = numerics_from(stored)
+    assert before.precision == "float32" and before.changes(later) == ""
+    assert before.changes(replace(later, torch="2.7.0")) == "torch: 2.7.0, not 2.6.0"
+    assert numerics_from(asdict(later)) == later
+    assert numerics_from(None) is None
 
 
 @pytest.mark.parametrize("training", [True, False])
