@@ -12,7 +12,7 @@ from pathlib import Path
 from gpnerf.config import parse_options
 from gpnerf.distributed import Processes, join_processes, leave_processes
 from gpnerf.evaluation import Evaluation
-from gpnerf.numerics import sum_in_one_order
+from gpnerf.numerics import make_repeatable
 from gpnerf.publish import publish, write_paper_tables
 from gpnerf.report import Evaluated
 from gpnerf.scripting import EXIT_USER_FAULT, commit, run_script
@@ -59,7 +59,7 @@ def evaluate(options: Namespace, processes: Processes) -> tuple[Evaluation, str]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(__doc__, arguments)
-    sum_in_one_order(options.deterministic, options.device)
+    make_repeatable(options.deterministic, options.device)
     processes = join_processes(options.device)
     evaluation, table = evaluate(options, processes)
     leave_processes()

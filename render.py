@@ -15,6 +15,7 @@ from gpnerf.cameras import Camera
 from gpnerf.checkpoint import checkpoint_to_use
 from gpnerf.config import parse_options
 from gpnerf.datasets.examples import Photograph
+from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.load import describe_ranges, load_scenes
 from gpnerf.datasets.places import claim
 from gpnerf.datasets.views import check_candidates, test_sources
@@ -23,7 +24,7 @@ from gpnerf.distributed import Processes, join_processes, leave_processes
 from gpnerf.errors import ConfigError
 from gpnerf.files import write_whole
 from gpnerf.images import read_image, write_image
-from gpnerf.numerics import settle, sum_in_one_order
+from gpnerf.numerics import make_repeatable, settle
 from gpnerf.panels import Look, video_panel
 from gpnerf.rendering import RenderedView, SourceCache, render_view, view_workload
 from gpnerf.scripting import make_folder, run_script
@@ -133,7 +134,7 @@ class VideoRenderer:
             "step": self.checkpoint.step,
             "weights": self.checkpoint.fingerprint(),
             "precision": self.numerics.precision,
-            "depths": [self.scene.near, self.scene.far],
+            "photographs": fingerprint(self.scene, range(len(self.scene.views))),
             "path": self.path.flatten().tolist(),
             "size": [self.options.height, self.options.width],
             "stride": self.options.stride,
@@ -151,7 +152,7 @@ class VideoRenderer:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(__doc__, arguments)
-    sum_in_one_order(options.deterministic, options.device)
+    make_repeatable(options.deterministic, options.device)
     processes = join_processes(options.device)
     video = VideoRenderer(options, processes).run()
     leave_processes()

@@ -39,7 +39,8 @@ from gpnerf.images import write_image
 from gpnerf.losses import LossWeights
 from gpnerf.metrics.image import psnr
 from gpnerf.models.build import Architecture, build_model
-from gpnerf.numerics import Numerics, settle, sum_in_one_order
+from gpnerf.numerics import make_repeatable, settle
+from gpnerf.numerics_record import Numerics
 from gpnerf.panels import compare, pictures
 from gpnerf.rendering import render_example
 from gpnerf.scripting import EXIT_STOPPED, StopRequest, leave_signals_to_parent, make_folder, run_script
@@ -281,7 +282,7 @@ class Trainer:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(__doc__, arguments)
-    sum_in_one_order(options.deterministic, options.device)
+    make_repeatable(options.deterministic, options.device)
     processes = join_processes(options.device)
     code = Trainer(options, processes).train()
     leave_processes()

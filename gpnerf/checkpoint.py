@@ -19,7 +19,7 @@ from gpnerf.errors import CheckpointError
 from gpnerf.files import write_whole
 from gpnerf.models.build import Architecture, build_model
 from gpnerf.models.gpnerf import GPNeRF
-from gpnerf.numerics import Numerics, numerics_from
+from gpnerf.numerics_record import Numerics, numerics_from
 
 log = logging.getLogger(__name__)
 

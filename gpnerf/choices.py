@@ -10,9 +10,10 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from gpnerf.files import cache_folder, write_whole
+from gpnerf.files import cache_folder, write_once
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ WORTH_CHANGING = 1.15
 def timed(question: str, facts: Sequence[object], candidates: Mapping[str, Callable[[], object]]) -> dict:
     """The seconds that each candidate takes, by its name: those remembered for equal facts, else timed now.
 
+    Of several runs that time at once, all take the answer of the one that is ready first.
     question: a name for the file. facts: all that the answer depends on, as JSON values.
     """
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
@@ -33,7 +35,8 @@ def timed(question: str, facts: Sequence[object], candidates: Mapping[str, Calla
     if seconds is None:
         seconds = _in_turn(candidates)
         try:
-            write_whole(path, json.dumps({"seconds": seconds, "facts": facts}, indent=1))
+            write_once(path, json.dumps({"seconds": seconds, "facts": facts}, indent=1))
+            seconds = _remembered(path, candidates) or seconds
         except OSError as error:
             log.warning(
                 f"{path} cannot be written ({error.strerror}): the next run times again and may choose "
@@ -46,8 +49,17 @@ def _remembered(path: Path, candidates: Mapping[str, Callable[[], object]]) -> d
     try:
         seconds = json.loads(path.read_text())["seconds"]
         return {name: float(seconds[name]) for name in candidates}
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError:
         return None
+    except (ValueError, KeyError, TypeError):
+        _make_room(path)
+        return None
+
+
+def _make_room(path: Path) -> None:
+    """Removes a damaged answer, which would stay in the place of the next one."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def _in_turn(candidates: Mapping[str, Callable[[], object]]) -> dict[str, float]:

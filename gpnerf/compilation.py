@@ -6,7 +6,7 @@ import importlib.util
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -23,8 +23,6 @@ WORTH_ASKING_S = 180.0
 
 # Sums over fewer views than this are loops of one thread, not reductions among threads.
 GPU_OPTIONS = {"unroll_reductions_threshold": 33}
-
-WHEN = ("auto", "yes", "no")
 
 # Functions of a module by their names.
 Functions = dict[tuple[torch.nn.Module, str], Callable]
@@ -53,36 +51,43 @@ def compile_layers(model: GPNeRF) -> bool:
     return True
 
 
-def compile_where_faster(wanted: str, sample: Sample, precision: str, machine: str) -> bool:
-    """Compiles the layers of the sample's model if wanted: yes, no, or auto: where they are then faster.
+def worth_compiling(wanted: str, sample: Sample, precision: str, machine: str) -> bool:
+    """Whether to compile the layers of the sample's model: yes, no, or auto: where they are then faster.
 
     auto times both, for a run that is long enough to make up for the minute that compiling takes. It leaves
     training on a CPU as it is, where most of the time goes into what a layer keeps for its gradient
-    (docs/performance.md). Returns whether layers are compiled.
+    (docs/performance.md). The layers are then as they were.
     """
     model = sample.model
     if wanted != "auto":
-        return wanted == "yes" and compile_layers(model)
+        return wanted == "yes"
     if (model.training and model.device.type == "cpu") or missing_compiler(model.device):
         return False
     facts = [*sample.facts(machine), precision]
     plain = timed("plain", facts, {"plain": lambda: sample.run(precision)})["plain"]
     if plain * sample.count < WORTH_ASKING_S:
         return False
-    layers = _layers(model)
-    compiled = _compiled(layers, model.device)
+    seconds = _timed_both(sample, precision, facts)
+    ratio = seconds["plain"] / seconds["compiled"]
+    faster = ratio >= WORTH_CHANGING
+    chosen = "compiled" if faster else "not compiled"
+    log.info(f"Layers are {chosen}: compiling makes them {ratio:.2f} times as fast on this machine.")
+    return faster
+
+
+def _timed_both(sample: Sample, precision: str, facts: Sequence[object]) -> dict:
+    """The seconds of the sample "plain" and "compiled"."""
+    layers = _layers(sample.model)
+    compiled = _compiled(layers, sample.model.device)
 
     def run(functions: Functions) -> None:
         _install(functions)
         sample.run(precision)
 
-    seconds = timed("compile", facts, {"plain": lambda: run(layers), "compiled": lambda: run(compiled)})
-    ratio = seconds["plain"] / seconds["compiled"]
-    faster = ratio >= WORTH_CHANGING
-    _install(compiled if faster else layers)
-    chosen = "compiled" if faster else "not compiled"
-    log.info(f"Layers are {chosen}: compiling makes them {ratio:.2f} times as fast on this machine.")
-    return faster
+    try:
+        return timed("compile", facts, {"plain": lambda: run(layers), "compiled": lambda: run(compiled)})
+    finally:
+        _install(layers)
 
 
 def _layers(model: GPNeRF) -> Functions:

@@ -15,7 +15,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gpnerf.compilation import WHEN
 from gpnerf.datasets.loaders import LABEL_SPACES
 from gpnerf.datasets.views import METRICS, SPLIT_BY, FrameRule
 from gpnerf.errors import ConfigError
@@ -26,6 +25,7 @@ from gpnerf.models.extractor import SMALLEST_IMAGE
 from gpnerf.models.gpnerf import GRADIENT_BLOCKS
 from gpnerf.models.perception_head import COMBINATIONS, HEADS, NORMS
 from gpnerf.option_types import (
+    WHEN,
     ConfigFileParser,
     Parser,
     amount,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -45,6 +45,10 @@ class Processes:
         yield
         if self.is_first:
             self.wait()
+
+    def as_first(self, decide: Callable[[], T]) -> T:
+        """What the first process decides; the others do not ask."""
+        return self.gather(decide() if self.is_first else None)[0]
 
     def wait(self) -> None:
         """Until all processes are here."""

@@ -12,13 +12,13 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from gpnerf.checkpoint import Checkpoint, checkpoint_to_use
 from gpnerf.config import from_options
 from gpnerf.datasets.examples import Example, FaultsAsItems, Photograph, TestExamples, TestView
+from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.instances import with_objects
 from gpnerf.datasets.load import (
     common_labels,
@@ -28,7 +28,7 @@ from gpnerf.datasets.load import (
     load_scenes,
     test_views,
 )
-from gpnerf.datasets.places import claim, each_once, identities
+from gpnerf.datasets.places import claim, each_once, some_known
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 from gpnerf.devices import choose_device, keep_freed_memory
@@ -85,11 +85,11 @@ class Evaluation:
     @property
     def setting(self) -> str:
         """How the checkpoint knows the test scenes, in the words of the paper's tables."""
-        training = self.checkpoint.options
-        trained = identities(Path(training.get("data_root", "")), training.get("train_scenes", ()))
-        if not trained & identities(Path(self.options.data_root), self.options.test_scenes):
+        options, training = self.options, self.checkpoint.options
+        trained = Path(training.get("data_root", "")), training.get("train_scenes", ())
+        if not some_known(Path(options.data_root), options.test_scenes, *trained):
             return "generalized"
-        return "finetuned" if self.checkpoint.options.get("load_weights") else "per scene"
+        return "finetuned" if training.get("load_weights") else "per scene"
 
     @property
     def _rule(self) -> FrameRule:
@@ -166,7 +166,7 @@ class Evaluation:
         results = {}
         for index, (scene, target, _) in enumerate(self.examples.views):
             name = scene.index.names[target]
-            kept = load_view(self.view_folder(index), scene.name, name, self._made_by(index))
+            kept = load_view(self.view_folder(index), scene.name, name, self._made_by[index])
             if kept is not None:
                 results[index] = kept
         return results
@@ -203,7 +203,7 @@ class Evaluation:
         for name, picture in shown.items():
             write_image(folder / f"{name.replace(' ', '_')}.png", picture)
         write_image(folder.with_name(f"{folder.name}.png"), compare(shown, view, target, names))
-        save_view(folder, result, self._made_by(index))
+        save_view(folder, result, self._made_by[index])
         self.seconds += time.perf_counter() - start
 
     def _render(self, example: Example) -> RenderedView:
@@ -214,25 +214,27 @@ class Evaluation:
             view = replace(view, labels=labels, confidence=confidence)
         return view
 
-    def _made_by(self, index: int) -> str:
-        """Differs where anything differs that decides the scores of a view, but for the pixels on disk."""
+    @cached_property
+    def _made_by(self) -> list[str]:
+        """Of every view, what differs where anything differs that decides its scores.
+
+        Taken before the first view is read: what changes while it is rendered shows at the next start.
+        """
+        weights = self.checkpoint.fingerprint()
+        return [self._record(weights, index) for index in range(len(self.examples))]
+
+    def _record(self, weights: str, index: int) -> str:
         scene, target, _ = self.examples.views[index]
         options = self.options
-        frames = [target, *self.examples.sources(index)]
         values = [
-            self._fingerprint,
+            weights,
             self.scorer.num_classes,
             self.scorer.lpips is not None,
-            [options.height, options.width, options.stride, options.border, options.segment],
-            [self.numerics.precision, scene.near, scene.far],
-            [str(scene.folder.resolve()), *(scene.index.names[frame] for frame in frames)],
-            np.round(scene.index.poses[frames], 6).tolist(),
+            [options.height, options.width, options.stride, options.segment],
+            self.numerics.precision,
+            fingerprint(scene, [target, *self.examples.sources(index)]),
         ]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:24]
-
-    @cached_property
-    def _fingerprint(self) -> str:
-        return self.checkpoint.fingerprint()
 
 
 def _target_of(checkpoint: Checkpoint) -> str:

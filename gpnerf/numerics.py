@@ -9,17 +9,19 @@ import logging
 import os
 import platform
 from argparse import Namespace
-from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 
 from gpnerf.choices import WORTH_CHANGING, timed
-from gpnerf.compilation import compile_where_faster
+from gpnerf.compilation import compile_layers, worth_compiling
 from gpnerf.devices import PRECISIONS, allow_tf32, has_bfloat16
 from gpnerf.distributed import Processes
 from gpnerf.models.gpnerf import GPNeRF
+from gpnerf.numerics_record import Numerics
 from gpnerf.workload import Sample, Workload
 
 log = logging.getLogger(__name__)
@@ -28,37 +30,11 @@ log = logging.getLogger(__name__)
 CUBLAS_WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
-@dataclass(frozen=True)
-class Numerics:
-    """What decides how numbers are rounded.
+def make_repeatable(wanted: str, device_name: str) -> bool:
+    """Fixes the number of threads, and the order of sums if wanted; to be called before a GPU is used.
 
-    machine: processor and instruction set, or GPU; threads: of the CPU; precision: "float32" or "bfloat16";
-    deterministic: whether sums have one order; compiled: whether layers run through torch.compile.
-    """
-
-    machine: str
-    threads: int
-    precision: str
-    deterministic: bool
-    compiled: bool
-    torch: str
-
-    def changes(self, later: Numerics) -> str:
-        """What a later run does otherwise, such as "threads: 1, not 2"; empty if nothing."""
-        old, new = asdict(self), asdict(later)
-        return ", ".join(f"{name}: {new[name]}, not {old[name]}" for name in old if new[name] != old[name])
-
-
-def numerics_from(stored: dict | None) -> Numerics | None:
-    """The record in a checkpoint; None in those that were written before there was one."""
-    names = {field.name for field in fields(Numerics)}
-    return Numerics(**stored) if stored and set(stored) == names else None
-
-
-def sum_in_one_order(wanted: str, device_name: str) -> bool:
-    """Switches PyTorch's deterministic algorithms on or off; to be called before anything runs on a GPU.
-
-    wanted: yes, no, or auto: on a CPU, where they cost nothing. Returns whether they are on.
+    wanted: deterministic algorithms: yes, no, or auto: on a CPU, where they cost nothing. Returns whether
+    they are on.
     """
     on_cuda = device_name.startswith("cuda") or (device_name == "auto" and torch.cuda.is_available())
     on = wanted == "yes" or (wanted == "auto" and not on_cuda)
@@ -103,17 +79,13 @@ def settle(
     machine, sample = machine_name(model.device), Sample(model, work)
     if before and before.machine != machine:
         before = None
-    with processes.first_alone():
-        precision = options.precision
-        if precision == "auto":
-            precision = before.precision if before else _faster_precision(sample, machine)
-    precision = processes.gather(precision)[0]
+    precision = processes.as_first(partial(_precision, options.precision, sample, machine, before))
     allow_tf32(precision)
     wanted = options.compile
     if wanted == "auto" and before:
         wanted = "yes" if before.compiled else "no"
-    with processes.first_alone():
-        compiled = compile_where_faster(wanted, sample, precision, machine)
+    worth = processes.as_first(partial(worth_compiling, wanted, sample, precision, machine))
+    compiled = worth and compile_layers(model)
     return Numerics(
         machine=machine,
         threads=torch.get_num_threads(),
@@ -121,7 +93,15 @@ def settle(
         deterministic=torch.are_deterministic_algorithms_enabled(),
         compiled=compiled,
         torch=str(torch.__version__),
+        numpy=np.__version__,
+        opencv=cv2.__version__,
     )
+
+
+def _precision(wanted: str, sample: Sample, machine: str, before: Numerics | None) -> str:
+    if wanted != "auto":
+        return wanted
+    return before.precision if before else _faster_precision(sample, machine)
 
 
 def _faster_precision(sample: Sample, machine: str) -> str:

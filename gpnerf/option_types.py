@@ -17,6 +17,8 @@ from gpnerf.errors import ConfigError
 N = TypeVar("N", int, float)
 REPOSITORY = Path(__file__).resolve().parent.parent
 INCLUDE = "include"
+# Of what a run may decide for itself.
+WHEN = ("auto", "yes", "no")
 # Of the paper.
 TABLES = ("1", "2", "3", "4")
 

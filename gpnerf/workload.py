@@ -51,9 +51,11 @@ class Sample:
         """All that the time of a sample depends on, as JSON values."""
         model, work = self.model, self.work
         shapes = str([list(one.shape) for one in model.parameters()])
-        model_key = hashlib.sha256(shapes.encode()).hexdigest()[:16], model.samples, model.fine_samples
+        key, net = hashlib.sha256(shapes.encode()).hexdigest()[:16], model.transformer
+        network = key, model.samples, model.fine_samples, net.heads, net.field_layers[0].dropout.p
         run = work.height, work.width, work.views, self.rays, work.training
-        return [machine, str(torch.__version__), torch.get_num_threads(), *model_key, *run]
+        torch_set = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+        return [machine, str(torch.__version__), *torch_set, *network, *run]
 
     def run(self, precision: str) -> None:
         """Computes the sample; a GPU has finished when it returns."""

@@ -9,7 +9,7 @@ from helpers import encode, tiny_example, tiny_model
 from torch._dynamo.utils import counters
 
 from gpnerf import compilation
-from gpnerf.compilation import compile_layers, compile_where_faster, missing_compiler
+from gpnerf.compilation import compile_layers, missing_compiler, worth_compiling
 from gpnerf.losses import LossWeights
 from gpnerf.training import backward, compute_losses, step_generator
 from gpnerf.workload import Sample, Workload
@@ -100,8 +100,29 @@ def test_auto_compiles_long_rendering_that_becomes_faster(
     monkeypatch.setattr(compilation, "timed", lambda question, facts, candidates: seconds)
     monkeypatch.setattr(torch, "compile", lambda function, **options: lambda *given: function(*given))
     model = tiny_model().train(training)
-    before = model.transformer.aggregate_ray
+    before = [getattr(model.transformer, name) for name in COMPILED]
     work = Workload(24, 32, views=3, rays=20, items=100, training=training, chunk=20)
-    found = compile_where_faster(wanted, Sample(model, work), "float32", "machine")
-    assert found == expected
-    assert (model.transformer.aggregate_ray != before) == expected
+    assert worth_compiling(wanted, Sample(model, work), "float32", "machine") == expected
+    # Deciding compiles nothing for good.
+    assert [getattr(model.transformer, name) for name in COMPILED] == before
+
+
+def test_a_timing_leaves_the_layers_as_they_were_even_if_it_fails(monkeypatch):
+    """What is timed last is compiled; a candidate may run out of memory."""
+
+    def run(question, facts, candidates):
+        for candidate in candidates.values():
+            candidate()
+        if question == "compile":
+            raise MemoryError
+        return {"plain": 10.0}
+
+    monkeypatch.setattr(compilation, "missing_compiler", lambda device: None)
+    monkeypatch.setattr(compilation, "timed", run)
+    monkeypatch.setattr(torch, "compile", lambda function, **options: lambda *given: function(*given))
+    model = tiny_model().eval()
+    before = [getattr(model.transformer, name) for name in COMPILED]
+    sample = Sample(model, Workload(24, 32, views=3, rays=20, items=100, training=False, chunk=20))
+    with pytest.raises(MemoryError):
+        worth_compiling("auto", sample, "float32", "machine")
+    assert [getattr(model.transformer, name) for name in COMPILED] == before

@@ -42,6 +42,10 @@ def test_shares_are_disjoint_and_complete():
     assert [list(share) for share in shares] == [[0, 3, 6, 9], [1, 4, 7], [2, 5, 8]]
 
 
+def test_one_process_decides_for_itself():
+    assert Processes().as_first(lambda: "bfloat16") == "bfloat16"
+
+
 def test_one_process_sums_and_gathers_nothing():
     weight = torch.nn.Parameter(torch.zeros(2))
     weight.grad = torch.tensor([1.0, 2.0])

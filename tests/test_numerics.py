@@ -1,18 +1,27 @@
 """What auto means is timed once and remembered; a run knows how it computes, and says when that changes."""
 
+import errno
 import json
 import logging
+import os
+import subprocess
+import sys
 import time
 from argparse import Namespace
+from dataclasses import asdict, dataclass, replace
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from helpers import tiny_model
+from script_runs import REPOSITORY
 
 from gpnerf import numerics
 from gpnerf.choices import timed
 from gpnerf.distributed import Processes
-from gpnerf.numerics import Numerics, machine_name, settle, sum_in_one_order
+from gpnerf.numerics import machine_name, make_repeatable, settle
+from gpnerf.numerics_record import Numerics, numerics_from
 from gpnerf.workload import Sample, Workload
 
 CPU = torch.device("cpu")
@@ -56,6 +65,44 @@ def test_a_damaged_answer_is_timed_again(cache, content):
     assert timed("question", [], candidates) == json.loads(file.read_text())["seconds"]
 
 
+def test_of_two_runs_that_time_at_once_both_take_the_first_answer(cache):
+    """The other one starts and ends while this one is timing."""
+    others = []
+
+    def run():
+        if not others:
+            others.append(timed("question", [], {"one": lambda: time.sleep(0.02)}))
+
+    assert timed("question", [], {"one": run}) == others[0]
+    assert others[0]["one"] > 0.019
+    assert [file.suffix for file in (cache / "choices").iterdir()] == [".json"]
+
+
+def test_an_answer_is_kept_where_files_cannot_be_linked(cache, monkeypatch):
+    def refuse(*paths):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    seconds = timed("question", [], {"one": lambda: None})
+    (file,) = (cache / "choices").iterdir()
+    assert json.loads(file.read_text())["seconds"] == seconds
+
+
+def test_heads_dropout_and_the_order_of_sums_are_questions_of_their_own():
+    def facts(**changes):
+        return Sample(tiny_model(**changes), WORK).facts("machine")
+
+    plain = facts(heads=2, dropout=0.0)
+    assert plain == facts(heads=2, dropout=0.0)
+    # These leave the shapes of all tensors as they are.
+    assert plain != facts(heads=4, dropout=0.0) and plain != facts(heads=2, dropout=0.1)
+    try:
+        torch.use_deterministic_algorithms(True)
+        assert plain != facts(heads=2, dropout=0.0)
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 def test_an_answer_that_cannot_be_kept_is_said(monkeypatch, tmp_path, caplog):
     (tmp_path / "file").touch()
     monkeypatch.setenv("GPNERF_CACHE", str(tmp_path / "file"))
@@ -93,11 +140,54 @@ def test_auto_goes_on_as_the_run_began_on_the_same_machine(monkeypatch):
     assert settle(model, asked, WORK, Processes(), before).precision == "bfloat16"
 
 
+@dataclass(frozen=True)
+class Second(Processes):
+    """The other of two processes, of which the first has answered."""
+
+    answers: tuple = ()
+
+    def gather(self, value):
+        # Asked on its own, this one would decide otherwise.
+        assert value is None
+        return [next(self.answers), value]
+
+
+@pytest.mark.parametrize(("precision", "compiled"), [("bfloat16", False), ("float32", True)])
+def test_processes_compute_as_the_first_one_decides(monkeypatch, precision, compiled):
+    answers(monkeypatch, float32=1.0, bfloat16=1.0)
+    asked = []
+    monkeypatch.setattr(numerics, "worth_compiling", lambda *given: asked.append(given))
+    monkeypatch.setattr(numerics, "compile_layers", lambda model: True)
+    second = Second(1, 2, 1, iter([precision, compiled]))
+    # Its machine, or its checkpoint, may be of another kind: it waits for the same answers.
+    before = Numerics(machine_name(CPU), 1, "float32", True, False, "2.6.0")
+    found = settle(tiny_model(), AUTO, WORK, second, before)
+    assert (found.precision, found.compiled, asked) == (precision, compiled, [])
+    assert list(second.answers) == []
+
+
 def test_what_changed_is_named():
     before = Numerics("processor", 2, "float32", True, False, "2.14.1")
     later = Numerics("processor", 1, "bfloat16", True, False, "2.14.1")
     assert before.changes(before) == ""
     assert before.changes(later) == "threads: 1, not 2, precision: bfloat16, not float32"
+
+
+def test_a_record_holds_the_versions_that_decide_numbers():
+    found = settle(tiny_model(), Namespace(precision="float32", compile="no"), WORK, Processes())
+    assert (found.torch, found.numpy, found.opencv) == (torch.__version__, np.__version__, cv2.__version__)
+    other = replace(found, opencv="4.0.0")
+    assert other.changes(found) == f"opencv: {cv2.__version__}, not 4.0.0"
+
+
+def test_what_an_older_record_lacks_is_no_change():
+    later = Numerics("processor", 2, "float32", True, False, "2.6.0", "2.0.0", "4.10.0")
+    stored = {name: value for name, value in asdict(later).items() if name not in ("numpy", "opencv")}
+    before = numerics_from(stored)
+    assert before.precision == "float32" and before.changes(later) == ""
+    assert before.changes(replace(later, torch="2.7.0")) == "torch: 2.7.0, not 2.6.0"
+    assert numerics_from(asdict(later)) == later
+    assert numerics_from(None) is None
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -114,11 +204,19 @@ def test_a_sample_leaves_the_model_as_it_was(training, classes):
     assert sample.count == 4
 
 
+def test_checkpoints_are_read_without_what_times_and_compiles():
+    code = "import sys, gpnerf.checkpoint; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    modules = set(done.stdout.split())
+    assert "gpnerf.checkpoint" in modules
+    assert not modules & {"gpnerf.numerics", "gpnerf.workload", "gpnerf.compilation", "gpnerf.choices"}
+
+
 def test_sums_have_one_order_on_a_cpu_unless_asked_otherwise():
     try:
-        assert sum_in_one_order("auto", "cpu") and torch.are_deterministic_algorithms_enabled()
+        assert make_repeatable("auto", "cpu") and torch.are_deterministic_algorithms_enabled()
         assert not torch.utils.deterministic.fill_uninitialized_memory
-        assert not sum_in_one_order("no", "cpu") and not torch.are_deterministic_algorithms_enabled()
-        assert not sum_in_one_order("auto", "cuda")
+        assert not make_repeatable("no", "cpu") and not torch.are_deterministic_algorithms_enabled()
+        assert not make_repeatable("auto", "cuda")
     finally:
         torch.use_deterministic_algorithms(False)

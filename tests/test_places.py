@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from gpnerf.config import parse_options
 from gpnerf.datasets import load
 from gpnerf.datasets.discover import find_scenes
 from gpnerf.datasets.loaders import load_scene
-from gpnerf.datasets.places import claim, scene_name
+from gpnerf.datasets.places import claim, scene_name, some_known
 from gpnerf.datasets.views import FrameRule
 from gpnerf.errors import ConfigError, DataError
 from scripts import check_data, finetune_scenes
@@ -93,6 +94,30 @@ def test_the_setting_of_an_evaluation_is_by_folders(scene_writer):
             "", ["--data_root", str(root), "--test_scenes", spelled(root, tested)]
         )
         assert evaluation.setting == setting
+
+
+def test_scenes_of_one_name_are_two_while_the_known_one_is_there(tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    for root in (first, second):
+        (root / "hall").mkdir(parents=True)
+    assert some_known(first, ["x", "./hall"], first, ["hall/"])
+    assert some_known(second, ["../a/hall"], first, ["hall"])
+    assert not some_known(second, ["hall"], first, ["hall", "attic"])
+    # Moved or never a folder, as the seeds of rooms: the name tells.
+    assert some_known(second, ["attic"], first, ["hall", "attic"])
+    assert some_known(second, ["7"], first, ["7"]) and not some_known(second, ["8"], first, ["7"])
+    (first / "hall").rename(first / "elsewhere")
+    assert some_known(second, ["hall"], first, ["hall"])
+
+
+def test_results_are_claimed_whatever_bytes_name_the_folder(tmp_path):
+    places = [tmp_path / os.fsdecode(name) for name in (b"caf\xe9", b"caf\xe8")]
+    for place in places:
+        place.mkdir()
+    claim(tmp_path / "results", places[0])
+    claim(tmp_path / "results", places[0])
+    with pytest.raises(ConfigError, match="holds results of .*caf"):
+        claim(tmp_path / "results", places[1])
 
 
 def test_checked_scenes_are_found_by_any_spelling(scene_writer, monkeypatch):

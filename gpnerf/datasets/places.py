@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PureWindowsPath
 
 from gpnerf.errors import ConfigError
@@ -28,9 +28,15 @@ def scene_name(root: Path, spelled: str) -> str:
     return place.relative_to(top if top in place.parents else place.anchor).as_posix()
 
 
-def identities(root: Path, names: Iterable[str]) -> set[str]:
-    """By what scenes are known again: their names, and their folders without symbolic links."""
-    return {known for name in names for known in (scene_name(root, name), os.path.realpath(root / name))}
+def some_known(root: Path, names: Iterable[str], known_root: Path, known: Sequence[str]) -> bool:
+    """Whether one of the scenes root/names is one of known_root/known.
+
+    A scene is its folder, without symbolic links. Names count only where a known folder is not there: it has
+    moved, or was none, as a room is made from its name.
+    """
+    folders = {os.path.realpath(known_root / name) for name in known}
+    gone = {scene_name(known_root, name) for name in known if not os.path.isdir(known_root / name)}
+    return any(os.path.realpath(root / name) in folders or scene_name(root, name) in gone for name in names)
 
 
 def each_once(root: Path, names: Iterable[str]) -> list[str]:
@@ -50,14 +56,14 @@ def claim(folder: Path, scene: Path) -> None:
     Raises ConfigError where they are of another one of that name that still exists.
     """
     record, place = folder / OWNER, os.path.realpath(scene)
-    other = record.read_text(encoding="utf-8") if record.is_file() else place
+    other = os.fsdecode(record.read_bytes()) if record.is_file() else place
     if other != place and os.path.isdir(other):
         raise ConfigError(
             f"{folder} holds results of {other}, which those of {place} would replace; choose another "
             f"--expname, or remove {folder}."
         )
     if other != place or not record.is_file():
-        write_whole(record, place)
+        write_whole(record, os.fsencode(place))
 
 
 def spellings(path: str) -> tuple[str, ...]:
