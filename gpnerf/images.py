@@ -186,7 +186,8 @@ def image_size(path: Path, kind: str = "image") -> tuple[int, int]:
 def orientation(path: Path) -> int:
     """A key of ORIENTATIONS, or UPRIGHT, by the header alone; no function here turns pixels by it."""
     found = UPRIGHT
-    with suppress(*HEADER_FAULTS, struct.error), Image.open(path) as image:
+    with suppress(*HEADER_FAULTS, struct.error), warnings.catch_warnings(), Image.open(path) as image:
+        warnings.simplefilter("ignore")
         if "exif" in image.info:
             found = image.getexif().get(ORIENTATION_TAG, UPRIGHT)
     return found if found in ORIENTATIONS else UPRIGHT

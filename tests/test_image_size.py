@@ -56,10 +56,12 @@ def test_every_size_of_a_scene_counts_without_its_border(scene_writer):
     writer.save("images/2.png", np.full((8, 6, 3), 90, np.uint8))
     writer.top["frames"][2] |= {"w": 6, "h": 8, "cx": 3, "cy": 4}
     (sentence,) = shape_warnings([load_folder(writer.write())], 60, 80)
-    assert (
-        "looks 1.78 times as wide at 80x60 pixels as in its photographs of 6x8; its photographs have 2"
-        in (sentence)
-    )
+    assert "looks 1.78 times as wide at 80x60 pixels as in its photographs of 6x8; its ph" in sentence
+    assert "differ in shape, so cut them to one" in sentence
+    writer.save("images/2.png", np.full((12, 16, 3), 90, np.uint8))
+    writer.top["frames"][2] |= {"w": 16, "h": 12, "cx": 8, "cy": 6}
+    (sentence,) = shape_warnings([load_folder(writer.write())], 40, 80)
+    assert "give --height or --width alone" in sentence
     scene = load_folder(scene_writer(name="other").write(), border=1)
     assert shape_warnings([scene], 40, 60) == []
     assert "of 6x4; give" in shape_warnings([scene], 60, 80)[0]

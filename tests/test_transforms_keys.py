@@ -268,6 +268,14 @@ def test_a_folder_of_masks_that_no_frame_names_is_told(scene_writer):
     assert warnings_of(writer) == []
 
 
+def test_masks_that_are_labels_are_not_told(scene_writer):
+    writer = scene_writer(semantic=True)
+    (writer.folder / "semantic").rename(writer.folder / "masks")
+    for number, frame in enumerate(writer.top["frames"]):
+        frame["semantic_path"] = f"masks/{number}.png"
+    assert warnings_of(writer) == []
+
+
 def test_labels_in_a_jpeg_are_refused(scene_writer):
     writer = scene_writer(semantic=True)
     for number, frame in enumerate(writer.top["frames"]):

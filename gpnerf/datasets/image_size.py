@@ -47,12 +47,12 @@ def shape_warnings(scenes: Sequence[Scene], height: int, width: int) -> list[str
             own_height, own_width = shapes[worst]
             sentences.append(
                 f"{scene.name}: everything looks {stretches[worst]:.2f} times as wide at {width}x{height} "
-                f"pixels as in its photographs of {own_width}x{own_height}; {_shape_remedy(len(shapes))}."
+                f"pixels as in its photographs of {own_width}x{own_height}; {_shape_remedy(stretches)}."
             )
     return sentences
 
 
-def _shape_remedy(shapes: int) -> str:
-    if shapes > 1:
-        return f"its photographs have {shapes} sizes, so cut them to one shape, or train on them apart"
+def _shape_remedy(stretches: np.ndarray) -> str:
+    if np.ptp(np.log(stretches)) > math.log1p(LIKE_SHAPE):
+        return "its photographs differ in shape, so cut them to one, or make a scene of each"
     return "give --height or --width alone on the command line to keep their shape"

@@ -71,7 +71,7 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
     # Views that the scene itself states to be scored say nothing of the range; which ones the options
     # choose where it states none is not known here.
     scored, _ = stated_frames(splits) or ((), ())
-    shown = [number for number in range(len(rows)) if number not in scored]
+    shown = sorted({*range(len(rows))} - {*scored})
     measured = maps_to_measure([files["depth"][number] for number in shown if files["depth"][number]])
     unit = transforms_depth.depth_unit(text, warnings)
     points, unused = (), Faults()
@@ -191,11 +191,13 @@ def _beside(folder: Path, text: SceneText) -> list[str]:
     masks = sum(len(list((folder / place).glob(f"{NGP_MASK}*.png"))) for place in images)
     if masks:
         sentences.append(f"{folder}: {masks} files {NGP_MASK}*.png of instant-ngp {remedy}.")
-    folders = {place.parent / MASK_FOLDER for place in images}
+    keys = [key for keys in PATH_KEYS.values() for key in keys]
+    named = {Path(str(frame.own[key])).parent for frame in text.frames for key in keys if key in frame.own}
+    folders = {place.parent / MASK_FOLDER for place in images} - named
     sentences += [
         f"{folder}: the files in {one.as_posix()} beside the photographs {remedy}."
         for one in sorted(folders)
-        if os.path.isdir(folder / one)
+        if os.path.isdir(folder / one) and os.listdir(folder / one)
     ]
     return sentences
 
