@@ -89,7 +89,7 @@ def _run(parser: Parser) -> None:
         choices=WHEN,
         default="auto",
         help="sums in one order, so that equal runs give equal numbers, bit for bit. auto: on a CPU, where "
-        "it costs nothing; on a GPU it is slower, and a few operations have no such order",
+        "it costs little; on a GPU it is slower, and a few operations have no such order",
     )
 
 

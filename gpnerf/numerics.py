@@ -33,7 +33,7 @@ CUBLAS_WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 def make_repeatable(wanted: str, device_name: str) -> bool:
     """Fixes the number of threads, and the order of sums if wanted; to be called before a GPU is used.
 
-    wanted: deterministic algorithms: yes, no, or auto: on a CPU, where they cost nothing. Returns whether
+    wanted: deterministic algorithms: yes, no, or auto: on a CPU, where they cost little. Returns whether
     they are on.
     """
     on_cuda = device_name.startswith("cuda") or (device_name == "auto" and torch.cuda.is_available())
