@@ -279,7 +279,7 @@ def _eval(parser: Parser) -> None:
         "--chunk_size",
         type=positive,
         default=None,
-        help="rays at a time; bounds the memory (default: by device and free memory)",
+        help="rays at a time; bounds the memory (default: by device and its memory)",
     )
     add("--stride", type=positive, default=1, help="render every so many rows and columns (quicker preview)")
     add(

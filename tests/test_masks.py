@@ -93,6 +93,19 @@ def test_a_mask_that_leaves_nothing_is_refused_and_named_by_check_data(masked, t
     assert "Faults: 1" in report and "1.png: expected a mask that leaves some pixels" in report
 
 
+def test_a_mask_that_leaves_only_what_the_border_cuts_off_is_refused(masked):
+    """Not taken for one that leaves everything."""
+    mask = np.zeros((6, 8), np.uint8)
+    mask[0] = 255
+    masked.save("masks/1.png", mask)
+    folder = masked.write()
+    assert load_folder(folder).read_mask(1, 3, 4).sum() == 4
+    with pytest.raises(
+        DataError, match=r"1\.png: expected a mask that leaves some pixels, found none inside"
+    ):
+        load_folder(folder, border=1).read_mask(1, 2, 3)
+
+
 def test_a_mask_is_what_its_picture_shows(masked):
     """Black or transparent is left out, whatever the indices of a palette are."""
     used = np.array([[True] * 6 + [False] * 2] * 6)

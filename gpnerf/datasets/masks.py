@@ -28,7 +28,8 @@ def filled(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def shrunk(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The mask of a photograph resized to [height, width]: a pixel counts if all that it shows counts.
+    """The mask of a photograph, of which some pixels count, resized to [height, width]: a pixel counts if all
+    that it shows counts.
 
     Where no pixel does, those count that show most of what counts; they were filled before.
     """

@@ -125,7 +125,10 @@ class Scene:
         return self._image(number, height, width, self._stored_mask(number))
 
     def read_mask(self, number: int, height: int, width: int) -> Tensor | None:
-        """Which pixels of a view's photograph count: bool [height, width], None if all do."""
+        """Which pixels of a view's photograph count: bool [height, width], None if all do.
+
+        Raises DataError where none does.
+        """
         return self._mask(number, height, width, self._stored_mask(number))
 
     def read_map(self, number: int, kind: str, height: int, width: int) -> Tensor | None:
@@ -171,7 +174,14 @@ class Scene:
         if stored is not None:
             # A pixel that shows something masked, be it in part, does not count.
             mask = mask & (lens.removed(stored.astype(np.float32), cv2.INTER_LINEAR) > ALL_COUNT)
-        return None if mask.all() else torch.from_numpy(shrunk(self._cropped(mask), height, width))
+        mask = self._cropped(mask)
+        if not mask.any():
+            place = self.index.files["mask"][number] or self.index.files["image"][number]
+            raise DataError(
+                f"{self.folder / place}: expected a mask that leaves some pixels, found none inside border and "
+                "lens; correct it (black or transparent: leave out, anything else: use), or remove the frame."
+            )
+        return None if mask.all() else torch.from_numpy(shrunk(mask, height, width))
 
     def _map(self, number: int, kind: str, height: int, width: int, mask: Tensor | None) -> Tensor | None:
         relative = self.index.files[self.labelled_by if kind == "semantic" else kind][number]
@@ -199,21 +209,13 @@ class Scene:
         return Lens(index.intrinsics[number], index.distortion[number], *index.sizes[number].tolist())
 
     def _stored_mask(self, number: int) -> np.ndarray | None:
-        """The mask on disk at the photograph's size, bool [H, W]; None where there is none.
-
-        Raises DataError for one that leaves no pixel.
-        """
+        """The mask on disk at the photograph's size, bool [H, W]; None where there is none."""
         relative = self.index.files["mask"][number]
         if not relative:
             return None
         path = self.folder / relative
         mask = read_mask(path)
         self._check_size(path, mask, number, exactly=False)
-        if not mask.any():
-            raise DataError(
-                f"{path}: expected a mask that leaves some pixels, found none; correct it (black or "
-                "transparent: leave out, anything else: use), or remove the frame."
-            )
         return resize_values(mask.astype(np.uint8), *self.index.sizes[number].tolist()) > 0
 
     def _check_size(self, path: Path, pixels: np.ndarray, number: int, exactly: bool) -> None:
