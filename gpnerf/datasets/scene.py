@@ -178,8 +178,9 @@ class Scene:
         if not mask.any():
             place = self.index.files["mask"][number] or self.index.files["image"][number]
             raise DataError(
-                f"{self.folder / place}: expected a mask that leaves some pixels, found none inside border and "
-                "lens; correct it (black or transparent: leave out, anything else: use), or remove the frame."
+                f"{self.folder / place}: expected a mask that leaves some pixels, found none inside border "
+                "and lens; correct it (black or transparent: leave out, anything else: use), or remove the "
+                "frame."
             )
         return None if mask.all() else torch.from_numpy(shrunk(mask, height, width))
 
