@@ -9,14 +9,14 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from gpnerf.config import parse_options
-from gpnerf.distributed import Processes, join_processes, leave_processes
-from gpnerf.evaluation import Evaluation
-from gpnerf.numerics import make_repeatable
-from gpnerf.publish import publish, write_paper_tables
-from gpnerf.report import Evaluated
-from gpnerf.scripting import EXIT_USER_FAULT, commit, run_script
-from gpnerf.tables import Run
+from gpnerf.config.options import parse_options
+from gpnerf.evaluation.evaluation import Evaluation
+from gpnerf.evaluation.output import publish, write_paper_tables
+from gpnerf.evaluation.paper_tables import Run
+from gpnerf.evaluation.scores import Evaluated
+from gpnerf.execution.numerics import make_repeatable
+from gpnerf.system.distributed import Processes, join_processes, leave_processes
+from gpnerf.system.scripting import EXIT_USER_FAULT, commit, run_script
 
 log = logging.getLogger("eval")
 

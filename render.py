@@ -11,25 +11,25 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from gpnerf.cameras import Camera
-from gpnerf.checkpoint import checkpoint_to_use
-from gpnerf.config import parse_options
+from gpnerf.config.options import parse_options
 from gpnerf.datasets.examples import Photograph
 from gpnerf.datasets.fingerprint import fingerprint
-from gpnerf.datasets.load import describe_ranges, load_scenes
 from gpnerf.datasets.places import claim
+from gpnerf.datasets.run_scenes import describe_ranges, load_scenes
 from gpnerf.datasets.views import check_candidates, test_sources
-from gpnerf.devices import autocast, choose_device, keep_freed_memory
-from gpnerf.distributed import Processes, join_processes, leave_processes
-from gpnerf.errors import ConfigError
-from gpnerf.files import write_whole
-from gpnerf.images import read_image, write_image
-from gpnerf.numerics import make_repeatable, settle
-from gpnerf.panels import Look, video_panel
-from gpnerf.rendering import RenderedView, SourceCache, render_view, view_workload
-from gpnerf.scripting import make_folder, run_script
-from gpnerf.trajectories import interpolate, orbit
-from gpnerf.video import write_video
+from gpnerf.execution.numerics import make_repeatable, settle
+from gpnerf.geometry.cameras import Camera
+from gpnerf.geometry.trajectories import interpolate, orbit
+from gpnerf.media.images import read_image, write_image
+from gpnerf.media.video import write_video
+from gpnerf.rendering.panels import Look, video_panel
+from gpnerf.rendering.view import RenderedView, SourceCache, render_view, view_workload
+from gpnerf.system.devices import autocast, choose_device, keep_freed_memory
+from gpnerf.system.distributed import Processes, join_processes, leave_processes
+from gpnerf.system.errors import ConfigError
+from gpnerf.system.files import write_whole
+from gpnerf.system.scripting import make_folder, run_script
+from gpnerf.training.checkpoint import checkpoint_to_use
 
 log = logging.getLogger("render")
 

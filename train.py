@@ -12,8 +12,7 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from gpnerf import checkpoint as checkpoints
-from gpnerf.config import from_options, parse_options, write_options
+from gpnerf.config.options import from_options, parse_options, write_options
 from gpnerf.datasets.examples import (
     FaultsAsItems,
     TestExamples,
@@ -21,7 +20,7 @@ from gpnerf.datasets.examples import (
     describe_missing,
 )
 from gpnerf.datasets.instances import known_objects, most_instances, slot_names, with_objects
-from gpnerf.datasets.load import (
+from gpnerf.datasets.run_scenes import (
     common_labels,
     describe_gaps,
     describe_ranges,
@@ -32,21 +31,28 @@ from gpnerf.datasets.load import (
 )
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
-from gpnerf.devices import choose_device
-from gpnerf.distributed import Processes, join_processes, leave_processes
-from gpnerf.errors import CheckpointError, ConfigError, TrainingError
-from gpnerf.images import write_image
-from gpnerf.losses import LossWeights
+from gpnerf.execution.numerics import make_repeatable, settle
+from gpnerf.execution.workload import Workload
+from gpnerf.media.images import write_image
+from gpnerf.methods.gpnerf.build import Architecture, build_model
+from gpnerf.methods.gpnerf.losses import LossWeights
 from gpnerf.metrics.image import psnr
-from gpnerf.models.build import Architecture, build_model
-from gpnerf.numerics import make_repeatable, settle
-from gpnerf.numerics_record import Numerics
-from gpnerf.panels import compare, pictures
-from gpnerf.rendering import render_example
-from gpnerf.scripting import EXIT_STOPPED, StopRequest, leave_signals_to_parent, make_folder, run_script
-from gpnerf.training import LearningRates, build_optimizer
-from gpnerf.updates import Updater
-from gpnerf.workload import Workload
+from gpnerf.rendering.panels import compare, pictures
+from gpnerf.rendering.view import render_example
+from gpnerf.system.devices import choose_device
+from gpnerf.system.distributed import Processes, join_processes, leave_processes
+from gpnerf.system.errors import CheckpointError, ConfigError, TrainingError
+from gpnerf.system.numerics_record import Numerics
+from gpnerf.system.scripting import (
+    EXIT_STOPPED,
+    StopRequest,
+    leave_signals_to_parent,
+    make_folder,
+    run_script,
+)
+from gpnerf.training import checkpoint as checkpoints
+from gpnerf.training.step import LearningRates, build_optimizer
+from gpnerf.training.updater import Updater
 
 log = logging.getLogger("train")
 

@@ -41,20 +41,20 @@ from benchmark_tools import (  # noqa: E402
 )
 from literal import literal_losses  # noqa: E402
 
-from gpnerf.checkpoint import checkpoint_to_use, latest_checkpoint  # noqa: E402
-from gpnerf.compilation import compile_layers  # noqa: E402
-from gpnerf.config import from_options, parse_options  # noqa: E402
+from gpnerf.config.options import from_options, parse_options  # noqa: E402
+from gpnerf.config.types import Parser, positive  # noqa: E402
 from gpnerf.datasets.examples import TestExamples  # noqa: E402
-from gpnerf.datasets.load import load_scenes, test_views  # noqa: E402
+from gpnerf.datasets.run_scenes import load_scenes, test_views  # noqa: E402
 from gpnerf.datasets.views import FrameRule  # noqa: E402
-from gpnerf.devices import allow_tf32, autocast, choose_device  # noqa: E402
-from gpnerf.losses import LossWeights  # noqa: E402
+from gpnerf.execution.compilation import compile_layers  # noqa: E402
+from gpnerf.methods.gpnerf.losses import LossWeights  # noqa: E402
+from gpnerf.methods.gpnerf.model import GPNeRF  # noqa: E402
 from gpnerf.metrics.image import psnr  # noqa: E402
-from gpnerf.models.gpnerf import GPNeRF  # noqa: E402
-from gpnerf.option_types import Parser, positive  # noqa: E402
-from gpnerf.rendering import render_example, render_view  # noqa: E402
-from gpnerf.scripting import run_script  # noqa: E402
-from gpnerf.training import LearningRates, backward, build_optimizer, compute_losses, step_generator  # noqa: E402
+from gpnerf.rendering.view import render_example, render_view  # noqa: E402
+from gpnerf.system.devices import allow_tf32, autocast, choose_device  # noqa: E402
+from gpnerf.system.scripting import run_script  # noqa: E402
+from gpnerf.training.checkpoint import checkpoint_to_use, latest_checkpoint  # noqa: E402
+from gpnerf.training.step import LearningRates, backward, build_optimizer, compute_losses, step_generator  # noqa: E402
 
 log = logging.getLogger("benchmark")
 

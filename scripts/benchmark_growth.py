@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from benchmark_tools import Subject, say, seconds_of, subject  # noqa: E402
 
-from gpnerf.compilation import compile_layers  # noqa: E402
-from gpnerf.devices import choose_device  # noqa: E402
-from gpnerf.option_types import Parser, positive  # noqa: E402
-from gpnerf.scripting import run_script  # noqa: E402
+from gpnerf.config.types import Parser, positive  # noqa: E402
+from gpnerf.execution.compilation import compile_layers  # noqa: E402
+from gpnerf.system.devices import choose_device  # noqa: E402
+from gpnerf.system.scripting import run_script  # noqa: E402
 
 VIEWS, SAMPLES, WIDTHS = (4, 8, 16), (24, 48, 96), (32, 64, 128)
 

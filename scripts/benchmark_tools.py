@@ -18,15 +18,15 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
 
 from literal import LiteralSources, literal_rays, literal_sources  # noqa: E402
 
-from gpnerf.cameras import pixel_grid  # noqa: E402
-from gpnerf.config import from_options, parse_options  # noqa: E402
+from gpnerf.config.options import from_options, parse_options  # noqa: E402
 from gpnerf.datasets.examples import Example, TestExamples  # noqa: E402
-from gpnerf.datasets.load import load_scenes, test_views  # noqa: E402
+from gpnerf.datasets.run_scenes import load_scenes, test_views  # noqa: E402
 from gpnerf.datasets.views import FrameRule  # noqa: E402
-from gpnerf.devices import autocast  # noqa: E402
-from gpnerf.models.build import Architecture, build_model  # noqa: E402
-from gpnerf.models.gpnerf import GPNeRF, RenderedRays, SourceFeatures  # noqa: E402
-from gpnerf.rendering import suitable_chunk  # noqa: E402
+from gpnerf.geometry.cameras import pixel_grid  # noqa: E402
+from gpnerf.methods.gpnerf.build import Architecture, build_model  # noqa: E402
+from gpnerf.methods.gpnerf.model import GPNeRF, RenderedRays, SourceFeatures  # noqa: E402
+from gpnerf.rendering.view import suitable_chunk  # noqa: E402
+from gpnerf.system.devices import autocast  # noqa: E402
 
 ROOMS = REPOSITORY / "configs" / "rooms.txt"
 SIZES = {

@@ -13,13 +13,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gpnerf.errors import ConfigError, DataError  # noqa: E402
-from gpnerf.option_types import Parser, names  # noqa: E402
-from gpnerf.report import Evaluated, cell, read_evaluated  # noqa: E402
-from gpnerf.report_page.content import Table  # noqa: E402
-from gpnerf.results import POOLED_TITLES, TITLES, Scores, overall  # noqa: E402
-from gpnerf.scripting import run_script  # noqa: E402
-from gpnerf.tables import markdown  # noqa: E402
+from gpnerf.config.types import Parser, names  # noqa: E402
+from gpnerf.evaluation.page.content import Table  # noqa: E402
+from gpnerf.evaluation.paper_tables import markdown  # noqa: E402
+from gpnerf.evaluation.scores import Evaluated, cell, read_evaluated  # noqa: E402
+from gpnerf.evaluation.view_results import POOLED_TITLES, TITLES, Scores, overall  # noqa: E402
+from gpnerf.system.errors import ConfigError, DataError  # noqa: E402
+from gpnerf.system.scripting import run_script  # noqa: E402
 
 ALL_TITLES = TITLES | POOLED_TITLES
 DEFAULT_SCORES = ("psnr", "ssim", "miou", "ap_75")

@@ -28,12 +28,12 @@ import torch
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from gpnerf.checkpoint import checkpoint_path, list_checkpoints, load_checkpoint  # noqa: E402
-from gpnerf.config import parse_options  # noqa: E402
+from gpnerf.config.options import parse_options  # noqa: E402
+from gpnerf.config.types import Parser, count  # noqa: E402
 from gpnerf.datasets.examples import FaultsAsItems, TrainingExamples, TrainingScene  # noqa: E402
-from gpnerf.datasets.load import load_scenes  # noqa: E402
-from gpnerf.option_types import Parser, count  # noqa: E402
-from gpnerf.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script  # noqa: E402
+from gpnerf.datasets.run_scenes import load_scenes  # noqa: E402
+from gpnerf.system.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script  # noqa: E402
+from gpnerf.training.checkpoint import checkpoint_path, list_checkpoints, load_checkpoint  # noqa: E402
 
 # Of the quickstart's training, shortened; all else, threads included, is as a user runs it.
 CONFIG = REPOSITORY / "configs" / "rooms.txt"

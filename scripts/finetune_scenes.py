@@ -25,13 +25,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gpnerf.checkpoint import checkpoint_path  # noqa: E402
-from gpnerf.config import parse_options  # noqa: E402
+from gpnerf.config.options import parse_options  # noqa: E402
+from gpnerf.config.types import REPOSITORY, Parser, names  # noqa: E402
 from gpnerf.datasets.places import each_once, scene_name  # noqa: E402
-from gpnerf.errors import ConfigError, Faults  # noqa: E402
-from gpnerf.option_types import REPOSITORY, Parser, names  # noqa: E402
-from gpnerf.publish import merge  # noqa: E402
-from gpnerf.scripting import EXIT_USER_FAULT, run_script  # noqa: E402
+from gpnerf.evaluation.output import merge  # noqa: E402
+from gpnerf.system.errors import ConfigError, Faults  # noqa: E402
+from gpnerf.system.scripting import EXIT_USER_FAULT, run_script  # noqa: E402
+from gpnerf.training.checkpoint import checkpoint_path  # noqa: E402
 
 log = logging.getLogger("finetune_scenes")
 

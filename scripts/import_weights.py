@@ -17,11 +17,17 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gpnerf.checkpoint import Checkpoint, save_checkpoint  # noqa: E402
-from gpnerf.errors import CheckpointError  # noqa: E402
-from gpnerf.models.build import Architecture, build_model  # noqa: E402
-from gpnerf.published import COARSE, FINE, check_shapes, implied_architecture, read_published  # noqa: E402
-from gpnerf.scripting import make_folder, run_script  # noqa: E402
+from gpnerf.methods.gpnerf.build import Architecture, build_model  # noqa: E402
+from gpnerf.methods.gpnerf.released_weights import (  # noqa: E402
+    COARSE,
+    FINE,
+    check_shapes,
+    implied_architecture,
+    read_published,
+)
+from gpnerf.system.errors import CheckpointError  # noqa: E402
+from gpnerf.system.scripting import make_folder, run_script  # noqa: E402
+from gpnerf.training.checkpoint import Checkpoint, save_checkpoint  # noqa: E402
 
 log = logging.getLogger("import_weights")
 

@@ -22,11 +22,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from gpnerf.config.types import Parser, names, positive  # noqa: E402
 from gpnerf.datasets import rooms  # noqa: E402
-from gpnerf.datasets.roommaker.exports import LAYOUTS, SEQUENCE, export  # noqa: E402
-from gpnerf.errors import ConfigError  # noqa: E402
-from gpnerf.option_types import Parser, names, positive  # noqa: E402
-from gpnerf.scripting import run_script  # noqa: E402
+from gpnerf.rooms.exports import LAYOUTS, SEQUENCE, export  # noqa: E402
+from gpnerf.system.errors import ConfigError  # noqa: E402
+from gpnerf.system.scripting import run_script  # noqa: E402
 
 WIDEST = 170.0
 

@@ -28,9 +28,8 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gpnerf.errors import ConfigError, DataError  # noqa: E402
-from gpnerf.files import write_whole  # noqa: E402
-from gpnerf.images import (  # noqa: E402
+from gpnerf.config.types import Parser, names, positive  # noqa: E402
+from gpnerf.media.images import (  # noqa: E402
     decode_image,
     decode_values,
     image_size,
@@ -38,9 +37,10 @@ from gpnerf.images import (  # noqa: E402
     resize_values,
     write_image,
 )
-from gpnerf.option_types import Parser, names, positive  # noqa: E402
 from gpnerf.preparation.replica_download import KINDS, TRAJECTORY, Source, choose_files  # noqa: E402
-from gpnerf.scripting import make_folder, run_script  # noqa: E402
+from gpnerf.system.errors import ConfigError, DataError  # noqa: E402
+from gpnerf.system.files import write_whole  # noqa: E402
+from gpnerf.system.scripting import make_folder, run_script  # noqa: E402
 
 log = logging.getLogger("prepare_replica")
 

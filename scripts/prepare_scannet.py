@@ -28,14 +28,14 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from gpnerf.config.types import Parser, names, positive  # noqa: E402
 from gpnerf.datasets.scannet import LABEL_MAP  # noqa: E402
-from gpnerf.errors import ConfigError, DataError  # noqa: E402
-from gpnerf.files import write_whole  # noqa: E402
-from gpnerf.option_types import Parser, names, positive  # noqa: E402
-from gpnerf.parallel import run_jobs  # noqa: E402
 from gpnerf.preparation.scannet_download import export_scene  # noqa: E402
 from gpnerf.preparation.scannet_survey import MAP_FILES, SceneJob, Survey, find_recordings, survey  # noqa: E402
-from gpnerf.scripting import EXIT_STOPPED, StopRequest, make_folder, run_script  # noqa: E402
+from gpnerf.system.errors import ConfigError, DataError  # noqa: E402
+from gpnerf.system.files import write_whole  # noqa: E402
+from gpnerf.system.parallel import run_jobs  # noqa: E402
+from gpnerf.system.scripting import EXIT_STOPPED, StopRequest, make_folder, run_script  # noqa: E402
 
 log = logging.getLogger("prepare_scannet")
 

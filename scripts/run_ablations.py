@@ -21,8 +21,8 @@ from statistics import fmean, stdev
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from gpnerf.errors import ConfigError  # noqa: E402
-from gpnerf.scripting import make_folder, run_script  # noqa: E402
+from gpnerf.system.errors import ConfigError  # noqa: E402
+from gpnerf.system.scripting import make_folder, run_script  # noqa: E402
 
 log = logging.getLogger("run_ablations")
 

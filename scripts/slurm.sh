@@ -16,8 +16,8 @@ progress() {
 import sys
 from pathlib import Path
 
-from gpnerf.checkpoint import latest_checkpoint
-from gpnerf.config import parse_options
+from gpnerf.training.checkpoint import latest_checkpoint
+from gpnerf.config.options import parse_options
 
 options = parse_options("", ["--config", *sys.argv[1:]])
 newest = latest_checkpoint(Path(options.out) / options.expname)

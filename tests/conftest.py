@@ -16,7 +16,7 @@ from hypothesis import settings
 from script_runs import EXPNAME, VIEWS_PER_ROOM, run_here, write_config
 
 from gpnerf.datasets import rooms
-from gpnerf.images import write_image
+from gpnerf.media.images import write_image
 
 HEIGHT, WIDTH = 6, 8
 

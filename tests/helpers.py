@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpnerf.cameras import Camera, pixel_grid
 from gpnerf.datasets.examples import Example
-from gpnerf.datasets.loaders import Reading, load_scene
+from gpnerf.datasets.layouts import Reading, load_scene
 from gpnerf.datasets.scene import Frame, Scene
-from gpnerf.models.build import Architecture, build_model
-from gpnerf.models.gpnerf import GPNeRF, SourceFeatures
-from gpnerf.models.transformer import JointTransformer, RayAttention
+from gpnerf.geometry.cameras import Camera, pixel_grid
+from gpnerf.methods.gpnerf.build import Architecture, build_model
+from gpnerf.methods.gpnerf.model import GPNeRF, SourceFeatures
+from gpnerf.methods.gpnerf.transformer import JointTransformer, RayAttention
 
 TINY = {
     "classes": 3,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gpnerf.datasets.scannet import LABEL_MAP
-from gpnerf.images import write_image
+from gpnerf.media.images import write_image
 
 HEIGHT, WIDTH = 24, 32
 

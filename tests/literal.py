@@ -12,16 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gpnerf.cameras import Camera, pixel_grid
 from gpnerf.datasets.examples import Example
-from gpnerf.losses import depth_guided_loss, distill_loss, photometric_loss, semantic_loss
-from gpnerf.models.field_transformer import FieldAggregationLayer
-from gpnerf.models.gpnerf import GPNeRF, RenderedRays, fuse, teacher_at
-from gpnerf.models.projection import direction_difference, project
-from gpnerf.models.ray_transformer import RayAggregationLayer
-from gpnerf.models.transformer import JointTransformer, frequency_encoding
-from gpnerf.sampling import coarse_depths, fine_depths, random_pixels
-from gpnerf.training import at_pixels
+from gpnerf.geometry.cameras import Camera, pixel_grid
+from gpnerf.geometry.projection import direction_difference, project
+from gpnerf.geometry.sampling import coarse_depths, fine_depths, random_pixels
+from gpnerf.methods.gpnerf.field_transformer import FieldAggregationLayer
+from gpnerf.methods.gpnerf.losses import depth_guided_loss, distill_loss, photometric_loss, semantic_loss
+from gpnerf.methods.gpnerf.model import GPNeRF, RenderedRays, fuse, teacher_at
+from gpnerf.methods.gpnerf.ray_transformer import RayAggregationLayer
+from gpnerf.methods.gpnerf.transformer import JointTransformer, frequency_encoding
+from gpnerf.training.step import at_pixels
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from layouts import write_replica, write_scannet
 from mangled_texts import EVERY, RANGE, Pairs
 
 from gpnerf.datasets.scene import Frame
-from gpnerf.images import read_image, write_image
+from gpnerf.media.images import read_image, write_image
 
 DATASETS = ("transforms", "replica", "scannet")
 HEIGHT, WIDTH = 24, 32

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gpnerf.report_page import Curve, Report, Table, ViewEntry
+from gpnerf.evaluation.page import Curve, Report, Table, ViewEntry
 
 VOID = {"img", "input", "link", "meta"}
 NAMES = ("wall", "floor", "chair", "lamp")

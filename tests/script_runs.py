@@ -19,7 +19,7 @@ from unittest import mock
 import pytest
 import torch
 
-from gpnerf.scripting import STOP_SIGNALS
+from gpnerf.system.scripting import STOP_SIGNALS
 
 ROOT_LOG = logging.getLogger()
 SIGNALS = [getattr(signal, name) for name in STOP_SIGNALS]

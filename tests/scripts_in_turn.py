@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from gpnerf.scripting import run_script  # noqa: E402
+from gpnerf.system.scripting import run_script  # noqa: E402
 
 # Processes find each other by what torchrun keeps for them, but only once: here the first one keeps it.
 os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"

@@ -5,7 +5,7 @@ import pytest
 import torch
 from helpers import golden_camera
 
-from gpnerf.cameras import LARGEST_PIXEL, Camera, full_precision, pixel_grid
+from gpnerf.geometry.cameras import LARGEST_PIXEL, Camera, full_precision, pixel_grid
 
 
 def rotation_about_y(angle: float) -> torch.Tensor:

@@ -10,10 +10,10 @@ import pytest
 from layouts import HEIGHT, WIDTH, filled, save, write_matrix, write_replica, write_scannet
 
 from gpnerf.datasets.discover import find_scenes
-from gpnerf.datasets.loaders import load_scene
-from gpnerf.datasets.roommaker.exports import export
-from gpnerf.errors import ConfigError, DataError
-from gpnerf.images import read_image
+from gpnerf.datasets.layouts import load_scene
+from gpnerf.media.images import read_image
+from gpnerf.rooms.exports import export
+from gpnerf.system.errors import ConfigError, DataError
 from scripts.check_data import main
 
 

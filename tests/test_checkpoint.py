@@ -8,8 +8,11 @@ import pytest
 import torch
 from helpers import TINY, tiny_example, tiny_model
 
-from gpnerf import checkpoint as checkpoints
-from gpnerf.checkpoint import (
+from gpnerf.methods.gpnerf.build import Architecture
+from gpnerf.methods.gpnerf.losses import LossWeights
+from gpnerf.system.errors import CheckpointError, ConfigError
+from gpnerf.training import checkpoint as checkpoints
+from gpnerf.training.checkpoint import (
     Checkpoint,
     check_architecture,
     checkpoint_path,
@@ -20,10 +23,7 @@ from gpnerf.checkpoint import (
     load_weights,
     save_checkpoint,
 )
-from gpnerf.errors import CheckpointError, ConfigError
-from gpnerf.losses import LossWeights
-from gpnerf.models.build import Architecture
-from gpnerf.training import LearningRates, build_optimizer, compute_losses, step_generator
+from gpnerf.training.step import LearningRates, build_optimizer, compute_losses, step_generator
 
 NAMES = ("wall", "floor", "chair")
 

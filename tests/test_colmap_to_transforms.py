@@ -16,10 +16,10 @@ import pytest
 import torch
 from script_runs import only_sentence, run_here
 
-from gpnerf.cameras import OPENGL_TO_OPENCV, Camera
-from gpnerf.errors import ConfigError, DataError
-from gpnerf.images import write_image
+from gpnerf.geometry.cameras import OPENGL_TO_OPENCV, Camera
+from gpnerf.media.images import write_image
 from gpnerf.preparation.colmap_model import read_model
+from gpnerf.system.errors import ConfigError, DataError
 from scripts.colmap_to_transforms import main
 
 NUMBERS = {"SIMPLE_PINHOLE": 0, "PINHOLE": 1, "SIMPLE_RADIAL": 2, "RADIAL": 3, "OPENCV": 4}

@@ -3,9 +3,9 @@
 import pytest
 from test_results import VIEWS, scores
 
-from gpnerf.errors import ConfigError, DataError
-from gpnerf.report import Evaluated, write_scores
-from gpnerf.results import ViewResult
+from gpnerf.evaluation.scores import Evaluated, write_scores
+from gpnerf.evaluation.view_results import ViewResult
+from gpnerf.system.errors import ConfigError, DataError
 from scripts.compare_runs import main
 
 FACTS = {"protocol": "paper", "dataset": "rooms", "size": "32x24", "stride": 1, "segment": "rendered"}

@@ -8,11 +8,11 @@ import torch
 from helpers import encode, tiny_example, tiny_model
 from torch._dynamo.utils import counters
 
-from gpnerf import compilation
-from gpnerf.compilation import compile_layers, missing_compiler, worth_compiling
-from gpnerf.losses import LossWeights
-from gpnerf.training import backward, compute_losses, step_generator
-from gpnerf.workload import Sample, Workload
+from gpnerf.execution import compilation
+from gpnerf.execution.compilation import compile_layers, missing_compiler, worth_compiling
+from gpnerf.execution.workload import Sample, Workload
+from gpnerf.methods.gpnerf.losses import LossWeights
+from gpnerf.training.step import backward, compute_losses, step_generator
 
 needs_compiler = pytest.mark.skipif(
     missing_compiler(torch.device("cpu")) is not None, reason="no C++ compiler on this machine"

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from gpnerf.config import from_options, names, parse_options, write_options, yes_or_no
-from gpnerf.errors import ConfigError
-from gpnerf.losses import LossWeights
-from gpnerf.models.build import Architecture
-from gpnerf.training import LearningRates
+from gpnerf.config.options import from_options, names, parse_options, write_options, yes_or_no
+from gpnerf.methods.gpnerf.build import Architecture
+from gpnerf.methods.gpnerf.losses import LossWeights
+from gpnerf.system.errors import ConfigError
+from gpnerf.training.step import LearningRates
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.txt"))
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 from helpers import camera_at, tiny_example, tiny_model
 
-from gpnerf.cameras import Camera
-from gpnerf.compilation import compile_layers
-from gpnerf.devices import allow_tf32, autocast
-from gpnerf.losses import LossWeights
+from gpnerf.execution.compilation import compile_layers
+from gpnerf.geometry.cameras import Camera
+from gpnerf.methods.gpnerf.losses import LossWeights
 from gpnerf.metrics.image import psnr
-from gpnerf.rendering import render_example, suitable_chunk
-from gpnerf.training import LearningRates, backward, build_optimizer, compute_losses, step_generator
+from gpnerf.rendering.view import render_example, suitable_chunk
+from gpnerf.system.devices import allow_tf32, autocast
+from gpnerf.training.step import LearningRates, backward, build_optimizer, compute_losses, step_generator
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 CUDA = torch.device("cuda")

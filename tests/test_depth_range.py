@@ -9,8 +9,8 @@ from helpers import load_folder
 from layouts import HEIGHT, WIDTH, save, write_replica, write_scannet
 
 from gpnerf.datasets.depth_range import depths_of_points
-from gpnerf.datasets.load import describe_ranges
-from gpnerf.errors import DataError
+from gpnerf.datasets.run_scenes import describe_ranges
+from gpnerf.system.errors import DataError
 from scripts.check_data import main as check_data
 
 

@@ -15,9 +15,9 @@ import torch
 from script_runs import REPOSITORY, environment, run_here, write_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gpnerf.checkpoint import checkpoint_path, load_checkpoint
-from gpnerf.distributed import Processes
-from gpnerf.images import read_image
+from gpnerf.media.images import read_image
+from gpnerf.system.distributed import Processes
+from gpnerf.training.checkpoint import checkpoint_path, load_checkpoint
 
 
 def together(script, *arguments):

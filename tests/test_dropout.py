@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from gpnerf.models.dropout import Dropout
+from gpnerf.methods.gpnerf.dropout import Dropout
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5])

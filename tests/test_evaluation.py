@@ -9,16 +9,16 @@ import torch
 from layouts import write_scannet
 from script_runs import EXPNAME, run_here, write_config
 
-from gpnerf.config import parse_options
+from gpnerf.config.options import parse_options
 from gpnerf.datasets import examples, rooms
 from gpnerf.datasets.instances import instance_ids, object_names, slot_names, with_objects
 from gpnerf.datasets.labels import IGNORE
-from gpnerf.datasets.loaders import load_scene
+from gpnerf.datasets.layouts import load_scene
 from gpnerf.datasets.views import FrameRule, rank_views, released_sources
-from gpnerf.errors import DataError
-from gpnerf.evaluation import Evaluation
-from gpnerf.images import write_image
-from gpnerf.protocols import released_order, released_rule
+from gpnerf.evaluation.evaluation import Evaluation
+from gpnerf.evaluation.protocols import released_order, released_rule
+from gpnerf.media.images import write_image
+from gpnerf.system.errors import DataError
 
 
 def scores_of(config, *arguments):

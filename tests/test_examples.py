@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 
 from gpnerf.datasets import examples
 from gpnerf.datasets.examples import FrameReader, TrainingExamples, TrainingScene, describe_missing
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from helpers import load_folder
 from script_runs import EXPNAME, run_here
 
-from gpnerf.checkpoint import checkpoint_path
 from gpnerf.datasets.fingerprint import fingerprint
-from gpnerf.images import write_image
+from gpnerf.media.images import write_image
+from gpnerf.training.checkpoint import checkpoint_path
 
 FRAMES = (1, 0)
 

@@ -5,9 +5,9 @@ import pytest
 from helpers import load_folder
 from image_files import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, encoded, png
 
-from gpnerf import jpeg
-from gpnerf.errors import DataError
-from gpnerf.images import decode_image, decode_values, image_size, transparency
+from gpnerf.media import jpeg
+from gpnerf.media.images import decode_image, decode_values, image_size, transparency
+from gpnerf.system.errors import DataError
 
 COLORS = bytes([10, 20, 30, 40, 50, 60, 70, 80, 90, 200, 100, 0])
 # Four ids in a row, as a width at which no row fills its last byte.

@@ -4,13 +4,13 @@ import pytest
 import torch
 from helpers import camera_at, encode, gradient_size, photograph, tiny_example, tiny_model
 
-from gpnerf.cameras import Camera, pixel_grid
 from gpnerf.datasets.examples import Photograph
-from gpnerf.losses import LossWeights
-from gpnerf.models import gpnerf as gpnerf_module
-from gpnerf.models.gpnerf import fuse, teacher_at
-from gpnerf.rendering import SourceCache, render_example, render_view
-from gpnerf.training import backward, compute_losses, step_generator
+from gpnerf.geometry.cameras import Camera, pixel_grid
+from gpnerf.methods.gpnerf import model as gpnerf_module
+from gpnerf.methods.gpnerf.losses import LossWeights
+from gpnerf.methods.gpnerf.model import fuse, teacher_at
+from gpnerf.rendering.view import SourceCache, render_example, render_view
+from gpnerf.training.step import backward, compute_losses, step_generator
 
 PIXELS = torch.tensor([[0, 0], [5, 2], [31, 23], [2, 9]])
 CELLS = [(0, 0), (1, 2), (11, 15), (4, 1)]

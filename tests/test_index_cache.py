@@ -9,10 +9,10 @@ import pytest
 import torch
 from helpers import load_folder
 
-from gpnerf.datasets import loaders
-from gpnerf.errors import DataError
-from gpnerf.files import cache_folder
-from gpnerf.images import write_image
+from gpnerf.datasets import layouts as loaders
+from gpnerf.media.images import write_image
+from gpnerf.system.errors import DataError
+from gpnerf.system.files import cache_folder
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ import torch
 from helpers import camera_at, photograph
 from torch import Tensor
 
-from gpnerf.cameras import OPENGL_TO_OPENCV, Camera, pixel_grid
 from gpnerf.datasets.scene import Frame
-from gpnerf.errors import DataError
+from gpnerf.geometry.cameras import OPENGL_TO_OPENCV, Camera, pixel_grid
 from gpnerf.inspection.geometry import (
     OTHER_READINGS,
     epipolar_lines,
@@ -25,6 +24,7 @@ from gpnerf.inspection.geometry import (
     pose_report,
     warp,
 )
+from gpnerf.system.errors import DataError
 
 HEIGHT, WIDTH = 24, 32
 # Columns that the wall, 2 m away, moves between cameras STEP metres apart: focal length 32 * 0.25 / 2.

@@ -12,7 +12,6 @@ from helpers import camera_at, photograph
 from torch import Tensor
 
 from gpnerf.datasets.scene import Frame
-from gpnerf.errors import DataError
 from gpnerf.inspection.drawing import (
     FONT_SCALE,
     HATCH,
@@ -26,7 +25,8 @@ from gpnerf.inspection.drawing import (
 )
 from gpnerf.inspection.path_map import MAP_WIDTH, floor_axes
 from gpnerf.inspection.pictures import SHEET_WIDTH, epipolar_panel, path_panel, warp_panel
-from gpnerf.visualize import BACKGROUND, CAPTION_HEIGHT, GAP, INK
+from gpnerf.media.visualize import BACKGROUND, CAPTION_HEIGHT, GAP, INK
+from gpnerf.system.errors import DataError
 
 QUARTER_TURN = math.pi / 2
 

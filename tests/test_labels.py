@@ -6,7 +6,7 @@ import pytest
 from gpnerf.datasets import replica, scannet
 from gpnerf.datasets.class_lists import SCANNET_CLASSES
 from gpnerf.datasets.labels import IGNORE, LabelSpace, class_colors
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 HEADER = "id\traw_category\tnyu40id\tnyu40class\n"
 

@@ -8,10 +8,10 @@ from script_runs import run_here
 from gpnerf.datasets import examples as views
 from gpnerf.datasets import rooms
 from gpnerf.datasets.labels import IGNORE
-from gpnerf.datasets.loaders import Reading, load_scene
-from gpnerf.datasets.roommaker.export_scannet import CLASSES
-from gpnerf.datasets.roommaker.exports import REPLICA_CLASSES, export
-from gpnerf.datasets.roommaker.layout import CLASS_NAMES
+from gpnerf.datasets.layouts import Reading, load_scene
+from gpnerf.rooms.export_scannet import CLASSES
+from gpnerf.rooms.exports import REPLICA_CLASSES, export
+from gpnerf.rooms.layout import CLASS_NAMES
 
 HEIGHT, WIDTH, VIEWS = 48, 64, 5
 ROOM = "room_0003"

@@ -7,7 +7,13 @@ import torch
 from torch.nn.functional import cosine_similarity
 
 from gpnerf.datasets.labels import IGNORE
-from gpnerf.losses import LossWeights, depth_guided_loss, distill_loss, photometric_loss, semantic_loss
+from gpnerf.methods.gpnerf.losses import (
+    LossWeights,
+    depth_guided_loss,
+    distill_loss,
+    photometric_loss,
+    semantic_loss,
+)
 
 HALF = 0.5**0.5
 # One sample per metre; the cosine to the teacher (1, 0) is chosen by angle.

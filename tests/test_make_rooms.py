@@ -17,8 +17,8 @@ from PIL import Image
 from script_runs import run_here
 
 from gpnerf.datasets.rooms import CLASS_NAMES, VERSION
-from gpnerf.errors import ConfigError
-from gpnerf.images import read_image
+from gpnerf.media.images import read_image
+from gpnerf.system.errors import ConfigError
 from scripts import make_rooms
 
 pytestmark = pytest.mark.usefixtures("rooms_planned_once")

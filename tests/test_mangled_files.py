@@ -20,12 +20,12 @@ from mangled_texts import EVERY, RANGE
 from mangling import bytes_damages, damages, known_damages
 from script_runs import only_sentence, run_here
 
-from gpnerf.cameras import Camera
 from gpnerf.datasets import examples, index_cache
 from gpnerf.datasets.discover import FoundScene, find_scenes
-from gpnerf.datasets.loaders import load_scene
+from gpnerf.datasets.layouts import load_scene
 from gpnerf.datasets.scene import Frame
-from gpnerf.errors import DataError, GPNeRFError
+from gpnerf.geometry.cameras import Camera
+from gpnerf.system.errors import DataError, GPNeRFError
 
 OPTIONS = ("--height", HEIGHT, "--width", WIDTH, "--num_source_views", 2)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from sens_writer import COLOR_SIZE, image_bytes, label_png, picture, write_zip
 
-from gpnerf.errors import DataError
 from gpnerf.preparation.map_archive import MapArchive
+from gpnerf.system.errors import DataError
 
 
 def test_a_zip_cut_off_anywhere_is_a_fault(tmp_path: Path):

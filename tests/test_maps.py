@@ -5,8 +5,8 @@ import pytest
 from helpers import load_folder
 
 from gpnerf.datasets.maps import read_depth
-from gpnerf.errors import DataError
-from gpnerf.images import write_image
+from gpnerf.media.images import write_image
+from gpnerf.system.errors import DataError
 
 
 def saved(folder, array, name="0.npy"):

@@ -11,15 +11,15 @@ from script_runs import run_here
 
 from gpnerf.datasets.examples import Photograph, TestExamples, TrainingExamples, TrainingScene
 from gpnerf.datasets.masks import filled, shrunk
-from gpnerf.errors import DataError
+from gpnerf.evaluation.scorer import Scorer
+from gpnerf.geometry.projection import unmasked
+from gpnerf.geometry.sampling import random_pixels
 from gpnerf.inspection.meanings import mask_warnings
-from gpnerf.losses import LossWeights
+from gpnerf.methods.gpnerf.losses import LossWeights
 from gpnerf.metrics.image import LPIPS, psnr, ssim, ssim_scikit
-from gpnerf.models.projection import unmasked
-from gpnerf.rendering import render_example
-from gpnerf.sampling import random_pixels
-from gpnerf.scoring import Scorer
-from gpnerf.training import compute_losses, step_generator
+from gpnerf.rendering.view import render_example
+from gpnerf.system.errors import DataError
+from gpnerf.training.step import compute_losses, step_generator
 
 MAGENTA = (255, 0, 255)
 

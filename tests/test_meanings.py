@@ -8,8 +8,8 @@ from helpers import load_folder
 from image_files import RGBA, encoded, png
 from PIL import Image
 
-from gpnerf.errors import DataError
-from gpnerf.images import orientation
+from gpnerf.media.images import orientation
+from gpnerf.system.errors import DataError
 from scripts.check_data import main
 
 MASK = np.zeros((6, 8), np.uint8)

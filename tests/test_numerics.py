@@ -17,12 +17,12 @@ import torch
 from helpers import tiny_model
 from script_runs import REPOSITORY
 
-from gpnerf import numerics
-from gpnerf.choices import timed
-from gpnerf.distributed import Processes
-from gpnerf.numerics import machine_name, make_repeatable, settle
-from gpnerf.numerics_record import Numerics, numerics_from
-from gpnerf.workload import Sample, Workload
+from gpnerf.execution import numerics
+from gpnerf.execution.numerics import machine_name, make_repeatable, settle
+from gpnerf.execution.workload import Sample, Workload
+from gpnerf.system.choices import timed
+from gpnerf.system.distributed import Processes
+from gpnerf.system.numerics_record import Numerics, numerics_from
 
 CPU = torch.device("cpu")
 WORK = Workload(height=24, width=32, views=3, rays=20, items=4, training=True, chunk=20)
@@ -205,11 +205,16 @@ def test_a_sample_leaves_the_model_as_it_was(training, classes):
 
 
 def test_checkpoints_are_read_without_what_times_and_compiles():
-    code = "import sys, gpnerf.checkpoint; print(*sys.modules)"
+    code = "import sys, gpnerf.training.checkpoint; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
     modules = set(done.stdout.split())
-    assert "gpnerf.checkpoint" in modules
-    assert not modules & {"gpnerf.numerics", "gpnerf.workload", "gpnerf.compilation", "gpnerf.choices"}
+    assert "gpnerf.training.checkpoint" in modules
+    assert not modules & {
+        "gpnerf.execution.numerics",
+        "gpnerf.execution.workload",
+        "gpnerf.execution.compilation",
+        "gpnerf.system.choices",
+    }
 
 
 def test_sums_have_one_order_on_a_cpu_unless_asked_otherwise():

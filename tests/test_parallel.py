@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from tqdm import tqdm
 
-from gpnerf.errors import DataError, GPNeRFError
-from gpnerf.parallel import run_jobs
-from gpnerf.scripting import StopRequest
+from gpnerf.system.errors import DataError, GPNeRFError
+from gpnerf.system.parallel import run_jobs
+from gpnerf.system.scripting import StopRequest
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers import gradient_size
 
-from gpnerf.models.perception_head import UNetHead, to_pixels
+from gpnerf.methods.gpnerf.perception_head import UNetHead, to_pixels
 
 PART = 8
 

@@ -12,9 +12,9 @@ from helpers import (
     weights,
 )
 
-from gpnerf.models.build import Architecture, build_model
-from gpnerf.models.gpnerf import SourceFeatures
-from gpnerf.models.semantic_field import group_channels
+from gpnerf.methods.gpnerf.build import Architecture, build_model
+from gpnerf.methods.gpnerf.model import SourceFeatures
+from gpnerf.methods.gpnerf.semantic_field import group_channels
 
 COARSE, FINE = 9, 4
 

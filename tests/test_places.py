@@ -11,14 +11,14 @@ import pytest
 from helpers import load_folder
 from script_runs import EXPNAME, refusal, run_here
 
-from gpnerf.checkpoint import checkpoint_path
-from gpnerf.config import parse_options
-from gpnerf.datasets import load
+from gpnerf.config.options import parse_options
+from gpnerf.datasets import run_scenes as load
 from gpnerf.datasets.discover import find_scenes
-from gpnerf.datasets.loaders import load_scene
+from gpnerf.datasets.layouts import load_scene
 from gpnerf.datasets.places import claim, scene_name, some_known
 from gpnerf.datasets.views import FrameRule
-from gpnerf.errors import ConfigError, DataError
+from gpnerf.system.errors import ConfigError, DataError
+from gpnerf.training.checkpoint import checkpoint_path
 from scripts import check_data, finetune_scenes
 
 SPELLINGS = ("tiny", "tiny/", "./tiny", "tiny/.", "tiny/images/..", "absolute", "link")
@@ -83,7 +83,7 @@ def test_results_of_another_folder_of_that_name_are_not_replaced(tmp_path):
 
 
 def test_the_setting_of_an_evaluation_is_by_folders(scene_writer):
-    from gpnerf.evaluation import Evaluation
+    from gpnerf.evaluation.evaluation import Evaluation
 
     root = scene_writer().write().parent
     checkpoint = Namespace(options={"data_root": str(root), "train_scenes": ("tiny/",)})

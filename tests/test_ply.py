@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gpnerf.datasets import ply
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 POINTS = np.array([[1.0, 2.0, 3.0], [-4.0, 5.5, 6.25], [0.0, 0.0, 7.0]])
 COLORS = "property uchar red\nproperty uchar green\nproperty uchar blue\n"

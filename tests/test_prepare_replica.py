@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from script_runs import only_sentence, run_here
 
-from gpnerf.errors import ConfigError, DataError
-from gpnerf.images import read_image
+from gpnerf.media.images import read_image
 from gpnerf.preparation.replica_download import target_of
+from gpnerf.system.errors import ConfigError, DataError
 from scripts import prepare_replica
 
 HEIGHT, WIDTH = 6, 8

@@ -25,10 +25,10 @@ from sens_writer import (
     write_zip,
 )
 
-from gpnerf.errors import ConfigError, DataError
-from gpnerf.images import read_image
+from gpnerf.media.images import read_image
 from gpnerf.preparation.scannet_download import export_scene
 from gpnerf.preparation.scannet_survey import SceneJob, survey
+from gpnerf.system.errors import ConfigError, DataError
 from scripts import prepare_scannet
 
 NAME = "scene0000_00"

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from helpers import assert_golden, camera_at, channels_last, golden_camera, tensors
 
-from gpnerf.cameras import Camera, pixel_grid
-from gpnerf.models.projection import direction_difference, interpolate, project, visible
+from gpnerf.geometry.cameras import Camera, pixel_grid
+from gpnerf.geometry.projection import direction_difference, interpolate, project, visible
 
 
 def test_interpolating_at_whole_pixels_gives_the_cells():

@@ -13,10 +13,10 @@ import torch
 from helpers import assert_golden, whole_rays
 from script_runs import run, run_here
 
-from gpnerf.checkpoint import load_checkpoint
-from gpnerf.errors import CheckpointError
-from gpnerf.models.build import Architecture, build_model
-from gpnerf.published import check_shapes, implied_architecture, read_published
+from gpnerf.methods.gpnerf.build import Architecture, build_model
+from gpnerf.methods.gpnerf.released_weights import check_shapes, implied_architecture, read_published
+from gpnerf.system.errors import CheckpointError
+from gpnerf.training.checkpoint import load_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PARTS = {

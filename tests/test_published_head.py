@@ -7,10 +7,10 @@ import torch
 from helpers import tiny_model
 
 from gpnerf.datasets.labels import IGNORE
-from gpnerf.errors import ConfigError
-from gpnerf.models.build import Architecture, build_head
-from gpnerf.models.perception_head import LinearHead
-from gpnerf.models.published_head import SemanticFPNHead
+from gpnerf.methods.gpnerf.build import Architecture, build_head
+from gpnerf.methods.gpnerf.perception_head import LinearHead
+from gpnerf.methods.gpnerf.published_head import SemanticFPNHead
+from gpnerf.system.errors import ConfigError
 
 
 def our_names(golden_weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

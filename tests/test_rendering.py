@@ -4,9 +4,9 @@ import pytest
 import torch
 from helpers import tiny_example, tiny_model
 
-from gpnerf import rendering
 from gpnerf.metrics.image import psnr
-from gpnerf.rendering import render_example, suitable_chunk
+from gpnerf.rendering import view as rendering
+from gpnerf.rendering.view import render_example, suitable_chunk
 
 
 @pytest.mark.parametrize("chunk_size", [7, 100, 10_000])

@@ -11,9 +11,9 @@ from layouts import HEIGHT, WIDTH, filled, pose_of, save, write_replica
 
 from gpnerf.datasets import replica
 from gpnerf.datasets.labels import IGNORE
-from gpnerf.datasets.loaders import load_scene
-from gpnerf.errors import DataError, Faults
-from gpnerf.images import read_image
+from gpnerf.datasets.layouts import load_scene
+from gpnerf.media.images import read_image
+from gpnerf.system.errors import DataError, Faults
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import json
 import pytest
 from test_results import VIEWS, scores
 
-from gpnerf.report import Evaluated, read_evaluated, scene_table, write_scores
-from gpnerf.results import RECORD, ViewResult, by_scene, save_view
+from gpnerf.evaluation.scores import Evaluated, read_evaluated, scene_table, write_scores
+from gpnerf.evaluation.view_results import RECORD, ViewResult, by_scene, save_view
 
 
 def test_the_table_has_a_line_per_scene_the_mean_last_and_only_columns_with_values():

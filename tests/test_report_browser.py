@@ -11,7 +11,7 @@ import pytest
 from browser import Tab, browser, find_browser
 from report_example import example, pictures, views
 
-from gpnerf.report_page import ViewEntry, write_page
+from gpnerf.evaluation.page import ViewEntry, write_page
 
 PROGRAM = find_browser()
 pytestmark = pytest.mark.skipif(

@@ -10,10 +10,10 @@ import pytest
 from report_example import example, tree
 from torch.utils.tensorboard import SummaryWriter
 
-from gpnerf.report_page import Curve, read_curves
-from gpnerf.report_page.axes import Axis, even_ticks, log_ticks, number_text
-from gpnerf.report_page.charts import BOTTOM, LEFT, RIGHT, TOP, charts, moving_mean
-from gpnerf.report_page.page import page
+from gpnerf.evaluation.page import Curve, read_curves
+from gpnerf.evaluation.page.axes import Axis, even_ticks, log_ticks, number_text
+from gpnerf.evaluation.page.charts import BOTTOM, LEFT, RIGHT, TOP, charts, moving_mean
+from gpnerf.evaluation.page.page import page
 
 
 def write_log(folder, points, purge=None):

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from report_example import CONFUSION, EVIL, QUOTES, decoded, example, pictures, tree, views
 
-from gpnerf.report_page import Curve, Table, ViewEntry, write_page
-from gpnerf.report_page.confusion import row_shares
-from gpnerf.report_page.page import page
-from gpnerf.report_page.scores import natural, ranks, score_text
+from gpnerf.evaluation.page import Curve, Table, ViewEntry, write_page
+from gpnerf.evaluation.page.confusion import row_shares
+from gpnerf.evaluation.page.page import page
+from gpnerf.evaluation.page.scores import natural, ranks, score_text
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from report_example import COLORS, NAMES, decoded, example
 
-from gpnerf.report_page import ViewEntry
-from gpnerf.report_page.page import page
-from gpnerf.report_page.pictures import classes_shown, data_uri
+from gpnerf.evaluation.page import ViewEntry
+from gpnerf.evaluation.page.page import page
+from gpnerf.evaluation.page.pictures import classes_shown, data_uri
 
 
 def turbo(levels):

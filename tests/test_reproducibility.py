@@ -6,8 +6,8 @@ import pytest
 import torch
 from script_runs import REPOSITORY, run
 
-from gpnerf.checkpoint import Checkpoint, checkpoint_path, load_checkpoint
-from gpnerf.images import read_image
+from gpnerf.media.images import read_image
+from gpnerf.training.checkpoint import Checkpoint, checkpoint_path, load_checkpoint
 
 pytestmark = pytest.mark.serial
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gpnerf.results import (
+from gpnerf.evaluation.view_results import (
     POOLED_TITLES,
     TITLES,
     ViewResult,

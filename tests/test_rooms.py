@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from gpnerf.cameras import pixel_grid
 from gpnerf.datasets import rooms
-from gpnerf.datasets.roommaker import layout
-from gpnerf.datasets.roommaker.furniture import Item
-from gpnerf.datasets.roommaker.layout import CLASS_NAMES, Room
-from gpnerf.datasets.roommaker.solids import Solid, ball, box, cylinder, yaw
-from gpnerf.datasets.roommaker.textures import Plain
-from gpnerf.datasets.roommaker.tracer import Picture, Tracer
-from gpnerf.datasets.roommaker.walk import STEP, Loop, look
 from gpnerf.datasets.scene import Frame
+from gpnerf.geometry.cameras import pixel_grid
+from gpnerf.rooms import layout
+from gpnerf.rooms.furniture import Item
+from gpnerf.rooms.layout import CLASS_NAMES, Room
+from gpnerf.rooms.solids import Solid, ball, box, cylinder, yaw
+from gpnerf.rooms.textures import Plain
+from gpnerf.rooms.tracer import Picture, Tracer
+from gpnerf.rooms.walk import STEP, Loop, look
 
 HEIGHT, WIDTH, VIEWS = 24, 32, 24
 SEEDS = (3, 8)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from script_runs import call_here
 
-from gpnerf.config import from_options, parse_options
-from gpnerf.errors import ConfigError
-from gpnerf.losses import LossWeights
-from gpnerf.models.build import Architecture
+from gpnerf.config.options import from_options, parse_options
+from gpnerf.methods.gpnerf.build import Architecture
+from gpnerf.methods.gpnerf.losses import LossWeights
+from gpnerf.system.errors import ConfigError
 from scripts import run_ablations
 
 VARIANTS = run_ablations.VARIANTS

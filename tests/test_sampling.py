@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers import assert_golden, tensors
 
-from gpnerf.sampling import coarse_depths, fine_depths, inverse_cdf, random_pixels
+from gpnerf.geometry.sampling import coarse_depths, fine_depths, inverse_cdf, random_pixels
 
 SPACINGS = {"lin": "linear", "inv": "inverse"}
 

@@ -11,7 +11,7 @@ from layouts import HEIGHT, WIDTH, filled, pose_of, save, write_matrix, write_sc
 
 from gpnerf.datasets import scannet
 from gpnerf.datasets.labels import IGNORE
-from gpnerf.errors import ConfigError, DataError, Faults
+from gpnerf.system.errors import ConfigError, DataError, Faults
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import pytest
 import torch
 from helpers import load_folder
 
-from gpnerf import images
 from gpnerf.datasets.index import KINDS, SceneIndex
 from gpnerf.datasets.labels import IGNORE, LabelSpace
 from gpnerf.datasets.scene import Scene
-from gpnerf.errors import DataError
-from gpnerf.images import write_image
+from gpnerf.media import images
+from gpnerf.media.images import write_image
+from gpnerf.system.errors import DataError
 
 HEIGHT, WIDTH, FOCAL = 90, 120, 100.0
 CX, CY = 58.0, 46.5

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from gpnerf.scripting import make_folder
+from gpnerf.system.scripting import make_folder
 
 
 def test_many_may_make_the_same_folder_at_once(tmp_path):

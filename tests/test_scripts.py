@@ -12,9 +12,9 @@ import pytest
 from script_runs import EXPNAME, REPOSITORY, command, environment, run_here, write_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gpnerf.checkpoint import checkpoint_path, load_checkpoint
 from gpnerf.datasets import rooms
-from gpnerf.images import read_image
+from gpnerf.media.images import read_image
+from gpnerf.training.checkpoint import checkpoint_path, load_checkpoint
 
 TEST_FRAMES = ("0001", "0003")
 FILES = sorted([*REPOSITORY.glob("*.py"), *REPOSITORY.glob("scripts/*.py")])

@@ -12,9 +12,9 @@ import torch
 from conftest import SceneWriter
 from script_runs import EXPNAME, refusal, write_config
 
-from gpnerf.checkpoint import Checkpoint, save_checkpoint
-from gpnerf.config import from_options, parse_options
-from gpnerf.models.build import Architecture, build_model
+from gpnerf.config.options import from_options, parse_options
+from gpnerf.methods.gpnerf.build import Architecture, build_model
+from gpnerf.training.checkpoint import Checkpoint, save_checkpoint
 
 SCENE = "office"
 CLASSES = ("wall", "floor", "chair")

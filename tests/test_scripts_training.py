@@ -17,10 +17,10 @@ from helpers import load_folder
 from script_runs import command, environment, refusal, write_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gpnerf.checkpoint import checkpoint_path, load_checkpoint
-from gpnerf.datasets import load
+from gpnerf.datasets import run_scenes as load
 from gpnerf.datasets.examples import TrainingExamples
 from gpnerf.datasets.views import FrameRule
+from gpnerf.training.checkpoint import checkpoint_path, load_checkpoint
 
 
 def test_stopped_training_goes_on_at_the_next_step(rooms_config):

@@ -21,8 +21,8 @@ from sens_writer import (
     pose,
 )
 
-from gpnerf.errors import DataError
 from gpnerf.preparation.sens import SensFrame, read_frames, read_header
+from gpnerf.system.errors import DataError
 
 
 @pytest.fixture

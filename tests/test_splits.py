@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from script_runs import REPOSITORY
 
-from gpnerf.config import from_options, parse_options
+from gpnerf.config.options import from_options, parse_options
+from gpnerf.config.types import names
 from gpnerf.datasets.views import FrameRule
-from gpnerf.option_types import names
 
 SPLITS = REPOSITORY / "configs" / "splits"
 CLEAN = ("scannet_frames", "replica_frames", "replica_instance_frames")

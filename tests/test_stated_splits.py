@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from helpers import load_folder
 
-from gpnerf.config import from_options, parse_options
-from gpnerf.datasets import load
-from gpnerf.datasets.load import describe_gaps, describe_splits
+from gpnerf.config.options import from_options, parse_options
+from gpnerf.datasets import run_scenes as load
+from gpnerf.datasets.run_scenes import describe_gaps, describe_splits
 from gpnerf.datasets.splits import stated_frames
 from gpnerf.datasets.views import FrameRule
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 # As configs/transforms.txt.
 RULE = FrameRule(test_frames="4::8")

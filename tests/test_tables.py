@@ -5,9 +5,18 @@ import json
 
 import pytest
 
-from gpnerf.published_results import TABLE_1, TABLE_2, TABLE_2_AVERAGE, TABLE_3, TABLE_4
-from gpnerf.results import TITLES, SceneResult
-from gpnerf.tables import Run, latex, markdown, table_1, table_2, table_3, table_4, write_table
+from gpnerf.evaluation.paper_results import TABLE_1, TABLE_2, TABLE_2_AVERAGE, TABLE_3, TABLE_4
+from gpnerf.evaluation.paper_tables import (
+    Run,
+    latex,
+    markdown,
+    table_1,
+    table_2,
+    table_3,
+    table_4,
+    write_table,
+)
+from gpnerf.evaluation.view_results import TITLES, SceneResult
 
 
 def run(dataset="scannet", setting="generalized", name="mine", **scenes):

@@ -6,8 +6,8 @@ import pytest
 import torch
 from helpers import tiny_example, tiny_model
 
-from gpnerf.losses import LossWeights
-from gpnerf.training import (
+from gpnerf.methods.gpnerf.losses import LossWeights
+from gpnerf.training.step import (
     LearningRates,
     at_pixels,
     backward,

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from gpnerf.errors import ConfigError
-from gpnerf.trajectories import interpolate, orbit
+from gpnerf.geometry.trajectories import interpolate, orbit
+from gpnerf.system.errors import ConfigError
 
 
 def pose(position, yaw: float = 0.0) -> torch.Tensor:

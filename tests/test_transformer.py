@@ -15,10 +15,16 @@ from helpers import (
 from literal import literal_field_layer, literal_transformer
 from torch import nn
 
-from gpnerf.models.field_transformer import FieldAggregationLayer, merge, with_room
-from gpnerf.models.linear import of_views
-from gpnerf.models.semantic_field import Adaptor, group_channels, render_semantics, ungroup_channels, weigh
-from gpnerf.models.transformer import JointTransformer, frequency_encoding
+from gpnerf.methods.gpnerf.field_transformer import FieldAggregationLayer, merge, with_room
+from gpnerf.methods.gpnerf.linear import of_views
+from gpnerf.methods.gpnerf.semantic_field import (
+    Adaptor,
+    group_channels,
+    render_semantics,
+    ungroup_channels,
+    weigh,
+)
+from gpnerf.methods.gpnerf.transformer import JointTransformer, frequency_encoding
 
 RAYS, SAMPLES, VIEWS, WIDTH = 3, 5, 4, 16
 BOTH = {"semantics": True, "point_semantics": True}

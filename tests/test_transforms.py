@@ -7,9 +7,9 @@ import pytest
 import torch
 from helpers import load_folder
 
-from gpnerf.cameras import Camera, pixel_grid
 from gpnerf.datasets import lens
-from gpnerf.errors import DataError
+from gpnerf.geometry.cameras import Camera, pixel_grid
+from gpnerf.system.errors import DataError
 
 
 def test_a_camera_by_hand(scene_writer):

@@ -8,7 +8,7 @@ import pytest
 from helpers import load_folder
 
 from gpnerf.datasets import transforms, transforms_keys
-from gpnerf.errors import DataError, Faults
+from gpnerf.system.errors import DataError, Faults
 
 
 def warnings_of(writer) -> list[str]:

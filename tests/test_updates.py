@@ -7,12 +7,12 @@ import pytest
 import torch
 from helpers import tiny_example, tiny_model
 
-from gpnerf import updates
-from gpnerf.errors import DataError, TrainingError
-from gpnerf.losses import LossWeights
-from gpnerf.models import gpnerf
-from gpnerf.training import LearningRates, build_optimizer
-from gpnerf.updates import MOST_SKIPPED, Updater
+from gpnerf.methods.gpnerf import model as gpnerf
+from gpnerf.methods.gpnerf.losses import LossWeights
+from gpnerf.system.errors import DataError, TrainingError
+from gpnerf.training import updater as updates
+from gpnerf.training.step import LearningRates, build_optimizer
+from gpnerf.training.updater import MOST_SKIPPED, Updater
 
 
 def updater(**changes):

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from gpnerf.errors import DataError, GPNeRFError
-from gpnerf.video import write_video
+from gpnerf.media.video import write_video
+from gpnerf.system.errors import DataError, GPNeRFError
 
 
 def smooth_frames(count: int, height: int, width: int) -> list[np.ndarray]:

@@ -5,7 +5,7 @@ import torch
 
 from gpnerf.datasets import views
 from gpnerf.datasets.views import FrameRule, parse_frames, rank_views, training_sources
-from gpnerf.errors import ConfigError, DataError
+from gpnerf.system.errors import ConfigError, DataError
 
 GOLDEN_METRICS = {"dist": "distance", "vector": "angle", "matrix": "rotation"}
 

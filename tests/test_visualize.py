@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gpnerf.datasets.labels import IGNORE, palette
-from gpnerf.visualize import (
+from gpnerf.media.visualize import (
     BACKGROUND,
     CAPTION_HEIGHT,
     GAP,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gpnerf.datasets.maps import read_depth
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 MAPS_READ = 8
 # Photographs, spread over the scene, into which sparse points are projected.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gpnerf.datasets.frame_records import FILE_NAMES
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 # What no other layout has.
 SURE_MARKS = dict.fromkeys(FILE_NAMES, "transforms")

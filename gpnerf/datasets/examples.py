@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from gpnerf.cameras import Camera
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.datasets.views import check_candidates, released_sources, test_sources, training_sources
-from gpnerf.errors import GPNeRFError
+from gpnerf.geometry.cameras import Camera
+from gpnerf.system.errors import GPNeRFError
 
 CACHE_BYTES = 1 << 30
 # Kind of map, its name in messages, and what cannot be done without it.

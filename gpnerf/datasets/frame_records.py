@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gpnerf.datasets.records import Record, printable, read_json_object
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 FILE_NAME = "transforms.json"
 # The layout of the synthetic NeRF scenes and of Blender's add-ons.

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.arrays import array_size, is_array
-from gpnerf.errors import DataError, Faults
-from gpnerf.formats import is_lossy
-from gpnerf.images import ORIENTATIONS, SIDEWAYS, UPRIGHT, image_size, orientation
+from gpnerf.media.arrays import array_size, is_array
+from gpnerf.media.formats import is_lossy
+from gpnerf.media.images import ORIENTATIONS, SIDEWAYS, UPRIGHT, image_size, orientation
+from gpnerf.system.errors import DataError, Faults
 
 MAPS = ("depth", "semantic", "instance")
 KINDS = ("image", *MAPS, "mask")

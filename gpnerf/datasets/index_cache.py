@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from gpnerf.datasets.index import KINDS, SceneIndex
-from gpnerf.files import cache_folder
+from gpnerf.system.files import cache_folder
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import numpy as np
 from gpnerf.datasets.examples import TestView, TrainingScene
 from gpnerf.datasets.labels import IGNORE, LARGEST_ID, LabelSpace
 from gpnerf.datasets.scene import Scene
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gpnerf.datasets.class_lists import SCANNET_CLASSES, SCANNET_COLORS
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 IGNORE = -1
 # In a table: an id that no file may contain.

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.arrays import is_array, read_array
 from gpnerf.datasets.records import LARGEST
-from gpnerf.errors import DataError
-from gpnerf.formats import FORMS
-from gpnerf.images import read_values
+from gpnerf.media.arrays import is_array, read_array
+from gpnerf.media.formats import FORMS
+from gpnerf.media.images import read_values
+from gpnerf.system.errors import DataError
 
 MILLIMETRE = 0.001
 UINT8, UINT16 = np.dtype(np.uint8), np.dtype(np.uint16)

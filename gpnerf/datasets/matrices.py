@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 RIGID_TOLERANCE = 1e-3
 # Metres; farther from the origin, float32 does not tell places a centimetre apart.

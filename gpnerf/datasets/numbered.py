@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from gpnerf.errors import DataError, Faults
+from gpnerf.system.errors import DataError, Faults
 
 LISTED = 10
 

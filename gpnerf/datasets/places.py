@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PureWindowsPath
 
-from gpnerf.errors import ConfigError
-from gpnerf.files import write_whole
+from gpnerf.system.errors import ConfigError
+from gpnerf.system.files import write_whole
 
 log = logging.getLogger(__name__)
 

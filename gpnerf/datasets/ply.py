@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 # A scene of any size is described well by so many; they are spread over the whole file.
 POINTS_USED = 20_000

@@ -8,7 +8,7 @@ import reprlib
 from pathlib import Path
 from typing import Any
 
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 # Of lengths, pixels and units alike; what lies beyond overflows in float32 or vanishes.
 LARGEST = 1e9

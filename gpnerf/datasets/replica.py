@@ -21,8 +21,8 @@ from gpnerf.datasets.index import SceneIndex, check_sizes, probe, same_shape
 from gpnerf.datasets.labels import IGNORE, LabelSpace
 from gpnerf.datasets.matrices import check_pose, read_numbers
 from gpnerf.datasets.numbered import numbered_files, relative, some
-from gpnerf.errors import DataError, Faults
-from gpnerf.images import image_size
+from gpnerf.media.images import image_size
+from gpnerf.system.errors import DataError, Faults
 
 FOLDERS = {
     "image": "rgb",

@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from gpnerf.cameras import OPENGL_TO_OPENCV, Camera
 from gpnerf.datasets.frame_records import FILE_NAME
-from gpnerf.datasets.loaders import Reading, load_scene
-from gpnerf.datasets.roommaker.layout import CLASS_NAMES, make_room
-from gpnerf.datasets.roommaker.tracer import Picture, Tracer
+from gpnerf.datasets.layouts import Reading, load_scene
 from gpnerf.datasets.scene import Scene
-from gpnerf.images import write_image
+from gpnerf.geometry.cameras import OPENGL_TO_OPENCV, Camera
+from gpnerf.media.images import write_image
+from gpnerf.rooms.layout import CLASS_NAMES, make_room
+from gpnerf.rooms.tracer import Picture, Tracer
 
 __all__ = [
     "CLASS_NAMES",

@@ -27,8 +27,8 @@ from gpnerf.datasets.index import SceneIndex, check_sizes, probe
 from gpnerf.datasets.labels import IGNORE, LARGEST_ID, LISTED, LabelSpace
 from gpnerf.datasets.matrices import check_intrinsics, check_pose, read_numbers
 from gpnerf.datasets.numbered import numbered_files, relative, some
-from gpnerf.errors import DataError, Faults
-from gpnerf.images import image_size
+from gpnerf.media.images import image_size
+from gpnerf.system.errors import DataError, Faults
 
 FOLDERS = {"image": "color", "depth": "depth", "semantic": "label-filt", "instance": "instance-filt"}
 SUFFIXES = {"image": (".jpg", ".jpeg", ".png")}

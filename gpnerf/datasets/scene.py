@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpnerf.cameras import Camera
 from gpnerf.datasets.index import MAPS, SceneIndex, same_shape
 from gpnerf.datasets.labels import IGNORE, LabelSpace
 from gpnerf.datasets.lens import Lens
 from gpnerf.datasets.maps import read_depth, read_ids
 from gpnerf.datasets.masks import ALL_COUNT, filled, shrunk
-from gpnerf.errors import DataError
-from gpnerf.images import read_image, read_mask, resize_colors, resize_values
+from gpnerf.geometry.cameras import Camera
+from gpnerf.media.images import read_image, read_mask, resize_colors, resize_values
+from gpnerf.system.errors import DataError
 
 # In a map, where nothing is known.
 UNKNOWN = {"depth": 0, "semantic": IGNORE, "instance": IGNORE}

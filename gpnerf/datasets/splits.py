@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from gpnerf.datasets.frame_records import SceneText
 from gpnerf.datasets.records import printable
-from gpnerf.errors import DataError, Faults
+from gpnerf.system.errors import DataError, Faults
 
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
 SUFFIXES = (".png", ".jpg", ".jpeg")

@@ -31,7 +31,7 @@ from gpnerf.datasets.places import from_folder, in_other_case, leaves, spellings
 from gpnerf.datasets.records import Record, printable
 from gpnerf.datasets.splits import stated_frames, stated_splits
 from gpnerf.datasets.transforms_keys import check_keys, is_refused
-from gpnerf.errors import Faults
+from gpnerf.system.errors import Faults
 
 DEFAULT_IGNORE_LABEL = 255
 # Kind of file -> keys of a frame, of which the first that it has counts.

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.cameras import OPENGL_TO_OPENCV
 from gpnerf.datasets.frame_records import LENS_KEYS
 from gpnerf.datasets.matrices import check_intrinsics, check_pose
 from gpnerf.datasets.records import Record
-from gpnerf.images import image_size
+from gpnerf.geometry.cameras import OPENGL_TO_OPENCV
+from gpnerf.media.images import image_size
 
 # nerfstudio puts the centre of the top left pixel at (0.5, 0.5), cameras.py at (0, 0).
 PIXEL_CENTER = 0.5

@@ -11,7 +11,7 @@ from gpnerf.datasets.depth_range import DepthRange, from_maps, from_points
 from gpnerf.datasets.frame_records import SceneText
 from gpnerf.datasets.places import from_folder, leaves, spellings
 from gpnerf.datasets.ply import read_points
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 # Metres per stored unit, by nerfstudio and by instant-ngp.
 DEPTH_UNIT_KEYS = ("depth_unit_scale_factor", "integer_depth_scale")

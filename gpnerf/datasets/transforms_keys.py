@@ -14,7 +14,7 @@ from typing import Any
 
 from gpnerf.datasets.frame_records import LENS_KEYS, FrameRecord, SceneText
 from gpnerf.datasets.records import Record, printable
-from gpnerf.errors import Faults
+from gpnerf.system.errors import Faults
 
 # Read at the top level, where they mean all frames at once.
 OF_THE_SCENE = (

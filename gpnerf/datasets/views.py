@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gpnerf.datasets.splits import SPLITS, stated_frames
-from gpnerf.errors import ConfigError, DataError
+from gpnerf.system.errors import ConfigError, DataError
 
 METRICS = ("distance", "angle", "rotation")
 # What chooses test frames: the split that the data set states, if it does, or the options alone.

@@ -15,7 +15,6 @@ from gpnerf.datasets.depth_range import spread
 from gpnerf.datasets.index import MAPS
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.datasets.views import FrameRule, test_sources
-from gpnerf.errors import Faults
 from gpnerf.inspection.geometry import (
     Misreading,
     PoseReport,
@@ -40,6 +39,7 @@ from gpnerf.inspection.plausibility import (
     strip_warning,
     unit_of,
 )
+from gpnerf.system.errors import Faults
 
 # Frames in a row that show whether poses are misread.
 NEIGHBOURS = 6

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from gpnerf.visualize import BACKGROUND, GAP, INK, grid
+from gpnerf.media.visualize import BACKGROUND, GAP, INK, grid
 
 Color = tuple[int, int, int]
 
-# Lighter than the captions of gpnerf.visualize: these are sentences.
+# Lighter than the captions of gpnerf.media.visualize: these are sentences.
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_SCALE = 0.5
 # Pixels.

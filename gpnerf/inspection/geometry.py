@@ -10,10 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gpnerf.cameras import OPENGL_TO_OPENCV, Camera, pixel_grid
 from gpnerf.datasets.scene import Frame
-from gpnerf.errors import DataError
-from gpnerf.models.projection import interpolate, visible
+from gpnerf.geometry.cameras import OPENGL_TO_OPENCV, Camera, pixel_grid
+from gpnerf.geometry.projection import interpolate, visible
+from gpnerf.system.errors import DataError
 
 # A point is hidden where the source's depth differs from its own by more than this share: above the noise
 # of depth sensors (1 to 3 %), below the gap between a chair and the wall behind it.

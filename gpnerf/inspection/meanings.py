@@ -10,8 +10,8 @@ from gpnerf.datasets.labels import IGNORE
 from gpnerf.datasets.numbered import some
 from gpnerf.datasets.records import printable
 from gpnerf.datasets.scene import Scene
-from gpnerf.errors import Faults
-from gpnerf.images import ORIENTATIONS, UPRIGHT, orientation, transparency
+from gpnerf.media.images import ORIENTATIONS, UPRIGHT, orientation, transparency
+from gpnerf.system.errors import Faults
 
 # Frames that are looked at where all would take too long.
 PROBED = 5

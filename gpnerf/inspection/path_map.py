@@ -23,7 +23,7 @@ from gpnerf.inspection.drawing import (
     time_colors,
     write,
 )
-from gpnerf.visualize import BACKGROUND, INK
+from gpnerf.media.visualize import BACKGROUND, INK
 
 # Pixels.
 MAP_WIDTH = 960

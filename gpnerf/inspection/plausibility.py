@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gpnerf.datasets.index import SceneIndex
 from gpnerf.datasets.scene import Scene
-from gpnerf.images import read_image
+from gpnerf.media.images import read_image
 
 # Share of the depth readings that may lie outside near and far.
 OUTSIDE_RANGE = 0.02

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 _ONE_FOCAL, _TWO_FOCALS = ("fl", "cx", "cy"), ("fl_x", "fl_y", "cx", "cy")
 # Those whose distortion is OpenCV's, with their parameters; all others are refused.

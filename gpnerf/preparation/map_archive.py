@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 # What zipfile and its decompressors raise for damaged files.
 ZIP_FAULTS = (BadZipFile, EOFError, OSError, RuntimeError, ValueError, struct.error, zlib.error)

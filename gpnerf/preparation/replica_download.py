@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 SCENE = re.compile(r"(office|room)_\d")
 SEQUENCE = re.compile(r"Sequence_\d")

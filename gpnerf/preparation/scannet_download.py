@@ -15,13 +15,13 @@ import cv2
 import numpy as np
 import torch
 
-from gpnerf.cameras import Camera
-from gpnerf.errors import DataError
-from gpnerf.files import write_whole
-from gpnerf.images import resize_colors, resize_values
+from gpnerf.geometry.cameras import Camera
+from gpnerf.media.images import resize_colors, resize_values
 from gpnerf.preparation.map_archive import MapArchive
 from gpnerf.preparation.scannet_survey import SceneJob, Survey, survey
 from gpnerf.preparation.sens import COLOR_JPEG, SensFrame, SensHeader, read_frames
+from gpnerf.system.errors import DataError
+from gpnerf.system.files import write_whole
 
 # Level 3 takes half the disk of OpenCV's default on depth maps, for a few milliseconds.
 ENCODING = {".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95], ".png": [cv2.IMWRITE_PNG_COMPRESSION, 3]}

@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpnerf.errors import DataError
 from gpnerf.preparation.map_archive import MapArchive
 from gpnerf.preparation.sens import MATRICES, SensHeader, read_header
+from gpnerf.system.errors import DataError
 
 # Kinds of files a frame has: those from the .sens file, and those from a zip of their own.
 SENSOR_FILES = {"color": ".jpg", "depth": ".png", "pose": ".txt"}

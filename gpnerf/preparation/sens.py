@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from gpnerf.errors import DataError
+from gpnerf.system.errors import DataError
 
 VERSION = 4
 MATRICES = ("intrinsic_color", "extrinsic_color", "intrinsic_depth", "extrinsic_depth")

@@ -1,0 +1,136 @@
+"""Types of options, and the parsers of the command line and of config files."""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentTypeError
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, TextIO, TypeVar
+
+import configargparse
+
+from gpnerf.datasets.views import parse_frames
+from gpnerf.system.errors import ConfigError
+
+N = TypeVar("N", int, float)
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+INCLUDE = "include"
+# Of what a run may decide for itself.
+WHEN = ("auto", "yes", "no")
+# Of the paper.
+TABLES = ("1", "2", "3", "4")
+
+
+class Parser(configargparse.ArgumentParser):
+    """Reports a wrong option as a ConfigError instead of ending the program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message[:1].upper()}{message[1:]}; see --help for the options and their values.")
+
+
+class ConfigFileParser(configargparse.DefaultConfigFileParser):
+    """Lines `option = value`; a line `include = a.txt` takes the lines of a.txt, which later ones overrule.
+
+    Included files are named relative to the file that includes them.
+    """
+
+    def parse(self, stream: TextIO) -> OrderedDict[str, str | list[str]]:
+        return self._parse(stream, ())
+
+    def _parse(self, stream: TextIO, outer: tuple[Path, ...]) -> OrderedDict[str, str | list[str]]:
+        here = Path(stream.name).resolve()
+        if here in outer:
+            raise ConfigError(f"{here} includes itself through {outer[-1]}; remove one include.")
+        own = super().parse(stream)
+        included = own.pop(INCLUDE, None)
+        if included is None:
+            return own
+        path = here.parent / str(included)
+        try:
+            with path.open(encoding="utf-8") as file:
+                items = self._parse(file, (*outer, here))
+        except OSError as error:
+            raise ConfigError(
+                f"{here}: expected the file {path} to include, found {error.strerror}; correct the line "
+                f"'{INCLUDE} = {included}'."
+            ) from error
+        items.update(own)
+        return items
+
+
+def yes_or_no(text: str) -> bool:
+    if text.lower() not in ("yes", "no", "true", "false"):
+        raise ArgumentTypeError(f"expected yes or no, found {text!r}")
+    return text.lower() in ("yes", "true")
+
+
+def integers(text: str) -> tuple[int, ...]:
+    """A comma-separated list of integers."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ArgumentTypeError(f"expected whole numbers such as 3,4,6, found {text!r}") from None
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A comma-separated list of names; `3-5` stands for 3,4,5, and a .txt file for the names in its lines."""
+    result: list[str] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        first, dash, last = part.partition("-")
+        if dash and first.isdigit() and last.isdigit():
+            result += [str(number) for number in range(int(first), int(last) + 1)]
+        elif part.endswith(".txt"):
+            result += _listed(part)
+        else:
+            result.append(part)
+    return tuple(result)
+
+
+def _listed(file: str) -> list[str]:
+    """The lines of a list of scenes without comments; a relative path may start at the repository."""
+    path = next((path for path in (Path(file), REPOSITORY / file) if path.is_file()), None)
+    if path is None:
+        raise ArgumentTypeError(f"expected a file of scene names, found no {file}")
+    lines = (line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line]
+
+
+def frames(text: str) -> str:
+    """START:STOP:STEP, checked."""
+    try:
+        parse_frames(text)
+    except ConfigError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
+
+
+def table_numbers(text: str) -> tuple[str, ...]:
+    """Numbers of the paper's tables."""
+    numbers = TABLES if text == "all" else tuple(part.strip() for part in text.split(",") if part.strip())
+    if not set(numbers) <= set(TABLES):
+        raise ArgumentTypeError(f"expected some of {','.join(TABLES)} or all, found {text!r}")
+    return numbers
+
+
+def positive(text: str) -> int:
+    return _number(int, text, 1, "a whole number of at least 1")
+
+
+def count(text: str) -> int:
+    return _number(int, text, 0, "a whole number of at least 0")
+
+
+def amount(text: str) -> float:
+    return _number(float, text, 0, "a finite number of at least 0")
+
+
+def _number(kind: Callable[[str], N], text: str, least: int, expected: str) -> N:
+    try:
+        number = kind(text)
+    except ValueError:
+        number = math.nan
+    if least <= number < math.inf:
+        return number
+    raise ArgumentTypeError(f"expected {expected}, found {text!r}")

@@ -1,0 +1,249 @@
+"""A checkpoint on the test views of its scenes: every view is rendered, scored and kept once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
+
+from gpnerf.config.options import from_options
+from gpnerf.datasets.examples import Example, FaultsAsItems, Photograph, TestExamples, TestView
+from gpnerf.datasets.fingerprint import fingerprint
+from gpnerf.datasets.instances import with_objects
+from gpnerf.datasets.places import claim, each_once, some_known
+from gpnerf.datasets.run_scenes import (
+    common_labels,
+    describe_gaps,
+    describe_ranges,
+    describe_splits,
+    load_scenes,
+    test_views,
+)
+from gpnerf.datasets.scene import Scene
+from gpnerf.datasets.views import FrameRule
+from gpnerf.evaluation.protocols import released_order, released_rule
+from gpnerf.evaluation.scorer import Scorer, at_stride
+from gpnerf.evaluation.view_results import ViewResult, load_view, save_view, with_majority_class
+from gpnerf.execution.numerics import settle
+from gpnerf.media.images import write_image
+from gpnerf.metrics.image import load_lpips
+from gpnerf.rendering.panels import compare, pictures
+from gpnerf.rendering.view import RenderedView, render_example, segment_target, view_workload
+from gpnerf.system.devices import choose_device, keep_freed_memory
+from gpnerf.system.distributed import Processes
+from gpnerf.system.errors import ConfigError, DataError, Faults, GPNeRFError
+from gpnerf.system.scripting import leave_signals_to_parent, make_folder
+from gpnerf.training.checkpoint import Checkpoint, checkpoint_to_use
+
+log = logging.getLogger("eval")
+
+
+class Evaluation:
+    """A checkpoint, its test views, and the folder of their results. faults: what could not be evaluated."""
+
+    def __init__(self, options: Namespace, processes: Processes | None = None) -> None:
+        self.options, self.processes = options, processes or Processes()
+        if not options.test_scenes:
+            raise ConfigError("Expected scenes to evaluate, found none; name them with --test_scenes.")
+        run = Path(options.out) / options.expname
+        self.checkpoint = checkpoint_to_use(run, options.checkpoint)
+        self.instances = _target_of(self.checkpoint) == "instance"
+        self.released = options.protocol == "released"
+        self.faults = Faults()
+        with self.processes.first_alone():
+            self.scenes = self._load_scenes()
+            self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
+            # The folder of a room tells of its size, its name of all else.
+            for scene in self.scenes if options.dataset != "rooms" else ():
+                claim(self.folder / scene.name, scene.folder)
+        if self.processes.is_first:
+            splits = describe_splits(self.scenes, self._rule)
+            for sentence in (*describe_ranges(self.scenes), *splits, *describe_gaps(self.scenes)):
+                log.info(sentence)
+        device = choose_device(options.device, self.processes.local_rank)
+        keep_freed_memory()
+        self.model = self.checkpoint.build().to(device).eval()
+        scored = len(self.checkpoint.class_names) if self._check_labels() else 0
+        self.scorer = Scorer(scored, self.instances, load_lpips(device) if options.lpips else None)
+        size = (options.height, options.width, options.num_source_views, options.view_metric)
+        self.examples = TestExamples(self._test_views(), *size, released=self.released)
+        # All views, so that a resumed evaluation decides as an uninterrupted one does.
+        work = view_workload(self.model, options, len(self.examples))
+        self.numerics = settle(self.model, options, work, self.processes)
+        # Seconds in the network and in all, of the views rendered now.
+        self.network_seconds = self.seconds = 0.0
+
+    @property
+    def setting(self) -> str:
+        """How the checkpoint knows the test scenes, in the words of the paper's tables."""
+        options, training = self.options, self.checkpoint.options
+        trained = Path(training.get("data_root", "")), training.get("train_scenes", ())
+        if not some_known(Path(options.data_root), options.test_scenes, *trained):
+            return "generalized"
+        return "finetuned" if training.get("load_weights") else "per scene"
+
+    @property
+    def _rule(self) -> FrameRule:
+        return released_rule(self.options) if self.released else from_options(FrameRule, self.options)
+
+    def _load_scenes(self) -> list[Scene]:
+        """The test scenes that can be read; what is wrong with the others goes to the faults."""
+        if self.options.target != _target_of(self.checkpoint):
+            raise ConfigError(
+                f"The checkpoint was trained with --target {_target_of(self.checkpoint)}, found --target "
+                f"{self.options.target}; evaluate it as it was trained."
+            )
+        scenes: list[Scene] = []
+        for name in each_once(Path(self.options.data_root), self.options.test_scenes):
+            with self.faults.collected():
+                scenes += load_scenes(self.options, [name])
+        if not scenes:
+            self.faults.raise_any()
+        if not self.instances:
+            return scenes
+        return [with_objects(scene, self.checkpoint.class_names) for scene in scenes]
+
+    def _check_labels(self) -> bool:
+        """Whether semantic metrics can be computed; says why if not."""
+        labels = common_labels(self.scenes)
+        if labels is None or not self.checkpoint.class_names:
+            owner = "The model was trained without classes" if labels else "The test scenes have no labels"
+            log.info(f"{owner}: mIoU and accuracies are left out.")
+            return False
+        if labels.names != self.checkpoint.class_names:
+            raise DataError(
+                f"The test scenes have the classes {', '.join(labels.names)}, the checkpoint has "
+                f"{', '.join(self.checkpoint.class_names)}; evaluate it on scenes of its own label space."
+            )
+        return True
+
+    def _test_views(self) -> list[TestView]:
+        rule = self._rule
+        if not self.released:
+            return test_views(self.scenes, rule)
+        views = []
+        for scene in self.scenes:
+            order = released_order(self.options.dataset, self.setting, scene)
+            split = rule.split(len(order), scene.name, scene.index.splits)
+            sources = [order[number] for number in split.sources]
+            views += [TestView(scene, order[number], sources) for number in split.test]
+        return views
+
+    def view_folder(self, index: int) -> Path:
+        """Where the score and the pictures of a test view are kept."""
+        scene, target, _ = self.examples.views[index]
+        return self.folder / scene.name / scene.index.names[target]
+
+    def run(self) -> list[ViewResult]:
+        """The results of all test views; those that are kept from an earlier run are not rendered again.
+
+        Every process renders a share of the rest, and all return all results.
+        """
+        results = self._kept()
+        if results and self.processes.is_first:
+            log.info(f"{len(results)} of {len(self.examples)} views are kept from an earlier evaluation.")
+        missing = [index for index in range(len(self.examples)) if index not in results]
+        # Before a view is finished, all processes must have seen the same ones missing.
+        self.processes.wait()
+        self._render_missing(self.processes.share(missing))
+        self.faults.add(*sum(self.processes.gather(self.faults.sentences), []))
+        results = self._kept()
+        if not results:
+            self.faults.raise_any()
+        return with_majority_class([results[index] for index in sorted(results)])
+
+    def _kept(self) -> dict[int, ViewResult]:
+        """The results on disk that this very evaluation has made, by the index of their view."""
+        results = {}
+        for index, (scene, target, _) in enumerate(self.examples.views):
+            name = scene.index.names[target]
+            kept = load_view(self.view_folder(index), scene.name, name, self._made_by[index])
+            if kept is not None:
+                results[index] = kept
+        return results
+
+    def _render_missing(self, missing: Sequence[int]) -> None:
+        """Renders, scores and keeps views by their indices."""
+        quiet = not missing or not self.processes.is_first
+        bar = tqdm(total=len(missing), desc="evaluating", unit="view", disable=quiet)
+        for index, example in zip(missing, self._read(missing), strict=True):
+            if isinstance(example, GPNeRFError):
+                self.faults.add(str(example))
+            else:
+                self._evaluate(index, example)
+            bar.update()
+        bar.close()
+
+    def _read(self, indices: Sequence[int]) -> Iterator[Example | GPNeRFError]:
+        """Examples, read while the one before is rendered."""
+        yield from DataLoader(
+            Subset(FaultsAsItems(self.examples), indices),
+            batch_size=None,
+            num_workers=min(1, self.options.workers),
+            worker_init_fn=leave_signals_to_parent,
+        )
+
+    def _evaluate(self, index: int, example: Example) -> None:
+        start = time.perf_counter()
+        view = self._render(example)
+        self.network_seconds += time.perf_counter() - start
+        result = self.scorer(view, example.target, _nearest(example), self.options.stride)
+        target = at_stride(example.target, self.options.stride)
+        folder, names = make_folder(self.view_folder(index)), self.checkpoint.class_names
+        shown = pictures(view, target, names)
+        for name, picture in shown.items():
+            write_image(folder / f"{name.replace(' ', '_')}.png", picture)
+        write_image(folder.with_name(f"{folder.name}.png"), compare(shown, view, target, names))
+        save_view(folder, result, self._made_by[index])
+        self.seconds += time.perf_counter() - start
+
+    def _render(self, example: Example) -> RenderedView:
+        options, precision = self.options, self.numerics.precision
+        view = render_example(self.model, example, options.chunk_size, precision, options.stride)
+        if options.segment == "target" and self.model.has_semantics:
+            labels, confidence = segment_target(self.model, example, precision)
+            view = replace(view, labels=labels, confidence=confidence)
+        return view
+
+    @cached_property
+    def _made_by(self) -> list[str]:
+        """Of every view, what differs where anything differs that decides its scores.
+
+        Taken before the first view is read: what changes while it is rendered shows at the next start.
+        """
+        weights = self.checkpoint.fingerprint()
+        return [self._record(weights, index) for index in range(len(self.examples))]
+
+    def _record(self, weights: str, index: int) -> str:
+        scene, target, _ = self.examples.views[index]
+        options = self.options
+        values = [
+            weights,
+            self.scorer.num_classes,
+            self.scorer.lpips is not None,
+            [options.height, options.width, options.stride, options.segment],
+            self.numerics.precision,
+            fingerprint(scene, [target, *self.examples.sources(index)]),
+        ]
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:24]
+
+
+def _target_of(checkpoint: Checkpoint) -> str:
+    return checkpoint.options.get("target", "semantic")
+
+
+def _nearest(example: Example) -> Photograph:
+    """The source photograph whose camera is closest to the target's."""
+    distances = (example.source_cameras.center - example.target.camera.center).norm(dim=-1)
+    number = int(distances.argmin())
+    mask = None if example.source_masks is None else example.source_masks[number]
+    return Photograph(example.source_images[number], mask)

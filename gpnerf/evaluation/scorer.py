@@ -1,0 +1,70 @@
+"""A rendered view and the truth -> every score of the tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from gpnerf.datasets.examples import Photograph
+from gpnerf.datasets.scene import Frame
+from gpnerf.evaluation.view_results import AP_NAMES, STRICT_AP_NAMES, TITLES, Scores, ViewResult
+from gpnerf.metrics.image import LPIPS, psnr, ssim, ssim_scikit
+from gpnerf.metrics.instance import THRESHOLDS, average_precision, match_instances, strict_average_precision
+from gpnerf.metrics.semantic import confusion_matrix, image_scores
+from gpnerf.rendering.view import RenderedView
+
+
+class Scorer:
+    """What is measured is fixed for an evaluation: classes or instances, with or without LPIPS."""
+
+    def __init__(self, num_classes: int, instances: bool, lpips: LPIPS | None) -> None:
+        """num_classes: outputs of the head that are scored, 0 for none. instances: outputs are objects."""
+        self.num_classes, self.instances, self.lpips = num_classes, instances, lpips
+
+    def __call__(self, view: RenderedView, target: Frame, nearest: Photograph, stride: int = 1) -> ViewResult:
+        """nearest: the closest source photograph, a baseline. stride: of colour and depth."""
+        truth = at_stride(target, stride)
+        scores: Scores = dict.fromkeys(TITLES)
+        scores["psnr"] = psnr(view.color, truth.image, truth.mask)
+        scores["ssim"] = ssim(view.color, truth.image, truth.mask)
+        scores["ssim_scikit"] = ssim_scikit(view.color, truth.image, truth.mask)
+        scores["psnr_nearest_view"] = _psnr_of_copy(nearest, truth, stride)
+        if self.lpips:
+            for name, as_published in (("lpips", False), ("lpips_as_published", True)):
+                scores[name] = self.lpips(view.color, truth.image, as_published, truth.mask)
+        confusion = None
+        if self.num_classes and self.instances and target.instance is not None:
+            scores |= self._instance_scores(view, target.instance)
+        elif self.num_classes and not self.instances and target.semantic is not None:
+            confusion = confusion_matrix(view.labels, target.semantic, self.num_classes)
+            scores |= image_scores(confusion)._asdict()
+        return ViewResult(target.scene, target.name, scores, confusion)
+
+    def _instance_scores(self, view: RenderedView, truth: Tensor) -> Scores:
+        found = match_instances(view.labels, view.confidence, truth, self.num_classes)
+        if found is None:
+            return {}
+        lenient = {name: average_precision(found, t) for name, t in zip(AP_NAMES, THRESHOLDS, strict=True)}
+        strict = {
+            name: strict_average_precision(found, t)
+            for name, t in zip(STRICT_AP_NAMES, THRESHOLDS, strict=True)
+        }
+        return lenient | strict
+
+
+def _psnr_of_copy(source: Photograph, truth: Frame, stride: int) -> float | None:
+    """PSNR of a source photograph in place of the truth, over the pixels that count in both."""
+    masks = [truth.mask, None if source.mask is None else source.mask[::stride, ::stride]]
+    count = [mask for mask in masks if mask is not None]
+    return psnr(
+        source.image[:, ::stride, ::stride], truth.image, torch.stack(count).all(0) if count else None
+    )
+
+
+def at_stride(target: Frame, stride: int) -> Frame:
+    """The truth at the rendered pixels; labels keep their size, as the rendered ones do."""
+    kept = (..., slice(None, None, stride), slice(None, None, stride))
+    depth, mask = (None if one is None else one[kept] for one in (target.depth, target.mask))
+    return replace(target, image=target.image[kept], depth=depth, mask=mask)

@@ -1,0 +1,117 @@
+"""How a run computes: machine, threads, precision, algorithms.
+
+Runs that agree in all of it, in options and in seed get the same numbers, bit for bit (docs/reliability.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from argparse import Namespace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from gpnerf.execution.compilation import compile_layers, worth_compiling
+from gpnerf.execution.workload import Sample, Workload
+from gpnerf.methods.gpnerf.model import GPNeRF
+from gpnerf.system.choices import WORTH_CHANGING, timed
+from gpnerf.system.devices import PRECISIONS, allow_tf32, has_bfloat16
+from gpnerf.system.distributed import Processes
+from gpnerf.system.numerics_record import Numerics
+
+log = logging.getLogger(__name__)
+
+# So that cuBLAS sums in one order; it reads this when CUDA starts.
+CUBLAS_WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def make_repeatable(wanted: str, device_name: str) -> bool:
+    """Fixes the number of threads, and the order of sums if wanted; to be called before a GPU is used.
+
+    wanted: deterministic algorithms: yes, no, or auto: on a CPU, where they cost little. Returns whether
+    they are on.
+    """
+    on_cuda = device_name.startswith("cuda") or (device_name == "auto" and torch.cuda.is_available())
+    on = wanted == "yes" or (wanted == "auto" and not on_cuda)
+    # Else PyTorch fills whatever it allocates, which is read nowhere.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.use_deterministic_algorithms(on, warn_only=True)
+    # As many threads as there are, whatever MKL finds at a call: setting the number also fixes it.
+    torch.set_num_threads(torch.get_num_threads())
+    if on and on_cuda:
+        os.environ.setdefault(*CUBLAS_WORKSPACE)
+        torch.backends.cudnn.benchmark = False
+        log.info(
+            "Sums have one order, as --deterministic yes asks: slower, as scattered sums are sorted first. "
+            "PyTorch names the operations that have no such order on a GPU, once each; runs differ by those."
+        )
+    return on
+
+
+def machine_name(device: torch.device) -> str:
+    """What the kernels are chosen by: the GPU, or the processor and its vector instructions."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_processor()} ({torch.backends.cpu.get_cpu_capability()})"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def settle(
+    model: GPNeRF, options: Namespace, work: Workload, processes: Processes, before: Numerics | None = None
+) -> Numerics:
+    """Decides what --precision auto and --compile auto mean for this model and work, says it, and compiles.
+
+    before: of the run's last checkpoint; auto then stays what it was, if the machine is of that kind.
+    All processes decide as the first one does.
+    """
+    machine, sample = machine_name(model.device), Sample(model, work)
+    if before and before.machine != machine:
+        before = None
+    precision = processes.as_first(partial(_precision, options.precision, sample, machine, before))
+    allow_tf32(precision)
+    wanted = options.compile
+    if wanted == "auto" and before:
+        wanted = "yes" if before.compiled else "no"
+    worth = processes.as_first(partial(worth_compiling, wanted, sample, precision, machine))
+    compiled = worth and compile_layers(model)
+    return Numerics(
+        machine=machine,
+        threads=torch.get_num_threads(),
+        precision=precision,
+        deterministic=torch.are_deterministic_algorithms_enabled(),
+        compiled=compiled,
+        torch=str(torch.__version__),
+        numpy=np.__version__,
+        opencv=cv2.__version__,
+    )
+
+
+def _precision(wanted: str, sample: Sample, machine: str, before: Numerics | None) -> str:
+    if wanted != "auto":
+        return wanted
+    return before.precision if before else _faster_precision(sample, machine)
+
+
+def _faster_precision(sample: Sample, machine: str) -> str:
+    """bfloat16 on a GPU that has it, and on a CPU where the model's own layers are then faster."""
+    device = sample.model.device
+    if device.type == "cuda":
+        return "bfloat16" if has_bfloat16(device) else "float32"
+    candidates = {name: partial(sample.run, name) for name in PRECISIONS}
+    seconds = timed("precision", sample.facts(machine), candidates)
+    ratio = seconds["float32"] / seconds["bfloat16"]
+    chosen = "bfloat16" if ratio >= WORTH_CHANGING else "float32"
+    log.info(f"Computing in {chosen}: bfloat16 is {ratio:.2f} times as fast as float32 on this machine.")
+    return chosen

@@ -1,0 +1,127 @@
+"""Field Aggregation Transformer: source views -> fields at a point (Eqs. 4 and 5).
+
+P stands for the points, [R, S]; V source views; C the transformer width. Views come first, [V, P, C]: what
+one view shows lies together, and sums over views run along whole rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gpnerf.methods.gpnerf.dropout import Dropout
+from gpnerf.methods.gpnerf.linear import affine, of_views
+
+# Logits of views that do not see a point. A point that no view sees gets equal weights.
+UNSEEN = -1e9
+
+# Logits pass through a layer this many times narrower than the transformer, as published.
+ATTENTION_BOTTLENECK = 8
+
+
+def with_room(views: Tensor) -> Tensor:
+    """Views [V, P, C] as field layers take them: with room for a layer's positions, [V, P, C + C/8]; for the
+    gradient as they are, as every layer then makes a copy of its own."""
+    return views if torch.is_grad_enabled() else F.pad(views, (0, views.shape[-1] // ATTENTION_BOTTLENECK))
+
+
+def beside(views: Tensor, positions: Tensor) -> Tensor:
+    """Views from with_room and positions [V, P, C/8] side by side, [V, P, C + C/8]: written in place, but for
+    the gradient, which needs those of all layers."""
+    if torch.is_grad_enabled():
+        return torch.cat([views, positions], dim=-1)
+    views[..., -positions.shape[-1] :] = positions
+    return views
+
+
+class FeedForward(nn.Module):
+    """x + W2 relu(W1 norm(x)) with dropout: the second half of every transformer layer."""
+
+    def __init__(self, width: int, dropout: float, epsilon: float = 1e-6):
+        super().__init__()
+        self.norm = nn.LayerNorm(width, eps=epsilon)
+        self.expand = nn.Linear(width, 4 * width)
+        self.reduce = nn.Linear(4 * width, width)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, features: Tensor) -> Tensor:
+        hidden = self.dropout(F.relu_(affine(self.expand, self.norm(features))))
+        return features + self.dropout(affine(self.reduce, hidden))
+
+
+class FieldAggregationLayer(nn.Module):
+    """One layer of FAT(.), Eq. 4: a point's feature attends to what each view shows of the point.
+
+    Subtraction attention with one weight per view *and channel*: with x the features of the views, n the
+    normalised query, d the direction differences,
+        k = Wk x,  value = Wv k,  position = P2 relu(P1 d),
+        weights = softmax over views of B2 relu(B1 (k - Wq n + position)),
+        output = Wo sum over views of weights * (value + position).
+    B1 and Wv distribute over the sums, so the C-wide k of every view is never formed: `merge` forms the small
+    products Wv Wk, B1 Wk, B1 Wq and B1 P2 instead, from the parameters above. What all views share inside the
+    softmax, the bias of B2, cancels.
+    """
+
+    def __init__(self, width: int, dropout: float, epsilon: float = 1e-6):
+        super().__init__()
+        bottleneck = width // ATTENTION_BOTTLENECK
+        self.norm = nn.LayerNorm(width, eps=epsilon)
+        self.query = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width, bias=False)
+        self.position = nn.Sequential(nn.Linear(4, bottleneck), nn.ReLU(), nn.Linear(bottleneck, width))
+        self.weigh = nn.Sequential(nn.Linear(width, bottleneck), nn.ReLU(), nn.Linear(bottleneck, width))
+        self.out = nn.Linear(width, width)
+        self.dropout = Dropout(dropout)
+        self.feed_forward = FeedForward(width, dropout, epsilon)
+
+    def forward(
+        self, query: Tensor, views: Tensor, difference: Tensor, unseen: Tensor, merged: Merged
+    ) -> tuple[Tensor, Tensor]:
+        """query [P, C], views from with_room, difference [V, P, 4], unseen bool [V, P, 1]; merged: from this
+        layer's own parameters.
+
+        Returns the new query [P, C] and the weights A_FAT [V, P, C], which sum to 1 over the views.
+        """
+        first = self.position[0]
+        position = F.relu(of_views(difference, first.weight, first.bias)).to(views.dtype)
+        # One product for all that views and positions add up to, values and hidden side by side.
+        both = of_views(beside(views, position), merged.of_view, merged.bias)
+        values, hidden = both.split([query.shape[-1], len(merged.of_query)], dim=-1)
+        hidden = F.relu(hidden - F.linear(self.norm(query), merged.of_query))
+        logits = of_views(hidden, self.weigh[2].weight).float().masked_fill_(unseen, UNSEEN)
+        weights = self.dropout(torch.softmax(logits, dim=0)).to(values.dtype)
+        aggregated = (weights * values).sum(dim=0)
+        query = query + self.dropout(affine(self.out, aggregated))
+        return self.feed_forward(query), weights
+
+
+class Merged(NamedTuple):
+    """Products of a field layer's parameters: what a view and its position relu(P1 d), side by side, are
+    multiplied by [C + C/8, C + C/8] and the bias [C + C/8], values above hidden; and what the query is
+    multiplied by [C/8, C]."""
+
+    of_view: Tensor
+    bias: Tensor
+    of_query: Tensor
+
+
+def merge(layers: Sequence[FieldAggregationLayer]) -> list[Merged]:
+    """The products of every layer, in full precision; of all layers at once, as they are small."""
+
+    def stacked(name: str) -> Tensor:
+        return torch.stack([layer.get_parameter(name) for layer in layers])
+
+    key, first, spread = (stacked(name) for name in ("key.weight", "weigh.0.weight", "position.2.weight"))
+    shift = stacked("position.2.bias")
+    with torch.autocast(key.device.type, enabled=False):
+        of_view = torch.cat([stacked("value.weight"), first], dim=1) @ key
+        of_position = torch.cat([spread, first @ spread], dim=1)
+        hidden_bias = (first @ shift[..., None]).squeeze(-1) + stacked("weigh.0.bias")
+        bias = torch.cat([shift, hidden_bias], dim=1)
+        products = torch.cat([of_view, of_position], dim=2), bias, first @ stacked("query.weight")
+    return [Merged(*one) for one in zip(*products, strict=True)]

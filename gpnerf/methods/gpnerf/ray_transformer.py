@@ -1,0 +1,39 @@
+"""Ray Aggregation Transformer: points of a ray -> the ray (Eqs. 6 and 7)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gpnerf.methods.gpnerf.dropout import Dropout
+from gpnerf.methods.gpnerf.field_transformer import FeedForward
+from gpnerf.methods.gpnerf.linear import affine
+
+
+class RayAggregationLayer(nn.Module):
+    """One layer of RAT(.), Eq. 6: multi-head self-attention over the points of a ray."""
+
+    def __init__(self, width: int, heads: int, dropout: float, epsilon: float = 1e-6):
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width, eps=epsilon)
+        self.query = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width, bias=False)
+        self.out = nn.Linear(width, width)
+        self.dropout = Dropout(dropout)
+        self.feed_forward = FeedForward(width, dropout, epsilon)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """features [R, S, C] -> new features [R, S, C], and of A_RAT [R, heads, S, S], whose rows sum to 1,
+        the first and the mean row, both [R, heads, S]."""
+        width = features.shape[-1]
+        normed = self.norm(features)
+        joint = F.linear(normed, torch.cat([self.query.weight, self.key.weight, self.value.weight]))
+        query, key, value = joint.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).contiguous()
+        scale = (width // self.heads) ** -0.5
+        attention = self.dropout(torch.softmax((query * scale) @ key.transpose(-1, -2), dim=-1))
+        gathered = (attention.to(value.dtype) @ value).transpose(1, 2).flatten(start_dim=2)
+        features = features + self.dropout(affine(self.out, gathered))
+        return self.feed_forward(features), attention[:, :, 0], attention.mean(dim=2)

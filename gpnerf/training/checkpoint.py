@@ -1,0 +1,243 @@
+"""Checkpoints: written atomically, loaded without running code from the file, enough to rebuild the model."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import os
+import re
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from gpnerf.methods.gpnerf.build import Architecture, build_model
+from gpnerf.methods.gpnerf.model import GPNeRF
+from gpnerf.system.errors import CheckpointError
+from gpnerf.system.files import write_whole
+from gpnerf.system.numerics_record import Numerics, numerics_from
+
+log = logging.getLogger(__name__)
+
+# The last files, besides the best and the milestones.
+KEPT = 3
+BEST = "best.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """step: how many steps are done; class_names: of the head's outputs; options: for the record; numerics:
+    how they were computed, None in files older than this record."""
+
+    step: int
+    architecture: Architecture
+    class_names: tuple[str, ...]
+    model: dict[str, torch.Tensor]
+    optimizer: dict[str, Any]
+    options: dict[str, Any]
+    numerics: Numerics | None = None
+
+    def build(self) -> GPNeRF:
+        """The model with its weights, on the CPU."""
+        model = build_model(self.architecture)
+        model.load_state_dict(self.model)
+        return model
+
+    def fingerprint(self) -> str:
+        """Differs for other weights."""
+        digest = hashlib.sha256()
+        for name in sorted(self.model):
+            digest.update(self.model[name].contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    return folder / f"step_{step:07d}.pt"
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Checkpoints of a folder, oldest first."""
+    return sorted(path for path in folder.glob("step_*.pt") if re.fullmatch(r"step_\d+", path.stem))
+
+
+def save_checkpoint(
+    folder: Path, checkpoint: Checkpoint, loss: float | None = None, milestone_every: int = 0
+) -> Path:
+    """Writes folder/step_NNNNNNN.pt under a temporary name, then renames it.
+
+    Of the older files, the last few stay, those of every `milestone_every` steps (0: none), and the best by
+    `loss`, the mean training loss since the file before: test views decide nothing. Raises CheckpointError
+    where it cannot be written; the older files are then as they were.
+    """
+    path = checkpoint_path(folder, checkpoint.step)
+    partial = path.with_suffix(".partial")
+    content = {**vars(checkpoint), "architecture": asdict(checkpoint.architecture)}
+    content["numerics"] = asdict(checkpoint.numerics) if checkpoint.numerics else None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # By way of memory: torch.save hides what the system says of a file that it cannot write.
+        data = io.BytesIO()
+        torch.save(content, data)
+        with open(partial, "wb") as file:
+            file.write(data.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+        best = _note_best(folder, checkpoint.step, loss)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"{path} cannot be written ({error.strerror}): make room on its disk, or make {folder} writable; "
+            "the same command then goes on from the checkpoint before."
+        ) from error
+    for old in list_checkpoints(folder)[:-KEPT]:
+        step = _step_of(old)
+        if step != best and not (milestone_every and step % milestone_every == 0):
+            old.unlink()
+    return path
+
+
+def _step_of(path: Path) -> int:
+    return int(path.stem.removeprefix("step_"))
+
+
+def best_step(folder: Path) -> tuple[int | None, float]:
+    """The step of the checkpoint with the lowest training loss so far, and that loss; None without one."""
+    try:
+        best = json.loads((folder / BEST).read_text())
+        return int(best["step"]), float(best["loss"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, float("inf")
+
+
+def _note_best(folder: Path, step: int, loss: float | None) -> int | None:
+    """Remembers the step if its loss is the lowest; returns the best one's."""
+    best, lowest = best_step(folder)
+    if loss is None or not loss < lowest:
+        return best
+    write_whole(folder / BEST, json.dumps({"step": step, "loss": loss}))
+    return step
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Reads a checkpoint; of a folder, the newest in it that can be read.
+
+    Raises CheckpointError if the file is missing, damaged or of another kind.
+    """
+    if path.is_dir():
+        newest = latest_checkpoint(path)
+        if newest:
+            return newest
+        path = path / "step_*.pt"
+    if not path.is_file():
+        raise CheckpointError(f"Checkpoint {path} does not exist; train first, or name another file.")
+    try:
+        _check_sums(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        content["architecture"] = Architecture(**content["architecture"])
+        content["numerics"] = numerics_from(content.get("numerics"))
+        return Checkpoint(**content)
+    except Exception as error:  # what a foreign file raises depends on its bytes
+        raise CheckpointError(
+            f"{path} is not a readable checkpoint of this program ({type(error).__name__}); it may be "
+            "truncated or from another project: delete it, or name another file."
+        ) from error
+
+
+def _check_sums(path: Path) -> None:
+    """Raises ValueError for a flipped bit, which loading would not notice."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged:
+        raise ValueError(f"checksum of {damaged}")
+
+
+def latest_checkpoint(folder: Path) -> Checkpoint | None:
+    """The newest checkpoint of a run that can be read, or None before the first.
+
+    Raises CheckpointError if there are some and none can be read.
+    """
+    faults = []
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            checkpoint = load_checkpoint(path)
+        except CheckpointError as error:
+            faults.append(error)
+            continue
+        for fault in faults:
+            log.warning(f"{fault} Going back to {path}.")
+        return checkpoint
+    if faults:
+        raise faults[0]
+    return None
+
+
+def checkpoint_to_use(folder: Path, named: str | None) -> Checkpoint:
+    """The checkpoint `named` on the command line, or the newest of the run in `folder`."""
+    if named:
+        return load_checkpoint(Path(named))
+    newest = latest_checkpoint(folder)
+    if newest is None:
+        raise CheckpointError(
+            f"{folder} holds no checkpoint; run train.py with the same --config and --expname first, "
+            "or name a file with --checkpoint."
+        )
+    return newest
+
+
+def check_architecture(path: str, found: Architecture, expected: Architecture) -> None:
+    """Raises CheckpointError naming the options in which a checkpoint differs from the model asked for."""
+    old, new = asdict(found), asdict(expected)
+    matters = [name for name in new if name != "recompute"]
+    differing = [f"{name} is {old[name]}, not {new[name]}" for name in matters if old[name] != new[name]]
+    if differing:
+        raise CheckpointError(
+            f"{path} holds another model: {'; '.join(differing)}. Use its options, or another --expname."
+        )
+
+
+# Options that change what is computed, but no tensor.
+FREE = (
+    "dropout",
+    "samples",
+    "fine_samples",
+    "spacing",
+    "joint_attention",
+    "gradient_block",
+    "detach_decoder",
+    "recompute",
+)
+
+
+class Taken(NamedTuple):
+    """Names of tensors. fresh: of the model, not taken from the checkpoint; unused: of the checkpoint, with
+    their shapes where the model's are others."""
+
+    fresh: list[str]
+    unused: list[str]
+
+
+def load_weights(model: GPNeRF, expected: Architecture, path: Path) -> Taken:
+    """Starts a model from another run's weights (finetuning); returns what does not come from there.
+
+    Adaptor and head stay fresh where the checkpoint has none, the head's last layer where its classes differ.
+    Raises CheckpointError if other sizes differ.
+    """
+    checkpoint = load_checkpoint(path)
+    sizes = asdict(checkpoint.architecture)
+    free = {name: sizes[name] for name in (*FREE, "classes")}
+    check_architecture(str(path), checkpoint.architecture, Architecture(**{**asdict(expected), **free}))
+    own = model.state_dict()
+    fitting = {
+        name: tensor
+        for name, tensor in checkpoint.model.items()
+        if name in own and own[name].shape == tensor.shape
+    }
+    model.load_state_dict(fitting, strict=False)
+    left = {name: tensor for name, tensor in sorted(checkpoint.model.items()) if name not in fitting}
+    unused = [f"{name} {list(tensor.shape)}" if name in own else name for name, tensor in left.items()]
+    return Taken(sorted(set(own) - set(fitting)), unused)
