@@ -61,9 +61,7 @@ class Subject:
     def rays(self, sources: SourceFeatures, semantics: bool, precision: str | None = None) -> RenderedRays:
         near, far, device = self.example.near, self.example.far, self.model.device
         with autocast(device, precision or FASTEST[device.type]):
-            return self.model.render_rays(
-                sources, self.origins, self.directions, near, far, semantics, coarse_color=False
-            )[-1]
+            return self.model.render_rays(sources, self.origins, self.directions, near, far, semantics)[-1]
 
     @torch.no_grad()
     def literal(self, sources: LiteralSources, semantics: bool) -> RenderedRays:

@@ -17,7 +17,6 @@ from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.methods.gpnerf.build import Architecture, build_model
 from gpnerf.methods.gpnerf.model import GPNeRF, SourceFeatures
-from gpnerf.methods.gpnerf.transformer import JointTransformer, RayAttention
 
 TINY = {
     "classes": 3,
@@ -106,16 +105,6 @@ def channels_last(maps: Tensor) -> Tensor:
 def assert_golden(actual: Tensor, expected: Tensor, atol: float = 2e-5) -> None:
     """Equal within the tolerance of the golden arrays."""
     torch.testing.assert_close(actual, expected, atol=atol, rtol=1e-4)
-
-
-def whole_rays(
-    transformer: JointTransformer, *inputs: Tensor, semantics: bool = False, point_semantics: bool = False
-) -> RayAttention:
-    """Both transformers from view_features, difference, seen, points and directions of all samples."""
-    *by_sample, directions = inputs
-    merged = transformer.merged()
-    samples = transformer.begin(*by_sample, merged[0], weights=semantics or point_semantics)
-    return transformer(samples, directions, merged, semantics, point_semantics)
 
 
 def tiny_model(seed: int = 0, **changes: Any) -> GPNeRF:

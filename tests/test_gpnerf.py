@@ -118,18 +118,6 @@ def test_the_fine_pass_renders_semantics_and_the_coarse_one_does_not():
 
 
 @torch.no_grad()
-def test_the_fine_pass_is_the_same_without_the_color_of_the_coarse_one():
-    model, example = tiny_model().eval(), tiny_example()
-    given = encode(model, example), *example.target.camera.rays(PIXELS), 0.5, 5.0, True
-    coarse, fine = model.render_rays(*given)
-    only_weights, found = model.render_rays(*given, coarse_color=False)
-    assert torch.equal(only_weights.weights, coarse.weights)
-    assert (only_weights.color, only_weights.depth) == (None, None)
-    for name in ("color", "depth", "semantic", "weights"):
-        assert torch.equal(getattr(found, name), getattr(fine, name))
-
-
-@torch.no_grad()
 def test_a_view_does_not_depend_on_the_chunk_size():
     model, example = tiny_model().eval(), tiny_example()
     camera = example.target.camera

@@ -10,12 +10,11 @@ from helpers import (
     gradient_size,
     tensors,
     weights,
-    whole_rays,
 )
 from literal import literal_field_layer, literal_transformer
 from torch import nn
 
-from gpnerf.methods.gpnerf.field_transformer import FieldAggregationLayer, merge, with_room
+from gpnerf.methods.gpnerf.field_transformer import FieldAggregationLayer, merge
 from gpnerf.methods.gpnerf.linear import of_views
 from gpnerf.methods.gpnerf.semantic_field import (
     Adaptor,
@@ -82,7 +81,7 @@ def rendered_from(features, found):
 @torch.no_grad()
 def test_colors_and_ray_weights_match_the_reference(golden, name, layers):
     arrays = tensors(golden(name))
-    found = whole_rays(golden_transformer(arrays, layers), *golden_inputs(arrays))
+    found = golden_transformer(arrays, layers)(*golden_inputs(arrays))
     assert_golden(found.color, arrays["out/rgb"])
     assert_golden(found.ray_weights, arrays["out/weights"])
     assert found.field_weights is None and found.joint_weights is None
@@ -95,7 +94,7 @@ def test_single_layers_match_the_reference(golden):
     features, difference, seen, points, directions = golden_inputs(arrays)
     views = transformer.embed(features)
     layer, unseen = transformer.field_layers[0], ~seen[..., None]
-    query, _ = layer(views.amax(dim=0), with_room(views), difference, unseen, *merge([layer]))
+    query, _ = layer(views.amax(dim=0), views, difference, unseen, *merge([layer]))
     assert_golden(query, arrays["mid/q_view0"])
     encoded = frequency_encoding(points, 10), frequency_encoding(F.normalize(directions, dim=-1), 10)
     query = transformer.mixers["0"](query, *encoded)
@@ -109,7 +108,7 @@ def test_single_layers_match_the_reference(golden):
 def test_semantics_match_the_reference(golden):
     arrays = tensors(golden("gpnerf_transformer"))
     inputs = golden_inputs(arrays)
-    found = whole_rays(golden_transformer(arrays, 2), *inputs, semantics=True, point_semantics=True)
+    found = golden_transformer(arrays, 2)(*inputs, semantics=True, point_semantics=True)
     sampled = group_channels(arrays["in/deep_sem_feat"].movedim(2, 0), 64)
     rendered, points = rendered_from(sampled, found)
     assert_golden(rendered, arrays["mid/sem_before_adaptor"])
@@ -133,7 +132,7 @@ def test_the_merged_field_layer_equals_its_formula_view_by_view():
     _, difference, seen, _, _ = small_inputs()
     query, views = torch.randn(RAYS, SAMPLES, WIDTH), torch.randn(VIEWS, RAYS, SAMPLES, WIDTH)
     views, difference, unseen = views.double(), difference.double(), ~seen[..., None]
-    features, weights = layer(query.double(), with_room(views), difference, unseen, *merge([layer]))
+    features, weights = layer(query.double(), views, difference, unseen, *merge([layer]))
     by_point = (one.movedim(0, 2) for one in (views, difference, unseen))
     expected, expected_weights = literal_field_layer(layer, query.double(), *by_point)
     # The layer's softmax runs in single precision.
@@ -153,44 +152,11 @@ def test_a_product_of_views_is_the_linear_layer_with_its_gradients():
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
-def test_what_is_written_over_without_a_gradient_changes_no_number():
-    transformer = small_transformer()
-    found = whole_rays(transformer, *small_inputs(), **BOTH)
-    with torch.no_grad():
-        lean = whole_rays(transformer, *small_inputs(), **BOTH)
-    for name in vars(found):
-        assert torch.equal(getattr(found, name), getattr(lean, name)), name
-
-
 def test_depth_weights_keep_full_precision_in_bfloat16():
     with torch.autocast("cpu", torch.bfloat16):
-        found = whole_rays(small_transformer(), *small_inputs()).depth_weights
+        found = small_transformer()(*small_inputs()).depth_weights
     assert found.dtype == torch.float32
     torch.testing.assert_close(found.sum(dim=1), torch.ones(RAYS), atol=5e-3, rtol=0)
-
-
-@torch.no_grad()
-def test_samples_added_to_known_ones_render_as_all_from_the_start():
-    transformer = small_transformer()
-    *by_sample, directions = small_inputs()
-    order, merged = torch.tensor([0, 2, 4, 1, 3]), transformer.merged()
-
-    def begun(chosen):
-        # The axis of samples is the second of points, the third of what views show.
-        parts = [one[:, chosen] if one.shape[0] == RAYS else one[:, :, chosen] for one in by_sample]
-        return transformer.begin(*parts, merged[0], weights=True)
-
-    first = begun(order[:3])
-    # As a coarse pass does, which leaves its last layer's positions behind.
-    transformer(first, directions, merged, semantics=False)
-    joined = first.joined(begun(order[3:]))
-    found = transformer(joined, directions, merged, **BOTH)
-    expected = whole_rays(transformer, *by_sample, directions, **BOTH)
-    torch.testing.assert_close(found.color, expected.color, atol=1e-6, rtol=1e-6)
-    for name in ("ray_weights", "depth_weights"):
-        torch.testing.assert_close(getattr(found, name), getattr(expected, name)[:, order])
-    for name in ("joint_weights", "field_weights"):
-        torch.testing.assert_close(getattr(found, name), getattr(expected, name)[:, :, order])
 
 
 def test_frequency_encoding_by_hand():
@@ -202,9 +168,9 @@ def test_frequency_encoding_by_hand():
 def test_the_order_of_the_source_views_changes_nothing():
     transformer, order = small_transformer(), torch.tensor([2, 0, 3, 1])
     features, difference, seen, points, directions = small_inputs()
-    found = whole_rays(transformer, *small_inputs(), **BOTH)
+    found = transformer(*small_inputs(), **BOTH)
     inputs = features[order], difference[order], seen[order]
-    turned = whole_rays(transformer, *inputs, points, directions, **BOTH)
+    turned = transformer(*inputs, points, directions, **BOTH)
     torch.testing.assert_close(turned.color, found.color, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(turned.ray_weights, found.ray_weights, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(turned.joint_weights, found.joint_weights[order], atol=1e-5, rtol=1e-5)
@@ -213,12 +179,12 @@ def test_the_order_of_the_source_views_changes_nothing():
 def test_the_length_of_a_ray_direction_changes_nothing():
     transformer = small_transformer()
     *others, directions = small_inputs()
-    found = whole_rays(transformer, *small_inputs()).color
-    torch.testing.assert_close(whole_rays(transformer, *others, 7.0 * directions).color, found)
+    found = transformer(*small_inputs()).color
+    torch.testing.assert_close(transformer(*others, 7.0 * directions).color, found)
 
 
 def test_all_weights_sum_to_one_per_layer_also_under_masks():
-    found = whole_rays(small_transformer(), *small_inputs(), **BOTH)
+    found = small_transformer()(*small_inputs(), **BOTH)
     layers = 3.0
     torch.testing.assert_close(found.ray_weights.sum(dim=1), torch.ones(RAYS))
     torch.testing.assert_close(found.field_weights.sum(dim=0), torch.full((RAYS, SAMPLES, WIDTH), layers))
@@ -226,7 +192,7 @@ def test_all_weights_sum_to_one_per_layer_also_under_masks():
 
 
 def test_views_that_do_not_see_a_point_weigh_nothing_and_a_point_seen_by_none_weighs_all_alike():
-    weights_of = whole_rays(small_transformer(), *small_inputs(), **BOTH).field_weights / 3.0
+    weights_of = small_transformer()(*small_inputs(), **BOTH).field_weights / 3.0
     torch.testing.assert_close(weights_of[:, 0, 0], torch.full((VIEWS, WIDTH), 1.0 / VIEWS))
     expected = torch.zeros(VIEWS, WIDTH)
     expected[2] = 1.0
@@ -237,7 +203,7 @@ def test_rendering_by_merged_weights_equals_the_formulas_layer_by_layer():
     transformer = small_transformer()
     *inputs, points, directions = small_inputs()
     semantics = torch.randn(VIEWS, RAYS, SAMPLES, 2 * WIDTH)
-    found = whole_rays(transformer, *inputs, points, directions, **BOTH)
+    found = transformer(*inputs, points, directions, **BOTH)
     grouped = group_channels(semantics, WIDTH)
     rendered, by_point = rendered_from(grouped, found)
     by_point_first = (one.movedim(0, 2) for one in inputs)
@@ -259,7 +225,7 @@ def test_grouping_channels_puts_those_that_share_a_weight_under_each_other():
 def test_joint_attention_lets_semantic_gradients_into_the_transformer_and_its_absence_stops_them():
     joint, frozen = small_transformer(), small_transformer(joint_attention=False)
     direction = torch.randn(VIEWS, RAYS, SAMPLES, WIDTH, generator=torch.Generator().manual_seed(4))
-    found, stopped = (whole_rays(one, *small_inputs(), **BOTH) for one in (joint, frozen))
+    found, stopped = (one(*small_inputs(), **BOTH) for one in (joint, frozen))
     assert torch.equal(found.joint_weights, stopped.joint_weights)
     semantic = (found.joint_weights * direction).sum()
     for part in (joint.embed, joint.field_layers[0].key, joint.ray_layers[2].query):
@@ -274,7 +240,7 @@ def test_depth_weights_are_the_mean_attention_over_layers_heads_and_rows():
     for layer in transformer.ray_layers:
         # Its softmax, before the mean over rows.
         layer.dropout.register_forward_hook(lambda module, inputs, outputs: attentions.append(outputs))
-    found = whole_rays(transformer, *small_inputs(), semantics=True)
+    found = transformer(*small_inputs(), semantics=True)
     attentions = [one for one in attentions if one.dim() == 4]
     torch.testing.assert_close(found.depth_weights, torch.stack(attentions).mean(dim=(0, 2, 3)))
     torch.testing.assert_close(found.depth_weights.sum(dim=1), torch.ones(RAYS))

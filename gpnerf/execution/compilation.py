@@ -94,8 +94,8 @@ def _layers(model: GPNeRF) -> Functions:
     """The functions that are worth compiling, as they are."""
     net = model.transformer
     parts = {
-        model: ("begin", "corners", "weigh_view"),
-        net: ("aggregate_views", "aggregate_ray", "add_joint"),
+        model: ("sample_views", "corners", "weigh_view"),
+        net: ("embed_views", "layer"),
     }
     return {(owner, name): getattr(owner, name) for owner, names in parts.items() for name in names}
 

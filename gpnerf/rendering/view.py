@@ -117,8 +117,7 @@ def render_view(
 
         def render(chunk: Tensor, semantics: bool = semantics) -> RenderedRays:
             origins, directions = camera.rays(chunk)
-            bounds = near, far, semantics
-            return model.render_rays(sources, origins, directions, *bounds, coarse_color=False)[-1]
+            return model.render_rays(sources, origins, directions, near, far, semantics)[-1]
 
         for chunk, rays in chunks.of(chosen.to(model.device), render):
             count = len(chunk)

@@ -13,29 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gpnerf.methods.gpnerf.dropout import Dropout
-from gpnerf.methods.gpnerf.linear import affine, of_views
+from gpnerf.methods.gpnerf.linear import of_views
 
 # Logits of views that do not see a point. A point that no view sees gets equal weights.
 UNSEEN = -1e9
 
 # Logits pass through a layer this many times narrower than the transformer, as published.
 ATTENTION_BOTTLENECK = 8
-
-
-def with_room(views: Tensor) -> Tensor:
-    """Views [V, P, C] as field layers take them: with room for a layer's positions, [V, P, C + C/8]; for the
-    gradient as they are, as every layer then makes a copy of its own."""
-    return views if torch.is_grad_enabled() else F.pad(views, (0, views.shape[-1] // ATTENTION_BOTTLENECK))
-
-
-def beside(views: Tensor, positions: Tensor) -> Tensor:
-    """Views from with_room and positions [V, P, C/8] side by side, [V, P, C + C/8]: written in place, but for
-    the gradient, which needs those of all layers."""
-    if torch.is_grad_enabled():
-        return torch.cat([views, positions], dim=-1)
-    views[..., -positions.shape[-1] :] = positions
-    return views
 
 
 class FeedForward(nn.Module):
@@ -46,11 +30,11 @@ class FeedForward(nn.Module):
         self.norm = nn.LayerNorm(width, eps=epsilon)
         self.expand = nn.Linear(width, 4 * width)
         self.reduce = nn.Linear(4 * width, width)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, features: Tensor) -> Tensor:
-        hidden = self.dropout(F.relu_(affine(self.expand, self.norm(features))))
-        return features + self.dropout(affine(self.reduce, hidden))
+        hidden = self.dropout(F.relu(self.expand(self.norm(features))))
+        return features + self.dropout(self.reduce(hidden))
 
 
 class FieldAggregationLayer(nn.Module):
@@ -76,27 +60,26 @@ class FieldAggregationLayer(nn.Module):
         self.position = nn.Sequential(nn.Linear(4, bottleneck), nn.ReLU(), nn.Linear(bottleneck, width))
         self.weigh = nn.Sequential(nn.Linear(width, bottleneck), nn.ReLU(), nn.Linear(bottleneck, width))
         self.out = nn.Linear(width, width)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.feed_forward = FeedForward(width, dropout, epsilon)
 
     def forward(
         self, query: Tensor, views: Tensor, difference: Tensor, unseen: Tensor, merged: Merged
     ) -> tuple[Tensor, Tensor]:
-        """query [P, C], views from with_room, difference [V, P, 4], unseen bool [V, P, 1]; merged: from this
-        layer's own parameters.
+        """query [P, C], views [V, P, C], difference [V, P, 4], unseen bool [V, P, 1]; merged: of this layer.
 
         Returns the new query [P, C] and the weights A_FAT [V, P, C], which sum to 1 over the views.
         """
         first = self.position[0]
         position = F.relu(of_views(difference, first.weight, first.bias)).to(views.dtype)
         # One product for all that views and positions add up to, values and hidden side by side.
-        both = of_views(beside(views, position), merged.of_view, merged.bias)
+        both = of_views(torch.cat([views, position], dim=-1), merged.of_view, merged.bias)
         values, hidden = both.split([query.shape[-1], len(merged.of_query)], dim=-1)
         hidden = F.relu(hidden - F.linear(self.norm(query), merged.of_query))
         logits = of_views(hidden, self.weigh[2].weight).float().masked_fill_(unseen, UNSEEN)
         weights = self.dropout(torch.softmax(logits, dim=0)).to(values.dtype)
         aggregated = (weights * values).sum(dim=0)
-        query = query + self.dropout(affine(self.out, aggregated))
+        query = query + self.dropout(self.out(aggregated))
         return self.feed_forward(query), weights
 
 

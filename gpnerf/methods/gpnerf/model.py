@@ -14,9 +14,8 @@ from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.projection import Corners, corners, direction_difference, interpolate, project, unmasked
 from gpnerf.geometry.sampling import coarse_depths, fine_depths
 from gpnerf.methods.gpnerf.extractor import Extractor
-from gpnerf.methods.gpnerf.field_transformer import Merged
 from gpnerf.methods.gpnerf.semantic_field import Adaptor, group_channels, render_semantics, weigh_view
-from gpnerf.methods.gpnerf.transformer import JointTransformer, Samples
+from gpnerf.methods.gpnerf.transformer import JointTransformer
 
 # What the distillation losses must not train. full: the extractor, as the paper says. features: the extractor
 # through semantic features; it still learns through the attention, which sees colour features, as in the
@@ -45,14 +44,14 @@ class SourceFeatures:
 
 @dataclass(frozen=True)
 class RenderedRays:
-    """R rays after one pass over S samples: rising depths [R, S] of the samples, z in metres, and the weights
-    [R, S] by which finer ones are added; and what was asked for: color [R, 3]; depth [R] z in metres;
-    semantic [R, D] (S_sem of Eq. 7); point_semantics [R, S, D] (F_sem of Eq. 5)."""
+    """R rays after one pass over S samples: color [R, 3]; depth [R], z in metres; rising depths [R, S] of the
+    samples; the weights [R, S] by which finer ones are added; and where asked for, semantic [R, D] (S_sem of
+    Eq. 7) and point_semantics [R, S, D] (F_sem of Eq. 5)."""
 
+    color: Tensor
+    depth: Tensor
     depths: Tensor
     weights: Tensor
-    color: Tensor | None = None
-    depth: Tensor | None = None
     semantic: Tensor | None = None
     point_semantics: Tensor | None = None
 
@@ -61,24 +60,6 @@ class RenderedRays:
         """The rays of all parts, which have the same fields."""
         columns = zip(*(vars(part).values() for part in parts), strict=True)
         return RenderedRays(*(None if column[0] is None else torch.cat(column) for column in columns))
-
-
-@dataclass(frozen=True)
-class SeenSamples:
-    """Samples of R rays with what the source views show there: depths [R, S] z in metres, pixels [V, R, S, 2]
-    of the source images, and what is known of each sample by itself."""
-
-    depths: Tensor
-    pixels: Tensor
-    known: Samples
-
-    def joined(self, others: SeenSamples) -> SeenSamples:
-        """These samples, and then others of the same rays."""
-        return SeenSamples(
-            torch.cat([self.depths, others.depths], dim=-1),
-            torch.cat([self.pixels, others.pixels], dim=-2),
-            self.known.joined(others.known),
-        )
 
 
 class GPNeRF(nn.Module):
@@ -163,23 +144,20 @@ class GPNeRF(nn.Module):
         semantics: bool,
         point_semantics: bool = False,
         generator: torch.Generator | None = None,
-        coarse_color: bool = True,
     ) -> list[RenderedRays]:
         """Coarse and, if there are fine samples, fine pass over rays, origins and directions [R, 3].
 
         Semantics are rendered in the last pass only. generator: random depths for training.
-        coarse_color: also render colour and depth in a coarse pass before a fine one, for a loss on both.
         """
         rays, device = len(origins), origins.device
         jitter = _uniforms(rays, self.samples, generator, device)
         depths = coarse_depths(near, far, rays, self.samples, self.spacing, jitter).to(device)
         uniforms = _uniforms(rays, self.fine_samples, generator, device)
-        merged = self.transformer.merged()
 
         def passes(chosen: slice) -> list[RenderedRays]:
             some = origins[chosen], directions[chosen], depths[chosen]
             drawn = None if uniforms is None else uniforms[chosen]
-            return self._passes(sources, *some, drawn, merged, semantics, point_semantics, coarse_color)
+            return self._passes(sources, *some, drawn, semantics, point_semantics)
 
         size = self.recomputed_rays(len(sources.images))
         if rays <= size or not (self.recompute and torch.is_grad_enabled()):
@@ -207,21 +185,16 @@ class GPNeRF(nn.Module):
         directions: Tensor,
         depths: Tensor,
         uniforms: Tensor | None,
-        merged: Sequence[Merged],
         semantics: bool,
         point_semantics: bool,
-        coarse_color: bool,
     ) -> list[RenderedRays]:
-        """Coarse pass at `depths` [R, S] and, if there are fine samples, the fine one, which keeps what is
-        known of the coarse samples: the first field layer's dropout too is then that of the coarse pass."""
-        asked = semantics or point_semantics
-        samples = self._look(sources, origins, directions, depths, merged[0], asked)
+        """Coarse pass at `depths` [R, S] and, if there are fine samples, the fine one at these and those."""
         if self.fine_samples == 0:
-            return [self._render(sources, samples, directions, merged, semantics, point_semantics)]
-        coarse = self._render(sources, samples, directions, merged, False, False, coarse_color)
-        depths = fine_depths(depths, coarse.weights, self.fine_samples, self.spacing, uniforms)
-        samples = samples.joined(self._look(sources, origins, directions, depths, merged[0], asked))
-        return [coarse, self._render(sources, samples, directions, merged, semantics, point_semantics)]
+            return [self._render(sources, origins, directions, depths, semantics, point_semantics)]
+        coarse = self._render(sources, origins, directions, depths, False, False)
+        more = fine_depths(depths, coarse.weights, self.fine_samples, self.spacing, uniforms)
+        depths = torch.cat([depths, more], dim=-1).sort(dim=-1).values
+        return [coarse, self._render(sources, origins, directions, depths, semantics, point_semantics)]
 
     def segment(self, features: Tensor, height: int, width: int) -> Tensor:
         """A feature image [D, h, w] -> logits [K, height, width]."""
@@ -235,71 +208,51 @@ class GPNeRF(nn.Module):
         confidence, labels = self.segment(features, height, width).softmax(dim=0).max(dim=0)
         return torch.where(labels < self.classes, labels, IGNORE), confidence
 
-    def _look(
+    def _render(
         self,
         sources: SourceFeatures,
         origins: Tensor,
         directions: Tensor,
         depths: Tensor,
-        merged: Merged,
-        weights: bool,
-    ) -> SeenSamples:
-        """What the source views show at depths [R, S] of the rays; weights: with what semantics need."""
+        semantics: bool,
+        point_semantics: bool,
+    ) -> RenderedRays:
+        """One pass over rising depths [R, S]: project, sample, transform, then depth and semantics."""
         points = origins[:, None] + depths[..., None] * directions[:, None]
         pixels, seen = project(points, sources.cameras)
         if sources.masks is not None:
             seen = seen & unmasked(sources.masks, pixels)
-        known = self.begin(sources, origins, points, pixels, seen, merged, weights)
-        return SeenSamples(depths, pixels, known)
-
-    def begin(
-        self,
-        sources: SourceFeatures,
-        origins: Tensor,
-        points: Tensor,
-        pixels: Tensor,
-        seen: Tensor,
-        merged: Merged,
-        weights: bool,
-    ) -> Samples:
-        """What is known of points [R, S, 3] from their pixels [V, R, S, 2] and whether these are seen."""
-        height, width = sources.cameras.height, sources.cameras.width
         difference = direction_difference(points, origins, sources.cameras.center)
-        maps = (sources.images, sources.colors)
-        view_features = torch.cat([interpolate(one, pixels, height, width) for one in maps], dim=-1)
-        return self.transformer.begin(view_features, difference, seen, points, merged, weights)
-
-    def _render(
-        self,
-        sources: SourceFeatures,
-        samples: SeenSamples,
-        directions: Tensor,
-        merged: Sequence[Merged],
-        semantics: bool,
-        point_semantics: bool,
-        color: bool = True,
-    ) -> RenderedRays:
-        """samples: all of each ray, in any order but with the nearest one first. color: and depth."""
-        found = self.transformer(samples.known, directions, merged, semantics, point_semantics, color)
-        depths, order = samples.depths.sort(dim=-1)
-        weights = found.ray_weights.float().gather(1, order)
-        if not color:
-            return RenderedRays(depths, weights)
-        depth = (found.depth_weights.float() * samples.depths).sum(dim=-1)
-        rendered = depths, weights, found.color.float(), depth
+        found = self.transformer(
+            self.sample_views(sources, pixels),
+            difference,
+            seen,
+            points,
+            directions,
+            semantics,
+            point_semantics,
+        )
+        depth = (found.depth_weights * depths).sum(dim=-1)
+        rendered = found.color.float(), depth, depths, found.ray_weights.float()
         if not semantics:
             return RenderedRays(*rendered)
         size = sources.cameras.height, sources.cameras.width
-        around = self.corners(samples.pixels, *size, *sources.semantics.shape[1:3])
+        around = self.corners(pixels, *size, *sources.semantics.shape[1:3])
 
         def weigh_one(view: int) -> tuple[Tensor, Tensor | None]:
             field_weights = None if found.field_weights is None else found.field_weights[view]
             near = Corners(around.indices[view], around.weights[view])
             return self.weigh_view(sources.semantics[view], near, found.joint_weights[view], field_weights)
 
-        semantic, by_point = render_semantics(weigh_one, len(samples.pixels))
-        by_point = None if by_point is None else by_point.float().take_along_dim(order[..., None], dim=1)
+        semantic, by_point = render_semantics(weigh_one, len(pixels))
+        by_point = None if by_point is None else by_point.float()
         return RenderedRays(*rendered, self.adaptor(semantic).float(), by_point)
+
+    def sample_views(self, sources: SourceFeatures, pixels: Tensor) -> Tensor:
+        """Colours and their features at the pixels [V, R, S, 2] of the source images: [V, R, S, 3+F]."""
+        size = sources.cameras.height, sources.cameras.width
+        maps = (sources.images, sources.colors)
+        return torch.cat([interpolate(one, pixels, *size) for one in maps], dim=-1)
 
 
 def _uniforms(

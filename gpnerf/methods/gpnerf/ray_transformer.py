@@ -6,9 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gpnerf.methods.gpnerf.dropout import Dropout
 from gpnerf.methods.gpnerf.field_transformer import FeedForward
-from gpnerf.methods.gpnerf.linear import affine
 
 
 class RayAggregationLayer(nn.Module):
@@ -22,7 +20,7 @@ class RayAggregationLayer(nn.Module):
         self.key = nn.Linear(width, width, bias=False)
         self.value = nn.Linear(width, width, bias=False)
         self.out = nn.Linear(width, width)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.feed_forward = FeedForward(width, dropout, epsilon)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -35,5 +33,5 @@ class RayAggregationLayer(nn.Module):
         scale = (width // self.heads) ** -0.5
         attention = self.dropout(torch.softmax((query * scale) @ key.transpose(-1, -2), dim=-1))
         gathered = (attention.to(value.dtype) @ value).transpose(1, 2).flatten(start_dim=2)
-        features = features + self.dropout(affine(self.out, gathered))
+        features = features + self.dropout(self.out(gathered))
         return self.feed_forward(features), attention[:, :, 0], attention.mean(dim=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpnerf.geometry.cameras import full_precision
-from gpnerf.methods.gpnerf.field_transformer import FieldAggregationLayer, Merged, merge, with_room
+from gpnerf.methods.gpnerf.field_transformer import FieldAggregationLayer, Merged, merge
 from gpnerf.methods.gpnerf.linear import of_views
 from gpnerf.methods.gpnerf.ray_transformer import RayAggregationLayer
 
@@ -20,38 +19,28 @@ from gpnerf.methods.gpnerf.ray_transformer import RayAggregationLayer
 class RayAttention:
     """What the transformers found for R rays.
 
-    ray_weights [R, S], the row of the last layer's A_RAT by which samples are added, as published; and None
-    where they are not asked for: color [R, 3]; depth_weights [R, S], the mean of A_RAT over layers, heads and
-    rows, which render the depth (both weights sum to 1); field_weights [V, R, S, C], the sum over the layers
-    of A_FAT; joint_weights [V, R, S, C], the sum over the layers of A_FAT times the mean row of A_RAT.
+    color [R, 3]; ray_weights [R, S], the row of the last layer's A_RAT by which samples are added, as
+    published; depth_weights [R, S], the mean of A_RAT over layers, heads and rows, which render the depth;
+    both sum to 1. None where they are not asked for: field_weights [V, R, S, C], the sum over the layers of
+    A_FAT; joint_weights [V, R, S, C], the sum over the layers of A_FAT times the mean row of A_RAT.
     """
 
+    color: Tensor
     ray_weights: Tensor
-    color: Tensor | None = None
-    depth_weights: Tensor | None = None
+    depth_weights: Tensor
     field_weights: Tensor | None = None
     joint_weights: Tensor | None = None
 
 
-class Samples(NamedTuple):
-    """What is known of the samples of R rays one by one, before their rays are looked at as a whole.
-
-    views, the embedded features of the views from with_room; difference [V, R, S, 4]; unseen bool
-    [V, R, S, 1]; encoded points [R, S, E]; and of the first field layer the features [R, S, C] and A_FAT
-    [V, R, S, C], None where it is not asked for.
-    """
+class Surroundings(NamedTuple):
+    """What every layer sees of R rays: the embedded features of the views [V, R, S, C], difference
+    [V, R, S, 4], unseen bool [V, R, S, 1], encoded points [R, S, E] and directions [R, E]."""
 
     views: Tensor
     difference: Tensor
     unseen: Tensor
     points: Tensor
-    features: Tensor
-    weights: Tensor | None
-
-    def joined(self, others: Samples) -> Samples:
-        """These samples, and then others of the same rays."""
-        pairs = zip(self, others, strict=True)
-        return Samples(*(None if one is None else torch.cat([one, other], dim=-2) for one, other in pairs))
+    directions: Tensor
 
 
 def frequency_encoding(values: Tensor, frequencies: int) -> Tensor:
@@ -117,130 +106,73 @@ class JointTransformer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.color = nn.Linear(width, 3)
 
-    def merged(self) -> list[Merged]:
-        """What the field layers multiply by, for begin and forward: once for all samples."""
-        return merge(self.field_layers)
-
-    def begin(
+    def forward(
         self,
         view_features: Tensor,
         difference: Tensor,
         seen: Tensor,
         points: Tensor,
-        merged: Merged,
-        weights: bool,
-    ) -> Samples:
-        """Up to the first field layer, which sees every sample by itself: whatever other samples their rays
-        get, this stays as it is.
-
-        view_features [V, R, S, 3+F], difference [V, R, S, 4], seen bool [V, R, S], points [R, S, 3]; merged:
-        of the first layer. weights: keep A_FAT, which semantics need.
-        """
-        first, _, second = self.embed
-        hidden = F.relu_(of_views(view_features, first.weight, first.bias))
-        views = of_views(hidden, second.weight, second.bias)
-        # The sum of all layers' contributions stays in full precision.
-        query = views.amax(dim=0).float()
-        views, difference, unseen = with_room(views), difference.to(views.dtype), ~seen[..., None]
-        features, kept = self.aggregate_views(
-            self.field_layers[0], query, views, difference, unseen, merged, weights
-        )
-        encoded = frequency_encoding(points, self.frequencies)
-        return Samples(views, difference, unseen, encoded, features, kept)
-
-    def forward(
-        self,
-        samples: Samples,
         directions: Tensor,
-        merged: Sequence[Merged],
-        semantics: bool,
+        semantics: bool = False,
         point_semantics: bool = False,
-        color: bool = True,
     ) -> RayAttention:
-        """samples: all of a ray, in any order but with the nearest one first, whose row of A_RAT gives
-        ray_weights; directions [R, 3] of any length; merged: of all layers. semantics: also return the
-        weights that render the semantic field; point_semantics: and those that aggregate it at every point.
-        Without a gradient, semantics take the place of samples.weights, which must be there for both.
-        color=False: only ray_weights, which finer samples need."""
-        asked = semantics or point_semantics
-        directions = frequency_encoding(F.normalize(directions, dim=-1), self.frequencies)
-        features, weights = samples.features, samples.weights
-        depth_weights, joint_weights, field_weights = 0.0, None, None
-        for number, (field, ray) in enumerate(zip(self.field_layers, self.ray_layers, strict=True)):
-            if number > 0:
-                features, weights = self.aggregate_views(
-                    field,
-                    features,
-                    samples.views,
-                    samples.difference,
-                    samples.unseen,
-                    merged[number],
-                    asked,
-                )
+        """view_features [V, R, S, 3+F], difference [V, R, S, 4], seen bool [V, R, S], points [R, S, 3],
+        directions [R, 3] of any length. semantics: also return the weights that render the semantic field;
+        point_semantics: and those that aggregate it at every point."""
+        views = self.embed_views(view_features)
+        around = Surroundings(
+            views,
+            difference.to(views.dtype),
+            ~seen[..., None],
+            frequency_encoding(points, self.frequencies),
+            frequency_encoding(F.normalize(directions, dim=-1), self.frequencies),
+        )
+        # The sum of all layers' contributions stays in full precision.
+        features = views.amax(dim=0).float()
+        depth_weights = points.new_zeros(points.shape[:2])
+        joint_weights, field_weights = (
+            torch.zeros_like(views, dtype=torch.float32) if asked else None
+            for asked in (semantics, point_semantics)
+        )
+        for number, merged in enumerate(merge(self.field_layers)):
+            field, ray = self.field_layers[number], self.ray_layers[number]
             mixer = self.mixers[str(number)] if number % 2 == 0 else None
-            used = color or number < len(self.ray_layers) - 1
-            features, first_row, mean_row = self.aggregate_ray(
-                mixer, ray, features, samples.points, directions, used, color
-            )
-            if not color:
-                continue
+            features, weights, first_row, mean_row = self.layer(field, merged, mixer, ray, features, around)
             depth_weights = depth_weights + mean_row.detach().float().mean(dim=1)
-            if asked and not self.joint_attention:
+            if not self.joint_attention:
                 weights, mean_row = weights.detach(), mean_row.detach()
-            if point_semantics:
-                field_weights = weights.float().clone() if number == 0 else field_weights.add_(weights)
-            if semantics:
-                joint_weights = self.add_joint(joint_weights, weights, mean_row)
-            # Before the next layer's are made: they are as large as anything here.
-            del weights
-        ray_weights = first_row.mean(dim=1)
-        if not color:
-            return RayAttention(ray_weights)
+            # In place: with the semantic field, nothing is larger than these sums.
+            if field_weights is not None:
+                field_weights.add_(weights)
+            if joint_weights is not None:
+                joint_weights.addcmul_(weights, self._per_channel(mean_row))
         with full_precision(features.device):
-            rendered = self.color(self.norm(features).mean(dim=1))
+            color = self.color(self.norm(features).mean(dim=1))
         depth_weights = depth_weights / len(self.ray_layers)
-        return RayAttention(ray_weights, rendered, depth_weights, field_weights, joint_weights)
+        return RayAttention(color, first_row.mean(dim=1), depth_weights, field_weights, joint_weights)
 
-    def aggregate_views(
+    def embed_views(self, view_features: Tensor) -> Tensor:
+        """What the views show, [V, R, S, 3+F] -> [V, R, S, C]. compilation.py compiles this and `layer`."""
+        first, _, second = self.embed
+        hidden = F.relu(of_views(view_features, first.weight, first.bias))
+        return of_views(hidden, second.weight, second.bias)
+
+    def layer(
         self,
         field: FieldAggregationLayer,
-        features: Tensor,
-        views: Tensor,
-        difference: Tensor,
-        unseen: Tensor,
         merged: Merged,
-        asked: bool,
-    ) -> tuple[Tensor, Tensor | None]:
-        """A field layer: new features [R, S, C], and A_FAT [V, R, S, C] if asked for. compilation.py compiles
-        this and the next two."""
-        features, weights = field(features, views, difference, unseen, merged)
-        return features, weights if asked else None
-
-    def aggregate_ray(
-        self,
         mixer: PositionMixer | None,
         ray: RayAggregationLayer,
         features: Tensor,
-        points: Tensor,
-        directions: Tensor,
-        used: bool,
-        mean: bool,
-    ) -> tuple[Tensor | None, Tensor, Tensor | None]:
-        """A ray layer: new features [R, S, C] if they are used, and of A_RAT the first row and, if asked for,
-        the mean one [R, heads, S]. A compiler leaves out what is not returned."""
+        around: Surroundings,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """One layer of both transformers: features [R, S, C] -> new ones; A_FAT [V, R, S, C]; the first and
+        the mean row of A_RAT [R, heads, S]."""
+        features, weights = field(features, around.views, around.difference, around.unseen, merged)
         if mixer is not None:
-            features = mixer(features, points, directions).float()
+            features = mixer(features, around.points, around.directions).float()
         features, first_row, mean_row = ray(features)
-        return features if used else None, first_row, mean_row if mean else None
-
-    def add_joint(self, total: Tensor | None, weights: Tensor, mean_row: Tensor) -> Tensor:
-        """Adds one layer's joint weights to their total, in place. The first total takes the place of the
-        layer's own weights, but for the gradient, which still needs them."""
-        row = self._per_channel(mean_row)
-        if total is not None:
-            return total.addcmul_(weights, row)
-        weights = weights.float()
-        return weights * row if torch.is_grad_enabled() else weights.mul_(row)
+        return features, weights, first_row, mean_row
 
     def _per_channel(self, mean_row: Tensor) -> Tensor:
         """mean_s of A_RAT [R, heads, S] for each weight channel, [R, S, C]; head h owns C / heads of them."""
