@@ -9,7 +9,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from gpnerf.config.options import parse_options
+from gpnerf.commands.options import parse_options
 from gpnerf.evaluation.evaluation import Evaluation
 from gpnerf.evaluation.output import publish, write_paper_tables
 from gpnerf.evaluation.paper_tables import Run
@@ -58,7 +58,7 @@ def evaluate(options: Namespace, processes: Processes) -> tuple[Evaluation, str]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = parse_options(__doc__, arguments)
+    options = parse_options(__doc__, arguments, "eval")
     make_repeatable(options.deterministic, options.device)
     processes = join_processes(options.device)
     evaluation, table = evaluate(options, processes)

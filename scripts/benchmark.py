@@ -39,10 +39,13 @@ from benchmark_tools import (  # noqa: E402
     seconds_of,
     subject,
 )
+from gpnerf.training.step import LearningRates, backward, build_optimizer, compute_losses, step_generator  # noqa: E402
 from literal import literal_losses  # noqa: E402
 
-from gpnerf.config.options import from_options, parse_options  # noqa: E402
-from gpnerf.config.types import Parser, positive  # noqa: E402
+from gpnerf.commands.options import parse_options  # noqa: E402
+from gpnerf.config.fields import from_options  # noqa: E402
+from gpnerf.config.parser import Parser  # noqa: E402
+from gpnerf.config.types import positive  # noqa: E402
 from gpnerf.datasets.examples import TestExamples  # noqa: E402
 from gpnerf.datasets.run_scenes import load_scenes, test_views  # noqa: E402
 from gpnerf.datasets.views import FrameRule  # noqa: E402
@@ -54,7 +57,6 @@ from gpnerf.rendering.view import render_example, render_view  # noqa: E402
 from gpnerf.system.devices import allow_tf32, autocast, choose_device  # noqa: E402
 from gpnerf.system.scripting import run_script  # noqa: E402
 from gpnerf.training.checkpoint import checkpoint_to_use, latest_checkpoint  # noqa: E402
-from gpnerf.training.step import LearningRates, backward, build_optimizer, compute_losses, step_generator  # noqa: E402
 
 log = logging.getLogger("benchmark")
 
@@ -106,7 +108,7 @@ def rays(name: str, given: Subject, rounds: int, device: torch.device) -> tuple[
 
 def arithmetic(given: Subject, seconds: float, device: torch.device) -> None:
     """How much of the machine's own rate the arithmetic of a chunk of colour rays reaches."""
-    each = operations_per_ray(given.model, len(given.example.source_images))
+    each = operations_per_ray(given.model, len(given.example.sources.images))
     reached, own = each * len(given.origins) / seconds, product_rate(device)
     say(
         f"  {each / 1e6:.0f} million operations per ray: {reached / 1e9:.0f} GFLOP/s, {reached / own:.0%} "

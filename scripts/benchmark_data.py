@@ -29,18 +29,21 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gpnerf.config.options import from_options, parse_options  # noqa: E402
-from gpnerf.config.types import Parser, positive  # noqa: E402
+from gpnerf.training.step import backward, compute_losses, step_generator  # noqa: E402
+
+from gpnerf.commands.options import parse_options  # noqa: E402
+from gpnerf.config.fields import from_options  # noqa: E402
+from gpnerf.config.parser import Parser  # noqa: E402
+from gpnerf.config.types import positive  # noqa: E402
 from gpnerf.datasets.class_lists import SCANNET_CLASSES  # noqa: E402
 from gpnerf.datasets.examples import FrameReader, TrainingExamples, TrainingScene  # noqa: E402
 from gpnerf.datasets.layouts import load_scene  # noqa: E402
 from gpnerf.datasets.scannet import LABEL_MAP  # noqa: E402
 from gpnerf.media.images import write_image  # noqa: E402
-from gpnerf.methods.gpnerf.build import Architecture, build_model  # noqa: E402
 from gpnerf.methods.gpnerf.losses import LossWeights  # noqa: E402
+from gpnerf.methods.gpnerf.settings import Architecture, build_model  # noqa: E402
 from gpnerf.system.files import write_whole  # noqa: E402
 from gpnerf.system.scripting import run_script  # noqa: E402
-from gpnerf.training.step import backward, compute_losses, step_generator  # noqa: E402
 
 HEIGHT, WIDTH, NUM_SOURCES = 240, 320, 10
 COLOR_SIZE, DEPTH_SIZE, TINY_SIZE = (968, 1296), (480, 640), (9, 12)

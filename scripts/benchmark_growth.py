@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from benchmark_tools import Subject, say, seconds_of, subject  # noqa: E402
 
-from gpnerf.config.types import Parser, positive  # noqa: E402
+from gpnerf.config.parser import Parser  # noqa: E402
+from gpnerf.config.types import positive  # noqa: E402
 from gpnerf.execution.compilation import compile_layers  # noqa: E402
 from gpnerf.system.devices import choose_device  # noqa: E402
 from gpnerf.system.scripting import run_script  # noqa: E402

@@ -18,13 +18,14 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
 
 from literal import LiteralSources, literal_rays, literal_sources  # noqa: E402
 
-from gpnerf.config.options import from_options, parse_options  # noqa: E402
+from gpnerf.commands.options import parse_options  # noqa: E402
+from gpnerf.config.fields import from_options  # noqa: E402
 from gpnerf.datasets.examples import Example, TestExamples  # noqa: E402
 from gpnerf.datasets.run_scenes import load_scenes, test_views  # noqa: E402
 from gpnerf.datasets.views import FrameRule  # noqa: E402
 from gpnerf.geometry.cameras import pixel_grid  # noqa: E402
-from gpnerf.methods.gpnerf.build import Architecture, build_model  # noqa: E402
 from gpnerf.methods.gpnerf.model import GPNeRF, RenderedRays, SourceFeatures  # noqa: E402
+from gpnerf.methods.gpnerf.settings import Architecture, build_model  # noqa: E402
 from gpnerf.rendering.view import suitable_chunk  # noqa: E402
 from gpnerf.system.devices import autocast  # noqa: E402
 
@@ -71,11 +72,11 @@ class Subject:
     @torch.no_grad()
     def encoded(self, precision: str | None = None) -> SourceFeatures:
         with autocast(self.model.device, precision or FASTEST[self.model.device.type]):
-            return self.model.encode(self.example.source_images, self.example.source_cameras)[0]
+            return self.model.encode(self.example.sources.images, self.example.sources.cameras)[0]
 
     @torch.no_grad()
     def literally_encoded(self) -> LiteralSources:
-        return literal_sources(self.model, self.example.source_images, self.example.source_cameras)
+        return literal_sources(self.model, self.example.sources.images, self.example.sources.cameras)
 
 
 def subject(name: str, device: torch.device, views: int | None = None, **changes: Any) -> Subject:
@@ -91,7 +92,7 @@ def subject(name: str, device: torch.device, views: int | None = None, **changes
     torch.manual_seed(0)
     model = build_model(sizes).to(device).eval()
     none = torch.zeros(0, 3, device=device)
-    return Subject(model, example, none, none).seeing(suitable_chunk(model, len(example.source_images)))
+    return Subject(model, example, none, none).seeing(suitable_chunk(model, len(example.sources.images)))
 
 
 def seconds_of(work: Callable[[], Any], device: torch.device) -> float:

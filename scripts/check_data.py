@@ -21,11 +21,13 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gpnerf.config.options import add_data_options, from_options, parse_options  # noqa: E402
-from gpnerf.config.types import Parser  # noqa: E402
+from gpnerf.commands.options import parse_options  # noqa: E402
+from gpnerf.config.fields import from_options  # noqa: E402
+from gpnerf.config.parser import Parser  # noqa: E402
 from gpnerf.datasets.discover import FoundScene, find_scenes  # noqa: E402
 from gpnerf.datasets.image_size import shape_of, size_of_shape  # noqa: E402
 from gpnerf.datasets.layouts import Reading, scene_to_check  # noqa: E402
+from gpnerf.datasets.options import add_data_options  # noqa: E402
 from gpnerf.datasets.places import scene_name  # noqa: E402
 from gpnerf.datasets.views import FrameRule  # noqa: E402
 from gpnerf.inspection.checks import SceneCheck, check_scene  # noqa: E402
@@ -45,9 +47,9 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
         "--out", type=Path, help="folder of report and pictures (default: out/check_data/NAME)"
     )
     add_data_options(parser)
-    first = parser.parse_args(arguments)
-    if first.config:
-        parser.set_defaults(**{**vars(parse_options("", ["--config", first.config])), "out": None})
+    config = parser.parse_args(arguments).config
+    of_run = vars(parse_options("", ["--config", config] if config else []))
+    parser.set_defaults(**{**of_run, "out": None})
     options = parser.parse_args(arguments)
     options.out = options.out or Path("out") / "check_data" / options.root.resolve().name
     return options

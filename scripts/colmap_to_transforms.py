@@ -28,7 +28,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gpnerf.config.types import Parser  # noqa: E402
+from gpnerf.config.parser import Parser  # noqa: E402
 from gpnerf.datasets.depth_range import range_of  # noqa: E402
 from gpnerf.datasets.frame_records import FILE_NAME  # noqa: E402
 from gpnerf.datasets.index import same_shape  # noqa: E402

@@ -28,8 +28,9 @@ import torch
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from gpnerf.config.options import parse_options  # noqa: E402
-from gpnerf.config.types import Parser, count  # noqa: E402
+from gpnerf.commands.options import parse_options  # noqa: E402
+from gpnerf.config.parser import Parser  # noqa: E402
+from gpnerf.config.types import count  # noqa: E402
 from gpnerf.datasets.examples import FaultsAsItems, TrainingExamples, TrainingScene  # noqa: E402
 from gpnerf.datasets.run_scenes import load_scenes  # noqa: E402
 from gpnerf.system.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script  # noqa: E402

@@ -25,8 +25,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gpnerf.config.options import parse_options  # noqa: E402
-from gpnerf.config.types import REPOSITORY, Parser, names  # noqa: E402
+from gpnerf.commands.options import parse_options  # noqa: E402
+from gpnerf.config.parser import Parser  # noqa: E402
+from gpnerf.config.types import REPOSITORY, names  # noqa: E402
 from gpnerf.datasets.places import each_once, scene_name  # noqa: E402
 from gpnerf.evaluation.output import merge  # noqa: E402
 from gpnerf.system.errors import ConfigError, Faults  # noqa: E402

@@ -17,14 +17,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gpnerf.methods.gpnerf.build import Architecture, build_model  # noqa: E402
 from gpnerf.methods.gpnerf.released_weights import (  # noqa: E402
     COARSE,
     FINE,
     check_shapes,
-    implied_architecture,
+    implied_sizes,
     read_published,
 )
+from gpnerf.methods.gpnerf.settings import Function, Recipe, Sizes  # noqa: E402
+from gpnerf.methods.settings import Settings  # noqa: E402
 from gpnerf.system.errors import CheckpointError  # noqa: E402
 from gpnerf.system.scripting import make_folder, run_script  # noqa: E402
 from gpnerf.training.checkpoint import Checkpoint, save_checkpoint  # noqa: E402
@@ -52,18 +53,19 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     published = read_published(options.source)
-    architecture = implied_architecture(published)
-    names = tuple(options.class_names.split(",")) if architecture.classes else ()
-    if len(names) != architecture.classes:
+    sizes = implied_sizes(published)
+    names = tuple(options.class_names.split(",")) if sizes.classes else ()
+    if len(names) != sizes.classes:
         raise CheckpointError(
-            f"{options.source} has {architecture.classes} classes, --class_names names {len(names)}; "
+            f"{options.source} has {sizes.classes} classes, --class_names names {len(names)}; "
             "name each of them once."
         )
     torch.manual_seed(options.seed)
-    model = build_model(architecture)
+    settings = Settings("gpnerf", sizes, Function(), Recipe())
+    model = settings.build()
     check_shapes(published, model)
     fresh, _ = model.load_state_dict(published.tensors, strict=False)
-    checkpoint = Checkpoint(0, architecture, names, model.state_dict(), {}, {"imported": str(options.source)})
+    checkpoint = Checkpoint(0, settings, names, model.state_dict(), {}, {"imported": str(options.source)})
     path = save_checkpoint(make_folder(options.run), checkpoint)
     held = f"{path} holds {len(published.tensors)} tensors of {options.source}"
     log.info(
@@ -71,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if FINE in published.unused:
         log.warning(f"Warning: {FINE} is not used: one network, {COARSE}, renders both passes.")
-    defaults = asdict(Architecture(classes=architecture.classes))
-    changed = [f"--{name} {size}" for name, size in asdict(architecture).items() if size != defaults[name]]
+    defaults = asdict(Sizes(classes=sizes.classes))
+    changed = [f"--{name} {size}" for name, size in asdict(sizes).items() if size != defaults[name]]
     log.info(f"Options for train.py: --load_weights {options.run} {' '.join(changed)}")
     return 0
 

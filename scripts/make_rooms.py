@@ -22,7 +22,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gpnerf.config.types import Parser, names, positive  # noqa: E402
+from gpnerf.config.parser import Parser  # noqa: E402
+from gpnerf.config.types import names, positive  # noqa: E402
 from gpnerf.datasets import rooms  # noqa: E402
 from gpnerf.rooms.exports import LAYOUTS, SEQUENCE, export  # noqa: E402
 from gpnerf.system.errors import ConfigError  # noqa: E402

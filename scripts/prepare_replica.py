@@ -28,7 +28,8 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gpnerf.config.types import Parser, names, positive  # noqa: E402
+from gpnerf.config.parser import Parser  # noqa: E402
+from gpnerf.config.types import names, positive  # noqa: E402
 from gpnerf.media.images import (  # noqa: E402
     decode_image,
     decode_values,

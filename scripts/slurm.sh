@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from gpnerf.training.checkpoint import latest_checkpoint
-from gpnerf.config.options import parse_options
+from gpnerf.commands.options import parse_options
 
 options = parse_options("", ["--config", *sys.argv[1:]])
 newest = latest_checkpoint(Path(options.out) / options.expname)

@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpnerf.datasets.examples import Example
+from gpnerf.datasets.examples import Example, SourceViews
 from gpnerf.datasets.layouts import Reading, load_scene
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.geometry.cameras import Camera, pixel_grid
-from gpnerf.methods.gpnerf.build import Architecture, build_model
-from gpnerf.methods.gpnerf.model import GPNeRF, SourceFeatures
+from gpnerf.geometry.rays import Rays
+from gpnerf.methods.gpnerf.model import GPNeRF
+from gpnerf.methods.settings import Settings
+from gpnerf.rendering.view import Prepared
 
 TINY = {
     "classes": 3,
@@ -107,10 +109,15 @@ def assert_golden(actual: Tensor, expected: Tensor, atol: float = 2e-5) -> None:
     torch.testing.assert_close(actual, expected, atol=atol, rtol=1e-4)
 
 
+def tiny_settings(**changes: Any) -> Settings:
+    """Of a model with every part; changes: fields of its sizes, function or recipe."""
+    return Settings.of("gpnerf", **{**TINY, **changes})
+
+
 def tiny_model(seed: int = 0, **changes: Any) -> GPNeRF:
     """A model with every part, small enough for a view in a fraction of a second; in training mode."""
     torch.manual_seed(seed)
-    return build_model(Architecture(**{**TINY, **changes}))
+    return tiny_settings(**changes).build()
 
 
 def camera_at(x: float, height: int, width: int) -> Camera:
@@ -149,16 +156,24 @@ def tiny_example(
     )
     return Example(
         target=target,
-        source_images=torch.stack([photograph(x, height, width) for x in places]),
-        source_cameras=Camera.stack([camera_at(x, height, width) for x in places]),
-        source_names=tuple(str(view + 1) for view in range(views)),
+        sources=SourceViews(
+            images=torch.stack([photograph(x, height, width) for x in places]),
+            cameras=Camera.stack([camera_at(x, height, width) for x in places]),
+            names=tuple(str(view + 1) for view in range(views)),
+        ),
         near=0.5,
         far=5.0,
     )
 
 
-def encode(model: GPNeRF, example: Example) -> SourceFeatures:
-    return model.encode(example.source_images, example.source_cameras)[0]
+def prepared(model: GPNeRF, example: Example) -> Prepared:
+    """The source views of an example and their cameras."""
+    return Prepared(model.prepare(example.sources, example.near, example.far), example.sources.cameras)
+
+
+def rays_of(example: Example, pixels: Tensor) -> Rays:
+    """Through pixels [R, 2] (column, row) of the target."""
+    return Rays.through(pixels, example.target.camera, example.near, example.far)
 
 
 def gradient_size(loss: Tensor, module: torch.nn.Module) -> float:

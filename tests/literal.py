@@ -17,11 +17,13 @@ from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.geometry.projection import direction_difference, project
 from gpnerf.geometry.sampling import coarse_depths, fine_depths, random_pixels
 from gpnerf.methods.gpnerf.field_transformer import FieldAggregationLayer
+from gpnerf.methods.gpnerf.fused_map import fuse, teacher_at
 from gpnerf.methods.gpnerf.losses import depth_guided_loss, distill_loss, photometric_loss, semantic_loss
-from gpnerf.methods.gpnerf.model import GPNeRF, RenderedRays, fuse, teacher_at
+from gpnerf.methods.gpnerf.model import GPNeRF
+from gpnerf.methods.gpnerf.objective import at_pixels
 from gpnerf.methods.gpnerf.ray_transformer import RayAggregationLayer
 from gpnerf.methods.gpnerf.transformer import JointTransformer, frequency_encoding
-from gpnerf.training.step import at_pixels
+from gpnerf.methods.method import RayPass
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class LiteralSources:
 
 def literal_sources(model: GPNeRF, images: Tensor, cameras: Camera) -> LiteralSources:
     levels = model.extractor.encoder(images)
-    semantics = model.extractor.semantics(levels, blocked=model.gradient_block != "none")
+    semantics = model.extractor.semantics(levels, blocked=model.recipe.gradient_block != "none")
     return LiteralSources(cameras, images, model.extractor.colors(levels), semantics)
 
 
@@ -123,7 +125,7 @@ def literal_pass(
     directions: Tensor,
     depths: Tensor,
     semantics: bool,
-) -> RenderedRays:
+) -> RayPass:
     """One pass; the depth is the published one, the last layer's first row."""
     height, width = sources.cameras.height, sources.cameras.width
     points = origins[:, None] + depths[..., None] * directions[:, None]
@@ -142,7 +144,7 @@ def literal_pass(
     )
     depth = (weights * depths).sum(dim=-1)
     rendered = model.adaptor(rendered) if semantics else None
-    return RenderedRays(depths, weights, color, depth, rendered, by_point)
+    return RayPass(color, depth, depths, weights, rendered, by_point)
 
 
 def literal_rays(
@@ -153,11 +155,12 @@ def literal_rays(
     near: float,
     far: float,
     semantics: bool,
-) -> list[RenderedRays]:
+) -> list[RayPass]:
     """Coarse and fine pass, both with semantics if any."""
-    depths = coarse_depths(near, far, len(origins), model.samples, model.spacing).to(origins.device)
+    function = model.function
+    depths = coarse_depths(near, far, len(origins), function.samples, function.spacing).to(origins.device)
     coarse = literal_pass(model, sources, origins, directions, depths, semantics)
-    finer = fine_depths(depths, coarse.weights, model.fine_samples, model.spacing)
+    finer = fine_depths(depths, coarse.weights, function.fine_samples, function.spacing)
     depths = torch.cat([depths, finer], dim=-1).sort(dim=-1).values
     return [coarse, literal_pass(model, sources, origins, directions, depths, semantics)]
 
@@ -181,12 +184,14 @@ def literal_losses(
     model: GPNeRF, example: Example, num_rays: int, generator: torch.Generator
 ) -> dict[str, Tensor]:
     """The four losses of a target view with all its maps, under the released code's gradient block."""
-    target, views = example.target, len(example.source_images)
-    levels = model.extractor.encoder(torch.cat([example.source_images, target.image[None]]))
+    target, views = example.target, len(example.sources.images)
+    levels = model.extractor.encoder(torch.cat([example.sources.images, target.image[None]]))
     colors = model.extractor.colors([level[:views] for level in levels])
     pyramid = model.extractor.semantics(levels, blocked=False)
     teacher = pyramid[views]
-    sources = LiteralSources(example.source_cameras, example.source_images, colors, pyramid[:views].detach())
+    sources = LiteralSources(
+        example.sources.cameras, example.sources.images, colors, pyramid[:views].detach()
+    )
     pixels = random_pixels(target.camera.height, target.camera.width, num_rays, generator)
     pixels = pixels.to(target.image.device)
     passes = literal_rays(model, sources, *target.camera.rays(pixels), example.near, example.far, True)

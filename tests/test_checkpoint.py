@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import TINY, tiny_example, tiny_model
+from helpers import TINY, prepared, rays_of, tiny_example, tiny_model, tiny_settings
 
-from gpnerf.methods.gpnerf.build import Architecture
-from gpnerf.methods.gpnerf.losses import LossWeights
 from gpnerf.system.errors import CheckpointError, ConfigError
 from gpnerf.training import checkpoint as checkpoints
 from gpnerf.training.checkpoint import (
     Checkpoint,
-    check_architecture,
+    check_settings,
     checkpoint_path,
     checkpoint_to_use,
     latest_checkpoint,
@@ -23,25 +21,21 @@ from gpnerf.training.checkpoint import (
     load_weights,
     save_checkpoint,
 )
-from gpnerf.training.step import LearningRates, build_optimizer, compute_losses, step_generator
+from gpnerf.training.schedule import build_optimizer, step_generator
 
 NAMES = ("wall", "floor", "chair")
 
 
-def architecture(**changes):
-    return Architecture(**{**TINY, **changes})
-
-
 def checkpoint_of(model, step=7, optimizer=None, **changes):
     state = optimizer.state_dict() if optimizer else {}
-    return Checkpoint(step, architecture(**changes), NAMES, model.state_dict(), state, {"expname": "tiny"})
+    return Checkpoint(step, tiny_settings(**changes), NAMES, model.state_dict(), state, {"expname": "tiny"})
 
 
 def train(model, optimizer, first, steps):
     for step in range(first, first + steps):
-        losses, _ = compute_losses(model, tiny_example(), 16, LossWeights(), step_generator(0, step))
+        losses, _ = model.losses(tiny_example(), 16, step_generator(0, step))
         optimizer.zero_grad()
-        LossWeights().total(losses).backward()
+        model.total(losses).backward()
         optimizer.step()
 
 
@@ -52,11 +46,11 @@ def saved(tmp_path):
 
 def test_a_checkpoint_comes_back_bit_for_bit(tmp_path):
     model = tiny_model(seed=5)
-    optimizer = build_optimizer(model, LearningRates())
+    optimizer = build_optimizer(model)
     train(model, optimizer, 0, 1)
     loaded = load_checkpoint(save_checkpoint(tmp_path, checkpoint_of(model, 1, optimizer)))
     assert (loaded.step, loaded.class_names, loaded.options) == (1, NAMES, {"expname": "tiny"})
-    assert loaded.architecture == architecture()
+    assert loaded.settings == tiny_settings()
     rebuilt = loaded.build()
     for name, tensor in model.state_dict().items():
         assert torch.equal(rebuilt.state_dict()[name], tensor)
@@ -69,11 +63,11 @@ def test_a_checkpoint_comes_back_bit_for_bit(tmp_path):
 
 def test_a_resumed_training_repeats_the_uninterrupted_one(tmp_path):
     model = tiny_model(dropout=0.1)
-    optimizer = build_optimizer(model, LearningRates())
+    optimizer = build_optimizer(model)
     train(model, optimizer, 0, 2)
     loaded = load_checkpoint(save_checkpoint(tmp_path, checkpoint_of(model, 2, optimizer, dropout=0.1)))
     resumed = loaded.build()
-    continued = build_optimizer(resumed, LearningRates())
+    continued = build_optimizer(resumed)
     continued.load_state_dict(loaded.optimizer)
     train(model, optimizer, 2, 2)
     train(resumed, continued, 2, 2)
@@ -128,7 +122,8 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content):
         {"model": {}},
         {"architecture": {"classes": 3}},
         {"architecture": {"channels": 3}},
-        {"architecture": {"transformer_width": 7}},
+        {"settings": {"method": "gpnerf"}},
+        {"settings": {"method": "gpnerf", "sizes": {"channels": 3}, "function": {}, "recipe": {}}},
     ],
 )
 def test_a_file_of_another_project_is_refused(tmp_path, content):
@@ -136,6 +131,49 @@ def test_a_file_of_another_project_is_refused(tmp_path, content):
     torch.save(content, path)
     with pytest.raises(CheckpointError, match="another project"):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"architecture": {"transformer_width": 7}}, "Expected --transformer_width to be a multiple"),
+        ({"settings": {"method": "nerf"}}, "Expected a method, one of .*, found 'nerf'"),
+    ],
+)
+def test_a_model_that_this_version_cannot_build_is_refused_with_the_reason(tmp_path, content, reason):
+    path = tmp_path / "later.pt"
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=rf"later\.pt holds a model of another version: {reason}"):
+        load_checkpoint(path)
+
+
+def test_a_file_of_the_first_versions_gives_the_same_model(saved):
+    """They kept all fields in one, without learning rates and weights of the losses."""
+    changes = {"heads": 2, "spacing": "linear", "head_norm": "none", "dropout": 0.3, "gradient_block": "none"}
+    written = checkpoint_of(tiny_model(seed=3, **changes), **changes)
+    save_checkpoint(saved.parent, written)
+    content = torch.load(saved, weights_only=True)
+    del content["settings"]
+    content["architecture"] = {
+        **TINY,
+        **changes,
+        "head": "unet",
+        "head_combination": "concat",
+        "joint_attention": True,
+        "detach_decoder": False,
+        "recompute": True,
+    }
+    torch.save(content, saved)
+    loaded = load_checkpoint(saved)
+    assert loaded.settings == tiny_settings(**changes)
+    assert (loaded.step, loaded.class_names, loaded.options) == (7, NAMES, {"expname": "tiny"})
+    example, pixels = tiny_example(), torch.tensor([[1, 2], [30, 20], [15, 11]])
+    expected, found = (
+        model.render_rays(*prepared(model, example), rays_of(example, pixels), semantics=True)[-1]
+        for model in (written.build().eval(), loaded.build().eval())
+    )
+    for name in ("color", "depth", "semantic"):
+        assert torch.equal(getattr(found, name), getattr(expected, name))
 
 
 class Intruder:
@@ -165,32 +203,32 @@ def test_missing_checkpoints_are_named(tmp_path, saved):
     with pytest.raises(CheckpointError, match=r"step_\*\.pt"):
         load_checkpoint(tmp_path)
     with pytest.raises(CheckpointError, match="train first|run train.py"):
-        checkpoint_to_use(tmp_path, None)
+        checkpoint_to_use(tmp_path, None, "gpnerf")
     assert latest_checkpoint(tmp_path) is None
-    assert checkpoint_to_use(saved.parent, None).step == 7
-    assert checkpoint_to_use(tmp_path, str(saved)).step == 7
+    assert checkpoint_to_use(saved.parent, None, "gpnerf").step == 7
+    assert checkpoint_to_use(tmp_path, str(saved), "gpnerf").step == 7
     assert load_checkpoint(saved.parent).step == 7
 
 
-def test_check_architecture_names_the_options_that_differ():
+def test_check_settings_names_the_options_that_differ():
     with pytest.raises(CheckpointError, match="layers is 2, not 3; heads is 4, not 2") as caught:
-        check_architecture("x.pt", architecture(), architecture(layers=3, heads=2))
+        check_settings("x.pt", tiny_settings(), tiny_settings(layers=3, heads=2))
     assert "x.pt" in str(caught.value) and "level_width" not in str(caught.value)
-    check_architecture("x.pt", architecture(), architecture())
+    check_settings("x.pt", tiny_settings(), tiny_settings())
 
 
 def test_sizes_that_do_not_divide_are_named():
     with pytest.raises(ConfigError, match="--transformer_width.*12 and 8"):
-        architecture(transformer_width=12)
+        tiny_settings(transformer_width=12)
     with pytest.raises(ConfigError, match="--heads.*16 and 3"):
-        architecture(heads=3)
+        tiny_settings(heads=3)
     with pytest.raises(ConfigError, match="--level_width.*36 and 16"):
-        architecture(level_width=9)
+        tiny_settings(level_width=9)
 
 
 def test_weights_of_a_run_with_the_same_classes_are_taken_completely(saved):
     model = tiny_model(seed=9, samples=3)
-    assert load_weights(model, architecture(samples=3), saved) == ([], [])
+    assert load_weights(model, tiny_settings(samples=3), saved) == ([], [])
     expected = load_checkpoint(saved).model
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, expected[name])
@@ -199,7 +237,7 @@ def test_weights_of_a_run_with_the_same_classes_are_taken_completely(saved):
 def test_with_other_classes_only_the_last_layer_stays_fresh(saved):
     model = tiny_model(seed=9, classes=5)
     before, expected = copy.deepcopy(model.state_dict()), load_checkpoint(saved).model
-    fresh, unused = load_weights(model, architecture(classes=5), saved)
+    fresh, unused = load_weights(model, tiny_settings(classes=5), saved)
     assert fresh == ["head.classify.bias", "head.classify.weight"]
     assert unused == ["head.classify.bias [3]", "head.classify.weight [3, 8, 1, 1]"]
     for name, tensor in model.state_dict().items():
@@ -208,18 +246,18 @@ def test_with_other_classes_only_the_last_layer_stays_fresh(saved):
 
 def test_a_run_without_classes_leaves_adaptor_and_head_fresh(tmp_path):
     path = save_checkpoint(tmp_path, checkpoint_of(tiny_model(classes=0), classes=0))
-    fresh, unused = load_weights(tiny_model(seed=9), architecture(), path)
+    fresh, unused = load_weights(tiny_model(seed=9), tiny_settings(), path)
     assert {name.split(".")[0] for name in fresh} == {"adaptor", "head"} and not unused
 
 
 def test_what_a_model_without_classes_leaves_out_is_listed(saved):
-    fresh, unused = load_weights(tiny_model(classes=0), architecture(classes=0), saved)
+    fresh, unused = load_weights(tiny_model(classes=0), tiny_settings(classes=0), saved)
     assert not fresh and {name.split(".")[0] for name in unused} == {"adaptor", "head"}
 
 
 def test_weights_of_another_size_are_refused(saved):
     with pytest.raises(CheckpointError, match="layers is 2, not 3"):
-        load_weights(tiny_model(layers=3), architecture(layers=3), saved)
+        load_weights(tiny_model(layers=3), tiny_settings(layers=3), saved)
 
 
 def steps_on_disk(folder):

@@ -5,14 +5,13 @@ from functools import partial
 
 import pytest
 import torch
-from helpers import encode, tiny_example, tiny_model
+from helpers import prepared, rays_of, tiny_example, tiny_model
 from torch._dynamo.utils import counters
 
 from gpnerf.execution import compilation
 from gpnerf.execution.compilation import compile_layers, missing_compiler, worth_compiling
 from gpnerf.execution.workload import Sample, Workload
-from gpnerf.methods.gpnerf.losses import LossWeights
-from gpnerf.training.step import backward, compute_losses, step_generator
+from gpnerf.training.schedule import step_generator
 
 needs_compiler = pytest.mark.skipif(
     missing_compiler(torch.device("cpu")) is not None, reason="no C++ compiler on this machine"
@@ -38,8 +37,8 @@ def compile_model(request, monkeypatch):
 
 
 def losses_and_gradients(model):
-    losses, _ = compute_losses(model, tiny_example(), 20, LossWeights(), step_generator(0, 0))
-    backward(model, losses, LossWeights())
+    losses, _ = model.losses(tiny_example(), 20, step_generator(0, 0))
+    model.backward(losses)
     gradients = {name: one.grad for name, one in model.named_parameters() if one.grad is not None}
     return {name: loss.detach() for name, loss in losses.items()}, gradients
 
@@ -61,10 +60,9 @@ def test_compiled_layers_render_the_same_rays(compile_model):
     plain, compiled = (tiny_model(layers=1, fine_samples=0).eval() for _ in range(2))
     compile_model(compiled)
     example = tiny_example()
-    rays = example.target.camera.rays(torch.tensor([[1, 2], [30, 20], [15, 11]]))
+    rays = rays_of(example, torch.tensor([[1, 2], [30, 20], [15, 11]]))
     expected, found = (
-        one.render_rays(encode(one, example), *rays, example.near, example.far, semantics=True)[-1]
-        for one in (plain, compiled)
+        one.render_rays(*prepared(one, example), rays, semantics=True)[-1] for one in (plain, compiled)
     )
     for name in ("color", "depth", "semantic"):
         torch.testing.assert_close(getattr(found, name), getattr(expected, name), atol=1e-5, rtol=1e-5)

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from gpnerf.config.options import from_options, names, parse_options, write_options, yes_or_no
-from gpnerf.methods.gpnerf.build import Architecture
-from gpnerf.methods.gpnerf.losses import LossWeights
+from gpnerf.commands.options import parse_options
+from gpnerf.config.fields import from_options
+from gpnerf.config.parser import write_options
+from gpnerf.config.types import names, yes_or_no
+from gpnerf.methods.settings import Settings
 from gpnerf.system.errors import ConfigError
-from gpnerf.training.step import LearningRates
+from gpnerf.training.schedule import Schedule
+from gpnerf.training.updater import StepOptions
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.txt"))
 
@@ -48,18 +51,20 @@ def test_defaults_are_the_published_values():
 
 def test_options_fill_the_dataclasses_with_their_own_defaults():
     options = parse()
-    assert from_options(LearningRates, options, "lr_") == LearningRates()
-    assert from_options(LossWeights, options, "weight_") == LossWeights()
-    assert from_options(Architecture, options, classes=7) == Architecture(classes=7)
+    assert from_options(Schedule, options) == Schedule()
+    assert from_options(StepOptions, options) == StepOptions()
+    assert Settings.from_options(options, 7) == Settings.of("gpnerf", classes=7)
 
 
 def test_options_reach_the_field_of_their_name():
     options = parse(
         "--lr_head", "0.5", "--decay_steps", "9", "--weight_distill", "3", "--encoder_blocks", "1,2,3"
     )
-    assert from_options(LearningRates, options, "lr_") == LearningRates(head=0.5, decay_steps=9)
-    assert from_options(LossWeights, options, "weight_") == LossWeights(distill=3.0)
-    assert from_options(Architecture, options, classes=0).encoder_blocks == (1, 2, 3)
+    assert from_options(Schedule, options) == Schedule(decay_steps=9)
+    expected = Settings.of("gpnerf", lr_head=0.5, weight_distill=3.0, encoder_blocks=(1, 2, 3))
+    assert Settings.from_options(options, 0) == expected
+    assert (expected.recipe.lr_head, expected.recipe.weight_distill) == (0.5, 3.0)
+    assert expected.sizes.encoder_blocks == (1, 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +164,7 @@ def test_written_options_can_be_read_again(tmp_path):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_the_config_files_of_the_repository_are_valid(path):
     options = parse("--config", str(path))
-    from_options(Architecture, options, classes=2)
+    Settings.from_options(options, 2)
     assert options.dataset == path.stem.split("_")[0]
 
 

@@ -8,11 +8,10 @@ from helpers import camera_at, tiny_example, tiny_model
 
 from gpnerf.execution.compilation import compile_layers
 from gpnerf.geometry.cameras import Camera
-from gpnerf.methods.gpnerf.losses import LossWeights
 from gpnerf.metrics.image import psnr
 from gpnerf.rendering.view import render_example, suitable_chunk
 from gpnerf.system.devices import allow_tf32, autocast
-from gpnerf.training.step import LearningRates, backward, build_optimizer, compute_losses, step_generator
+from gpnerf.training.schedule import build_optimizer, step_generator
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 CUDA = torch.device("cuda")
@@ -30,9 +29,10 @@ def example():
     """Cameras at other heights than the target's, whose border rows would else lie on those of the sources,
     where rounding decides what is visible."""
     whole = tiny_example()
-    poses = whole.source_cameras.camera_to_world.clone()
+    cameras = whole.sources.cameras
+    poses = cameras.camera_to_world.clone()
     poses[:, 1, 3] += torch.tensor([0.013, -0.021, 0.034])
-    return replace(whole, source_cameras=replace(whole.source_cameras, camera_to_world=poses))
+    return replace(whole, sources=replace(whole.sources, cameras=replace(cameras, camera_to_world=poses)))
 
 
 def distance(found, expected):
@@ -45,8 +45,8 @@ def distance(found, expected):
 def step(model, precision="float32"):
     """The losses of a step and their gradients, on the CPU."""
     with autocast(model.device, precision):
-        losses, _ = compute_losses(model, example().to(model.device), 40, LossWeights(), step_generator(0, 0))
-    backward(model, losses, LossWeights())
+        losses, _ = model.losses(example().to(model.device), 40, step_generator(0, 0))
+    model.backward(losses)
     gradients = {name: one.grad.cpu() for name, one in model.named_parameters() if one.grad is not None}
     return {name: loss.detach().cpu() for name, loss in losses.items()}, gradients
 
@@ -107,13 +107,13 @@ def test_compiled_layers_give_the_same_losses_and_gradients(precision):
 
 
 def test_bfloat16_trains():
-    model = tiny_model().to(CUDA).train()
-    optimizer = build_optimizer(model, LearningRates(transformer=3e-3))
+    model = tiny_model(lr_transformer=3e-3).to(CUDA).train()
+    optimizer = build_optimizer(model)
     totals = []
     for _ in range(40):
         optimizer.zero_grad(set_to_none=True)
         losses, _ = step(model, "bfloat16")
-        totals.append(LossWeights().total(losses).item())
+        totals.append(model.total(losses).item())
         optimizer.step()
     assert totals[-1] < 0.8 * totals[0]
 

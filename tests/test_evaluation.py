@@ -9,7 +9,7 @@ import torch
 from layouts import write_scannet
 from script_runs import EXPNAME, run_here, write_config
 
-from gpnerf.config.options import parse_options
+from gpnerf.commands.options import parse_options
 from gpnerf.datasets import examples, rooms
 from gpnerf.datasets.instances import instance_ids, object_names, slot_names, with_objects
 from gpnerf.datasets.labels import IGNORE

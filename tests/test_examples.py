@@ -21,16 +21,16 @@ def training(scene, targets, sources, seed=0, views=3, length=40):
 
 
 def names(example):
-    return example.target.name, *example.source_names
+    return example.target.name, *example.sources.names
 
 
 def test_an_example_has_its_sources_images_and_cameras_in_one_order(scene):
     example = training(scene, range(12), range(12))[0]
-    assert example.source_images.shape == (3, 3, 6, 8)
+    assert example.sources.images.shape == (3, 3, 6, 8)
     assert (example.near, example.far) == (scene.near, scene.far)
-    for view, name in enumerate(example.source_names):
-        torch.testing.assert_close(example.source_images[view], torch.full((3, 6, 8), 10 * int(name) / 255))
-        assert example.source_cameras.center[view, 0].item() == pytest.approx(0.1 * int(name))
+    for view, name in enumerate(example.sources.names):
+        torch.testing.assert_close(example.sources.images[view], torch.full((3, 6, 8), 10 * int(name) / 255))
+        assert example.sources.cameras.center[view, 0].item() == pytest.approx(0.1 * int(name))
     torch.testing.assert_close(
         example.target.image[0, 0, 0], torch.tensor(int(example.target.name) * 10 / 255)
     )
@@ -38,8 +38,8 @@ def test_an_example_has_its_sources_images_and_cameras_in_one_order(scene):
 
 def test_cameras_follow_the_size_of_the_images(scene):
     example = TrainingExamples([(scene, range(12), range(12))], 3, 4, 2, "distance", 0, 1)[0]
-    assert example.source_images.shape == (2, 3, 3, 4)
-    assert example.source_cameras.intrinsics[:, 0, 0].tolist() == [2.0, 2.0]
+    assert example.sources.images.shape == (2, 3, 3, 4)
+    assert example.sources.cameras.intrinsics[:, 0, 0].tolist() == [2.0, 2.0]
     assert example.target.camera.intrinsics[0, 0] == 2.0
 
 
@@ -86,7 +86,7 @@ def test_test_examples_take_the_nearest_of_the_pool(scene):
 
 def test_test_examples_leave_the_target_out_of_its_sources(scene):
     dataset = examples.TestExamples([(scene, 5, range(12))], 6, 8, 11, "distance")
-    assert "5" not in dataset[0].source_names
+    assert "5" not in dataset[0].sources.names
 
 
 def test_too_few_frames_are_told_before_the_run_starts(scene):
@@ -99,7 +99,7 @@ def test_too_few_frames_are_told_before_the_run_starts(scene):
 
 def test_an_example_moves_as_a_whole(scene):
     example = training(scene, range(12), range(12))[0].to("meta")
-    tensors = (example.source_images, example.source_cameras.intrinsics, example.target.image)
+    tensors = (example.sources.images, example.sources.cameras.intrinsics, example.target.image)
     assert {tensor.device.type for tensor in tensors} == {"meta"}
 
 

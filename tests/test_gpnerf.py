@@ -2,15 +2,14 @@
 
 import pytest
 import torch
-from helpers import camera_at, encode, gradient_size, photograph, tiny_example, tiny_model
+from helpers import camera_at, gradient_size, photograph, prepared, rays_of, tiny_example, tiny_model
 
-from gpnerf.datasets.examples import Photograph
+from gpnerf.datasets.examples import SourceViews
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.methods.gpnerf import model as gpnerf_module
-from gpnerf.methods.gpnerf.losses import LossWeights
-from gpnerf.methods.gpnerf.model import fuse, teacher_at
+from gpnerf.methods.gpnerf.fused_map import fuse, teacher_at
 from gpnerf.rendering.view import SourceCache, render_example, render_view
-from gpnerf.training.step import backward, compute_losses, step_generator
+from gpnerf.training.schedule import step_generator
 
 PIXELS = torch.tensor([[0, 0], [5, 2], [31, 23], [2, 9]])
 CELLS = [(0, 0), (1, 2), (11, 15), (4, 1)]
@@ -18,7 +17,7 @@ CELLS = [(0, 0), (1, 2), (11, 15), (4, 1)]
 
 def losses_of(model, **changes):
     generator = torch.Generator().manual_seed(0)
-    return compute_losses(model, tiny_example(**changes), 32, LossWeights(), generator)[0]
+    return model.losses(tiny_example(**changes), 32, generator)[0]
 
 
 def distillation(losses):
@@ -108,8 +107,8 @@ def test_the_photometric_loss_trains_colors_but_neither_pyramid_nor_head():
 
 def test_the_fine_pass_renders_semantics_and_the_coarse_one_does_not():
     model, example = tiny_model().eval(), tiny_example()
-    rays = example.target.camera.rays(PIXELS)
-    coarse, fine = model.render_rays(encode(model, example), *rays, 0.5, 5.0, True, point_semantics=True)
+    rays = rays_of(example, PIXELS)
+    coarse, fine = model.render_rays(*prepared(model, example), rays, True, point_semantics=True)
     assert (coarse.semantic, coarse.point_semantics) == (None, None)
     assert coarse.depths.shape == coarse.weights.shape == (4, 6)
     assert fine.depths.shape == fine.weights.shape == (4, 10)
@@ -121,7 +120,8 @@ def test_the_fine_pass_renders_semantics_and_the_coarse_one_does_not():
 def test_a_view_does_not_depend_on_the_chunk_size():
     model, example = tiny_model().eval(), tiny_example()
     camera = example.target.camera
-    views = [render_view(model, encode(model, example), camera, 0.5, 5.0, size) for size in (7, 64, 10_000)]
+    sources = prepared(model, example)
+    views = [render_view(model, sources, camera, 0.5, 5.0, size) for size in (7, 64, 10_000)]
     for view in views[1:]:
         for name in ("color", "depth", "features"):
             torch.testing.assert_close(getattr(view, name), getattr(views[0], name), atol=1e-5, rtol=1e-4)
@@ -131,10 +131,9 @@ def test_a_view_does_not_depend_on_the_chunk_size():
 @torch.no_grad()
 def test_a_view_holds_the_rays_of_its_pixels_and_semantics_of_the_even_ones():
     model, example = tiny_model().eval(), tiny_example()
-    sources, camera = encode(model, example), example.target.camera
+    sources, camera = prepared(model, example), example.target.camera
     view = render_view(model, sources, camera, 0.5, 5.0, 100)
-    pixels = pixel_grid(24, 32)
-    rays = model.render_rays(sources, *camera.rays(pixels), 0.5, 5.0, semantics=True)[-1]
+    rays = model.render_rays(*sources, rays_of(example, pixel_grid(24, 32)), semantics=True)[-1]
     torch.testing.assert_close(view.color, rays.color.T.reshape(3, 24, 32), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(view.depth, rays.depth.reshape(24, 32), atol=1e-5, rtol=1e-4)
     features = rays.semantic.T.reshape(32, 24, 32)[:, ::2, ::2]
@@ -157,9 +156,9 @@ def test_views_of_odd_sizes_are_whole(height, width):
 @torch.no_grad()
 def test_a_stride_skips_colors_and_depths_and_no_label(stride):
     model, example = tiny_model(samples=3).eval(), tiny_example()
-    camera = example.target.camera
-    full = render_view(model, encode(model, example), camera, 0.5, 5.0, 4096)
-    sparse = render_view(model, encode(model, example), camera, 0.5, 5.0, 4096, stride)
+    sources, camera = prepared(model, example), example.target.camera
+    full = render_view(model, sources, camera, 0.5, 5.0, 4096)
+    sparse = render_view(model, sources, camera, 0.5, 5.0, 4096, stride)
     torch.testing.assert_close(sparse.color, full.color[:, ::stride, ::stride], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(sparse.depth, full.depth[::stride, ::stride], atol=1e-5, rtol=1e-4)
     assert torch.equal(sparse.labels, full.labels)
@@ -168,8 +167,8 @@ def test_a_stride_skips_colors_and_depths_and_no_label(stride):
 @torch.no_grad()
 def test_a_model_without_classes_renders_color_and_depth_only():
     model, example = tiny_model(classes=0).eval(), tiny_example()
-    assert not model.has_semantics
-    sources, teacher = model.encode(example.source_images, example.source_cameras, example.target.image)
+    assert not model.has_classes
+    sources, teacher = model.encode(example.sources, example.target.image)
     assert sources.semantics is None and teacher is None
     view = render_example(model, example, 4096, "float32")
     assert view.color.shape == (3, 24, 32) and view.depth.shape == (24, 32)
@@ -179,11 +178,11 @@ def test_a_model_without_classes_renders_color_and_depth_only():
 @torch.no_grad()
 def test_the_target_image_changes_the_teacher_and_no_source():
     model, example = tiny_model().eval(), tiny_example()
-    alone = encode(model, example)
-    sources, teacher = model.encode(example.source_images, example.source_cameras, example.target.image)
+    alone = model.encode(example.sources)[0]
+    sources, teacher = model.encode(example.sources, example.target.image)
     for name in ("images", "colors", "semantics"):
         torch.testing.assert_close(getattr(sources, name), getattr(alone, name), atol=1e-5, rtol=1e-4)
-    other = model.encode(example.source_images, example.source_cameras, 1.0 - example.target.image)[1]
+    other = model.encode(example.sources, 1.0 - example.target.image)[1]
     assert teacher.shape == (32, 12, 16)
     assert (other - teacher).abs().max() > 0.01
 
@@ -191,20 +190,22 @@ def test_the_target_image_changes_the_teacher_and_no_source():
 @pytest.mark.parametrize("classes", [0, 3])
 @torch.no_grad()
 def test_the_source_cache_gives_what_encoding_gives_and_reads_each_view_once(classes):
-    model, read = tiny_model(classes=classes).eval(), []
+    model, asked = tiny_model(classes=classes).eval(), []
 
-    def photo(index):
-        read.append(index)
-        return Photograph(photograph(0.1 * index, 24, 32), None), camera_at(0.1 * index, 24, 32)
+    def read(indices):
+        asked.extend(indices)
+        places = [0.1 * index for index in indices]
+        images = torch.stack([photograph(x, 24, 32) for x in places])
+        return SourceViews(images, Camera.stack([camera_at(x, 24, 32) for x in places]))
 
-    cache = SourceCache(model, photo)
-    cache.features([4, 1])
-    found = cache.features([1, 2, 4])
-    assert read == [4, 1, 2]
-    photographs, cameras = zip(*(photo(index) for index in (1, 2, 4)), strict=True)
-    expected = model.encode(torch.stack([one.image for one in photographs]), Camera.stack(cameras))[0]
+    cache = SourceCache(model, read, 0.5, 5.0)
+    cache.prepared([4, 1])
+    found, cameras = cache.prepared([1, 2, 4])
+    assert asked == [4, 1, 2]
+    sources = read([1, 2, 4])
+    expected = model.encode(sources)[0]
     assert found.masks is None
-    assert torch.equal(found.cameras.camera_to_world, expected.cameras.camera_to_world)
+    assert torch.equal(cameras.camera_to_world, sources.cameras.camera_to_world)
     assert torch.equal(found.images, expected.images)
     torch.testing.assert_close(found.colors, expected.colors, atol=1e-5, rtol=1e-4)
     if classes:
@@ -220,8 +221,8 @@ def test_rendering_again_for_the_gradient_changes_no_loss_and_no_gradient(monkey
     found = {}
     for recompute in (False, True):
         model = tiny_model(recompute=recompute, gradient_block=block)
-        losses, psnr = compute_losses(model, tiny_example(), 20, LossWeights(), step_generator(0, 0))
-        backward(model, losses, LossWeights())
+        losses, psnr = model.losses(tiny_example(), 20, step_generator(0, 0))
+        model.backward(losses)
         gradients = {name: one.grad for name, one in model.named_parameters() if one.grad is not None}
         found[recompute] = {"psnr": psnr, **losses, **gradients}
     assert found[True].keys() == found[False].keys()

@@ -7,7 +7,7 @@ import pytest
 from helpers import load_folder
 from script_runs import refusal, write_config
 
-from gpnerf.config.options import parse_options
+from gpnerf.commands.options import parse_options
 from gpnerf.datasets.image_size import shape_of, shape_warnings, size_of_shape
 from gpnerf.datasets.run_scenes import load_scenes
 

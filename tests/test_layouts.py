@@ -65,11 +65,11 @@ def test_all_loaders_give_the_same_examples(layouts, dataset, layout):
     # ScanNet keeps photographs as jpg.
     tolerance = 0.0 if dataset == "replica" else 0.05
     for expected, found in zip(examples(reference), examples(scene), strict=True):
-        assert found.source_images.shape == (3, 3, HEIGHT, WIDTH)
-        difference = (found.source_images - expected.source_images).abs()
+        assert found.sources.images.shape == (3, 3, HEIGHT, WIDTH)
+        difference = (found.sources.images - expected.sources.images).abs()
         assert difference.max() <= tolerance and difference.mean() <= tolerance / 5
         assert (found.target.image - expected.target.image).abs().max() <= tolerance
-        assert [int(name) for name in found.source_names] == [int(name) for name in expected.source_names]
+        assert [int(name) for name in found.sources.names] == [int(name) for name in expected.sources.names]
         assert (found.near, found.far) == (expected.near, expected.far)
         torch.testing.assert_close(found.target.depth, expected.target.depth, rtol=0, atol=0)
         assert torch.equal(found.target.instance, expected.target.instance)
@@ -77,7 +77,7 @@ def test_all_loaders_give_the_same_examples(layouts, dataset, layout):
         assert torch.equal(own, expected.target.semantic)
         for one, other in (
             (found.target.camera, expected.target.camera),
-            (found.source_cameras, expected.source_cameras),
+            (found.sources.cameras, expected.sources.cameras),
         ):
             torch.testing.assert_close(one.intrinsics, other.intrinsics, rtol=0, atol=1e-4)
             torch.testing.assert_close(one.camera_to_world, other.camera_to_world, rtol=0, atol=1e-5)
@@ -89,7 +89,7 @@ def test_the_layout_transforms_is_that_of_the_rooms(layouts, tmp_path):
     made = load_scene("transforms", tmp_path / "transforms", ROOM)
     own = rooms.load(tmp_path / "rooms", 3, HEIGHT, WIDTH, VIEWS)
     for expected, found in zip(examples(own), examples(made), strict=True):
-        assert torch.equal(found.source_images, expected.source_images)
+        assert torch.equal(found.sources.images, expected.sources.images)
         assert torch.equal(found.target.semantic, expected.target.semantic)
-        assert torch.equal(found.source_cameras.camera_to_world, expected.source_cameras.camera_to_world)
+        assert torch.equal(found.sources.cameras.camera_to_world, expected.sources.cameras.camera_to_world)
         assert (found.near, found.far) == (expected.near, expected.far)

@@ -4,16 +4,12 @@ import math
 
 import pytest
 import torch
+from helpers import tiny_model
 from torch.nn.functional import cosine_similarity
 
 from gpnerf.datasets.labels import IGNORE
-from gpnerf.methods.gpnerf.losses import (
-    LossWeights,
-    depth_guided_loss,
-    distill_loss,
-    photometric_loss,
-    semantic_loss,
-)
+from gpnerf.methods.gpnerf.losses import depth_guided_loss, distill_loss, photometric_loss, semantic_loss
+from gpnerf.methods.gpnerf.settings import Recipe
 
 HALF = 0.5**0.5
 # One sample per metre; the cosine to the teacher (1, 0) is chosen by angle.
@@ -118,9 +114,10 @@ def test_far_points_that_already_differ_are_left_alone():
 
 
 def test_the_total_is_the_weighted_sum_of_what_is_there():
-    weights = LossWeights(photometric=2.0, semantic=3.0, distill=5.0, depth_guided=7.0)
+    weights = {"weight_photometric": 2.0, "weight_semantic": 3.0, "weight_distill": 5.0}
+    model = tiny_model(weight_depth_guided=7.0, **weights)
     losses = {"photometric": 1.0, "semantic": 0.1, "distill": 0.01, "depth_guided": 0.001}
     losses = {name: torch.tensor(loss) for name, loss in losses.items()}
-    assert weights.total(losses).item() == pytest.approx(2.357)
-    assert weights.total({"distill": losses["distill"]}).item() == pytest.approx(0.05)
-    assert LossWeights() == LossWeights(0.25, 1.5, 0.25, 0.25)
+    assert model.total(losses).item() == pytest.approx(2.357)
+    assert model.total({"distill": losses["distill"]}).item() == pytest.approx(0.05)
+    assert [getattr(Recipe(), f"weight_{name}") for name in losses] == [0.25, 1.5, 0.25, 0.25]

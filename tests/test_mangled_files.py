@@ -177,10 +177,10 @@ def some_examples(scene: Layout, root: Path, step: int) -> list[examples.Example
 
 def check_example(made: examples.Example, frames: dict[str, Frame], damage: Damage) -> None:
     check_unchanged(made.target, frames[made.target.name], damage)
-    cameras = made.source_cameras
-    for number, name in enumerate(made.source_names):
+    cameras = made.sources.cameras
+    for number, name in enumerate(made.sources.names):
         camera = Camera(cameras.intrinsics[number], cameras.camera_to_world[number], HEIGHT, WIDTH)
-        source = Frame(scene="", name=name, camera=camera, image=made.source_images[number])
+        source = Frame(scene="", name=name, camera=camera, image=made.sources.images[number])
         check_unchanged(source, replace(frames[name], depth=None, semantic=None, instance=None), damage)
 
 

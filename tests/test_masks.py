@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers import load_folder, tiny_example, tiny_model
+from helpers import load_folder, rays_of, tiny_example, tiny_model
 from PIL import Image
 from script_runs import run_here
 
@@ -15,11 +15,10 @@ from gpnerf.evaluation.scorer import Scorer
 from gpnerf.geometry.projection import unmasked
 from gpnerf.geometry.sampling import random_pixels
 from gpnerf.inspection.meanings import mask_warnings
-from gpnerf.methods.gpnerf.losses import LossWeights
 from gpnerf.metrics.image import LPIPS, psnr, ssim, ssim_scikit
 from gpnerf.rendering.view import render_example
 from gpnerf.system.errors import DataError
-from gpnerf.training.step import compute_losses, step_generator
+from gpnerf.training.schedule import step_generator
 
 MAGENTA = (255, 0, 255)
 
@@ -149,11 +148,11 @@ def test_a_mask_may_be_stored_in_color(masked):
 def test_examples_carry_the_masks_of_their_sources(masked):
     scene = load_folder(masked.write())
     examples = TrainingExamples([TrainingScene(scene, [0], [1, 2])], 6, 8, 2, "distance", 0, 1)
-    masks = examples[0].source_masks
-    shares = dict(zip(examples[0].source_names, masks.float().mean(dim=(1, 2)).tolist(), strict=True))
+    masks = examples[0].sources.masks
+    shares = dict(zip(examples[0].sources.names, masks.float().mean(dim=(1, 2)).tolist(), strict=True))
     assert shares == {"1": 0.75, "2": 1.0}
     unmasked_sources = TestExamples([(scene, 1, [0, 2])], 6, 8, 2, "distance")[0]
-    assert unmasked_sources.source_masks is None and unmasked_sources.target.mask is not None
+    assert unmasked_sources.sources.masks is None and unmasked_sources.target.mask is not None
 
 
 def test_targets_are_drawn_among_the_pixels_that_count():
@@ -182,9 +181,7 @@ def test_losses_do_not_see_masked_pixels_of_the_target():
     changed = replace(target, image=torch.where(mask, target.image, 0.123))
 
     def photometric(target):
-        losses, _ = compute_losses(
-            model, replace(example, target=target), 64, LossWeights(), step_generator(0, 0)
-        )
+        losses, _ = model.losses(replace(example, target=target), 64, step_generator(0, 0))
         return losses["photometric"]
 
     assert torch.equal(photometric(target), photometric(changed))
@@ -194,13 +191,13 @@ def test_losses_do_not_see_masked_pixels_of_the_target():
 def test_what_a_masked_source_shows_has_no_weight():
     model, example = tiny_model(layers=1, fine_samples=0).eval(), tiny_example()
     masks = torch.ones(3, 24, 32, dtype=torch.bool)
-    origins, directions = example.target.camera.rays(torch.tensor([[10, 12], [20, 5]]))
+    rays = rays_of(example, torch.tensor([[10, 12], [20, 5]]))
     found = []
     model.transformer.field_layers[0].register_forward_hook(lambda *call: found.append(call[2][1]))
 
     def weight_of_the_third(masks):
-        sources, _ = model.encode(example.source_images, example.source_cameras, masks=masks)
-        model.render_rays(sources, origins, directions, example.near, example.far, semantics=True)
+        sources, _ = model.encode(replace(example.sources, masks=masks))
+        model.render_rays(sources, example.sources.cameras, rays, semantics=True)
         # Where another view sees a point: one that none sees has equal weights.
         weights = found.pop()
         return weights[2][weights[:2].sum(dim=0) > 0.99].sum(), weights[2].sum()
@@ -215,10 +212,11 @@ def test_what_a_masked_source_shows_has_no_weight():
 def test_a_rendered_view_depends_on_the_masks_of_its_sources():
     model, example = tiny_model().eval(), tiny_example()
     masks = torch.ones(3, 24, 32, dtype=torch.bool)
-    same = render_example(model, replace(example, source_masks=masks), 200, "float32")
+    masked = replace(example, sources=replace(example.sources, masks=masks))
+    same = render_example(model, masked, 200, "float32")
     assert torch.equal(same.color, render_example(model, example, 200, "float32").color)
     masks[:, :, :16] = False
-    other = render_example(model, replace(example, source_masks=masks), 200, "float32")
+    other = render_example(model, masked, 200, "float32")
     assert not torch.allclose(other.color, same.color)
 
 

@@ -94,6 +94,7 @@ def test_heads_dropout_and_the_order_of_sums_are_questions_of_their_own():
 
     plain = facts(heads=2, dropout=0.0)
     assert plain == facts(heads=2, dropout=0.0)
+    assert plain == facts(heads=2, dropout=0.0, lr_head=1.0, weight_semantic=0.0)
     # These leave the shapes of all tensors as they are.
     assert plain != facts(heads=4, dropout=0.0) and plain != facts(heads=2, dropout=0.1)
     try:

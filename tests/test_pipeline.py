@@ -12,9 +12,10 @@ from helpers import (
     weights,
 )
 
-from gpnerf.methods.gpnerf.build import Architecture, build_model
+from gpnerf.geometry.rays import Rays
 from gpnerf.methods.gpnerf.model import SourceFeatures
 from gpnerf.methods.gpnerf.semantic_field import group_channels
+from gpnerf.methods.settings import Settings
 
 COARSE, FINE = 9, 4
 
@@ -24,8 +25,8 @@ def render(golden):
     """render(spacing, fine_samples) -> the passes of the reference's four rays, and its arrays."""
     arrays, parts = tensors(golden("pipeline")), tensors(golden("gpnerf_transformer"))
     semantics = group_channels(channels_last(arrays["in/deep_semantics"]), 64).flatten(start_dim=3)
+    cameras = golden_camera(arrays["in/src_cameras"][0])
     sources = SourceFeatures(
-        golden_camera(arrays["in/src_cameras"][0]),
         arrays["in/src_rgbs"][0],
         channels_last(arrays["in/featmaps"]),
         semantics,
@@ -36,11 +37,11 @@ def render(golden):
     def start(spacing, fine_samples):
         sizes = {"encoder_width": 8, "encoder_blocks": (1, 1, 1), "layers": 2, "classes": 1}
         sampling = {"samples": COARSE, "fine_samples": fine_samples, "spacing": spacing}
-        model = build_model(Architecture(**sizes, **sampling)).eval()
+        model = Settings.of("gpnerf", **sizes, **sampling).build().eval()
         model.transformer.load_state_dict(weights(parts, TRANSFORMER_NAMES, start="(?!semantic_adaptor)"))
         model.adaptor.load_state_dict(weights(parts, ADAPTOR_NAMES, start="semantic_adaptor"))
-        rays = arrays["in/ray_o"], arrays["in/ray_d"]
-        return model.render_rays(sources, *rays, near, far, semantics=True, point_semantics=True), arrays
+        rays = Rays(arrays["in/ray_o"], arrays["in/ray_d"], near, far)
+        return model.render_rays(sources, cameras, rays, semantics=True, point_semantics=True), arrays
 
     return start
 

@@ -11,7 +11,7 @@ import pytest
 from helpers import load_folder
 from script_runs import EXPNAME, refusal, run_here
 
-from gpnerf.config.options import parse_options
+from gpnerf.commands.options import parse_options
 from gpnerf.datasets import run_scenes as load
 from gpnerf.datasets.discover import find_scenes
 from gpnerf.datasets.layouts import load_scene

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import torch
 from helpers import assert_golden
 from script_runs import run, run_here
 
-from gpnerf.methods.gpnerf.build import Architecture, build_model
-from gpnerf.methods.gpnerf.released_weights import check_shapes, implied_architecture, read_published
+from gpnerf.methods.gpnerf.released_weights import check_shapes, implied_sizes, read_published
+from gpnerf.methods.gpnerf.settings import Sizes
+from gpnerf.methods.settings import Settings
 from gpnerf.system.errors import CheckpointError
 from gpnerf.training.checkpoint import load_checkpoint
 
@@ -54,9 +56,8 @@ def golden_checkpoint(golden, tmp_path: Path) -> Path:
 def test_gpnerf_file_fills_the_published_sizes_completely(tmp_path: Path):
     path = random_published(tmp_path / "model.pth", "gpnerf")
     published = read_published(path)
-    architecture = implied_architecture(published)
-    assert architecture == Architecture(classes=20, head="published")
-    model = build_model(architecture)
+    assert implied_sizes(published) == Sizes(classes=20, head="published")
+    model = Settings.of("gpnerf", classes=20, head="published").build()
     model.load_state_dict(published.tensors, strict=True)
     assert sum(p.numel() for p in model.parameters()) == 11_715_480
 
@@ -64,9 +65,9 @@ def test_gpnerf_file_fills_the_published_sizes_completely(tmp_path: Path):
 def test_gnt_file_leaves_only_semantic_parts_fresh(tmp_path: Path):
     path = random_published(tmp_path / "model.pth", "gnt")
     published = read_published(path)
-    architecture = implied_architecture(published)
-    assert architecture == Architecture()
-    fresh, unused = build_model(Architecture(classes=20)).load_state_dict(published.tensors, strict=False)
+    assert implied_sizes(published) == Sizes()
+    model = Settings.of("gpnerf", classes=20).build()
+    fresh, unused = model.load_state_dict(published.tensors, strict=False)
     assert not unused and published.unused == ("optimizer", "scheduler")
     assert {name.split(".")[0] for name in fresh} == {"extractor", "adaptor", "head"}
     assert all(name.startswith(("extractor.pyramid.", "adaptor.", "head.")) for name in fresh)
@@ -86,11 +87,8 @@ def two_networks(path: Path) -> Path:
 def test_of_two_networks_the_coarse_one_and_its_features_are_taken(tmp_path: Path):
     one = read_published(random_published(tmp_path / "one.pth", "gnt"))
     two = read_published(two_networks(tmp_path / "two.pth"))
-    assert implied_architecture(two) == Architecture() and two.unused == (
-        "optimizer",
-        "scheduler",
-        "net_fine",
-    )
+    assert implied_sizes(two) == Sizes()
+    assert two.unused == ("optimizer", "scheduler", "net_fine")
     assert one.tensors.keys() == two.tensors.keys()
     assert all(torch.equal(tensor, two.tensors[name]) for name, tensor in one.tensors.items())
     said = run_here("scripts/import_weights.py", tmp_path / "two.pth", tmp_path / "run")
@@ -123,7 +121,7 @@ def test_sizes_that_do_not_fit_together_are_a_sentence(part, name, change, sente
     torch.save(content, tmp_path / "model.pth")
     with pytest.raises(CheckpointError, match=rf"model\.pth.*{sentence}"):
         published = read_published(tmp_path / "model.pth")
-        check_shapes(published, build_model(implied_architecture(published)))
+        check_shapes(published, Settings.of("gpnerf", **asdict(implied_sizes(published))).build())
 
 
 def test_imported_golden_weights_give_the_golden_outputs(golden, golden_checkpoint: Path, tmp_path: Path):

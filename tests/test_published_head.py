@@ -7,9 +7,10 @@ import torch
 from helpers import tiny_model
 
 from gpnerf.datasets.labels import IGNORE
-from gpnerf.methods.gpnerf.build import Architecture, build_head
+from gpnerf.methods.gpnerf.heads import build_head
 from gpnerf.methods.gpnerf.perception_head import LinearHead
 from gpnerf.methods.gpnerf.published_head import SemanticFPNHead
+from gpnerf.methods.gpnerf.settings import Sizes
 from gpnerf.system.errors import ConfigError
 
 
@@ -62,6 +63,6 @@ def test_linear_head_sees_one_cell_only():
 
 def test_builder_refuses_a_width_that_the_published_groups_do_not_divide():
     with pytest.raises(ConfigError, match="--level_width"):
-        Architecture(classes=3, head="published", level_width=48, transformer_width=64)
-    assert isinstance(build_head(Architecture(classes=3, head="published")), SemanticFPNHead)
-    assert isinstance(build_head(Architecture(classes=3, head="linear")), LinearHead)
+        Sizes(classes=3, head="published", level_width=48, transformer_width=64)
+    assert isinstance(build_head(Sizes(classes=3, head="published")), SemanticFPNHead)
+    assert isinstance(build_head(Sizes(classes=3, head="linear")), LinearHead)

@@ -23,10 +23,10 @@ def test_chunks_are_halved_where_memory_runs_out(caplog):
     expected = render_example(model, example, 200, "float32")
     render_rays = model.render_rays
 
-    def scarce(sources, origins, *others, **wanted):
-        if len(origins) > 60:
+    def scarce(record, cameras, rays, *others, **wanted):
+        if len(rays) > 60:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return render_rays(sources, origins, *others, **wanted)
+        return render_rays(record, cameras, rays, *others, **wanted)
 
     model.render_rays = scarce
     found = render_example(model, example, 200, "float32")

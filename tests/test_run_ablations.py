@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from script_runs import call_here
 
-from gpnerf.config.options import from_options, parse_options
-from gpnerf.methods.gpnerf.build import Architecture
-from gpnerf.methods.gpnerf.losses import LossWeights
+from gpnerf.commands.options import parse_options
+from gpnerf.methods.settings import Settings
 from gpnerf.system.errors import ConfigError
 from scripts import run_ablations
 
@@ -35,10 +34,9 @@ def variant_of(name: str, tmp_path: Path):
 )
 def test_variants_are_the_rows_of_table_4(name, joint, distill, block, depth_guided, tmp_path: Path):
     options = variant_of(name, tmp_path)
-    sizes = from_options(Architecture, options, classes=3)
-    weights = from_options(LossWeights, options, "weight_")
-    assert (sizes.joint_attention, sizes.gradient_block) == (joint, block)
-    assert (weights.distill, weights.depth_guided) == (distill, depth_guided)
+    recipe = Settings.from_options(options, classes=3).recipe
+    assert (recipe.joint_attention, recipe.gradient_block) == (joint, block)
+    assert (recipe.weight_distill, recipe.weight_depth_guided) == (distill, depth_guided)
 
 
 def test_every_variant_file_can_be_read(tmp_path: Path):

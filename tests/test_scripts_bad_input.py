@@ -12,8 +12,8 @@ import torch
 from conftest import SceneWriter
 from script_runs import EXPNAME, refusal, write_config
 
-from gpnerf.config.options import from_options, parse_options
-from gpnerf.methods.gpnerf.build import Architecture, build_model
+from gpnerf.commands.options import parse_options
+from gpnerf.methods.settings import Settings
 from gpnerf.training.checkpoint import Checkpoint, save_checkpoint
 
 SCENE = "office"
@@ -36,8 +36,8 @@ def config(tmp_path: Path) -> Path:
 def save_untrained(config: Path, class_names: tuple[str, ...] = CLASSES) -> Path:
     """A checkpoint of the model that `config` asks for, in the folder of its run."""
     options = parse_options("", ["--config", str(config)])
-    sizes = from_options(Architecture, options, classes=len(class_names))
-    state = Checkpoint(0, sizes, class_names, build_model(sizes).state_dict(), {}, {})
+    settings = Settings.from_options(options, len(class_names))
+    state = Checkpoint(0, settings, class_names, settings.build().state_dict(), {}, {})
     return save_checkpoint(Path(options.out) / EXPNAME, state)
 
 

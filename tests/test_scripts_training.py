@@ -12,15 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import torch
 from conftest import HEIGHT, WIDTH
 from helpers import load_folder
-from script_runs import command, environment, refusal, write_config
+from script_runs import EXPNAME, REPOSITORY, command, environment, refusal, run_here, write_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gpnerf.datasets import run_scenes as load
 from gpnerf.datasets.examples import TrainingExamples
 from gpnerf.datasets.views import FrameRule
-from gpnerf.training.checkpoint import checkpoint_path, load_checkpoint
+from gpnerf.training.checkpoint import checkpoint_path, list_checkpoints, load_checkpoint
 
 
 def test_stopped_training_goes_on_at_the_next_step(rooms_config):
@@ -88,7 +89,7 @@ def test_test_frames_of_a_finetuned_scene_are_never_seen(scene_writer):
     assert list(unseen.targets) == list(unseen.sources) == list(range(9))
     examples = TrainingExamples([tuned], 6, 8, 3, "distance", seed=0, length=60)
     drawn = [examples[step] for step in range(len(examples))]
-    seen = {name for example in drawn for name in (example.target.name, *example.source_names)}
+    seen = {name for example in drawn for name in (example.target.name, *example.sources.names)}
     assert seen == {"0", "2", "3", "5", "6", "8"}
 
 
@@ -111,3 +112,25 @@ def test_fault_found_by_a_loading_process_is_still_one_sentence(scene_writer):
 def test_depth_range_of_rooms_is_checked_where_one_end_is_given(rooms_config):
     sentence = refusal("train.py", "--config", rooms_config, "--near", "300")
     assert "expected 0 < near < far, found near 300" in sentence
+
+
+def test_a_run_of_the_first_versions_goes_on(rooms_config, tmp_path):
+    """Their checkpoints held sizes and the like in one, and rates and loss weights among the options alone."""
+    arguments = ["--config", rooms_config, "--out", tmp_path, "--lr_head", "0.001", "--weight_distill", "2"]
+    run_here("train.py", *arguments, "--steps", 3)
+    for path in list_checkpoints(tmp_path / EXPNAME):
+        content = torch.load(path, weights_only=True)
+        settings = content.pop("settings")
+        old = {**settings["sizes"], **settings["function"], **settings["recipe"]}
+        new = [name for name in old if name.startswith(("lr_", "weight_")) or name == "instance_matching"]
+        content["architecture"] = {name: value for name, value in old.items() if name not in new}
+        torch.save(content, path)
+    assert f"Resuming {tmp_path / EXPNAME} at step 3." in run_here("train.py", *arguments)
+
+
+def test_the_slurm_job_knows_how_far_a_run_is(rooms_config, rooms_run, capsys, monkeypatch):
+    script = (REPOSITORY / "scripts" / "slurm.sh").read_text()
+    (lines,) = re.findall(r"<<'PYTHON'\n(.*?)\nPYTHON\n", script, re.S)
+    monkeypatch.setattr("sys.argv", ["-", str(rooms_config), "--steps", "9"])
+    exec(lines, {})
+    assert capsys.readouterr().out == "6 9\n"

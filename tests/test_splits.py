@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from script_runs import REPOSITORY
 
-from gpnerf.config.options import from_options, parse_options
+from gpnerf.commands.options import parse_options
+from gpnerf.config.fields import from_options
 from gpnerf.config.types import names
 from gpnerf.datasets.views import FrameRule
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from helpers import load_folder
 
-from gpnerf.config.options import from_options, parse_options
+from gpnerf.commands.options import parse_options
+from gpnerf.config.fields import from_options
 from gpnerf.datasets import run_scenes as load
 from gpnerf.datasets.run_scenes import describe_gaps, describe_splits
 from gpnerf.datasets.splits import stated_frames

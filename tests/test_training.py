@@ -6,37 +6,28 @@ import pytest
 import torch
 from helpers import tiny_example, tiny_model
 
-from gpnerf.methods.gpnerf.losses import LossWeights
-from gpnerf.training.step import (
-    LearningRates,
-    at_pixels,
-    backward,
-    build_optimizer,
-    compute_losses,
-    set_learning_rates,
-    step_generator,
-)
+from gpnerf.methods.gpnerf.objective import at_pixels
+from gpnerf.training.schedule import Schedule, build_optimizer, set_learning_rates, step_generator
 
 
-def losses_of(model, example, weights=None, rays=16, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return compute_losses(model, example, rays, weights or LossWeights(), generator)
+def losses_of(model, example, rays=16, seed=0):
+    return model.losses(example, rays, torch.Generator().manual_seed(seed))
 
 
 def test_the_factor_of_the_rates_by_hand():
-    rates = LearningRates(decay_rate=0.25, decay_steps=100)
-    assert [rates.factor(step) for step in (0, 50, 100, 200)] == pytest.approx([1.0, 0.5, 0.25, 0.0625])
-    warm = LearningRates(decay_rate=1.0, warmup_steps=3)
+    schedule = Schedule(decay_rate=0.25, decay_steps=100)
+    assert [schedule.factor(step) for step in (0, 50, 100, 200)] == pytest.approx([1.0, 0.5, 0.25, 0.0625])
+    warm = Schedule(decay_rate=1.0, warmup_steps=3)
     assert [warm.factor(step) for step in range(5)] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
-    assert LearningRates().factor(100_000) == pytest.approx(0.6)
+    assert Schedule().factor(100_000) == pytest.approx(0.6)
 
 
 def test_groups_learn_at_the_published_rates_times_the_factor():
-    optimizer, rates = build_optimizer(tiny_model(), LearningRates()), LearningRates()
+    optimizer = build_optimizer(tiny_model())
     published = {"extractor": 5e-3, "transformer": 1e-5, "head": 5e-5}
     assert {group["name"]: group["lr"] for group in optimizer.param_groups} == published
     for step in (50_000, 200_000, 0):
-        set_learning_rates(optimizer, rates, step)
+        set_learning_rates(optimizer, Schedule(), step)
         for group in optimizer.param_groups:
             assert group["lr"] == pytest.approx(published[group["name"]] * 0.6 ** (step / 100_000))
 
@@ -44,9 +35,7 @@ def test_groups_learn_at_the_published_rates_times_the_factor():
 @pytest.mark.parametrize("classes", [0, 3])
 def test_every_parameter_is_in_exactly_one_group(classes):
     model = tiny_model(classes=classes)
-    groups = {
-        group["name"]: group["params"] for group in build_optimizer(model, LearningRates()).param_groups
-    }
+    groups = {group["name"]: group["params"] for group in build_optimizer(model).param_groups}
     grouped = [id(parameter) for parameters in groups.values() for parameter in parameters]
     assert sorted(grouped) == sorted(id(parameter) for parameter in model.parameters())
     assert set(groups) == ({"extractor", "transformer", "head"} if classes else {"extractor", "transformer"})
@@ -56,7 +45,7 @@ def test_the_pyramid_learns_as_extractor_and_the_adaptor_as_transformer():
     model = tiny_model()
     groups = {
         group["name"]: {id(parameter) for parameter in group["params"]}
-        for group in build_optimizer(model, LearningRates()).param_groups
+        for group in build_optimizer(model).param_groups
     }
     assert {id(parameter) for parameter in model.extractor.pyramid.parameters()} <= groups["extractor"]
     assert {id(parameter) for parameter in model.adaptor.parameters()} <= groups["transformer"]
@@ -102,9 +91,9 @@ def test_the_losses_are_those_that_model_and_maps_allow(classes, depth, semantic
 
 @pytest.mark.parametrize("name", ["semantic", "distill", "depth_guided"])
 def test_a_weight_of_zero_switches_its_loss_off_and_changes_no_other(name):
-    model, example = tiny_model(), tiny_example()
-    everything, _ = losses_of(model, example)
-    fewer, _ = losses_of(model, example, LossWeights(**{name: 0.0}))
+    example = tiny_example()
+    everything, _ = losses_of(tiny_model(), example)
+    fewer, _ = losses_of(tiny_model(**{f"weight_{name}": 0.0}), example)
     assert set(everything) - set(fewer) == {name}
     for kept, loss in fewer.items():
         torch.testing.assert_close(loss, everything[kept])
@@ -131,16 +120,16 @@ def test_the_same_generator_gives_the_same_losses():
 
 
 def test_thirty_steps_on_a_small_scene_lower_every_loss():
-    model, example = tiny_model(), tiny_example()
-    weights = LossWeights(photometric=1.0, semantic=1.0, distill=0.25, depth_guided=0.1)
-    rates = LearningRates(extractor=2e-3, transformer=2e-3, head=2e-3)
-    optimizer = build_optimizer(model, rates)
+    weights = {"weight_photometric": 1.0, "weight_semantic": 1.0, "weight_depth_guided": 0.1}
+    rates = {"lr_extractor": 2e-3, "lr_transformer": 2e-3, "lr_head": 2e-3}
+    model, example = tiny_model(weight_distill=0.25, **weights, **rates), tiny_example()
+    optimizer = build_optimizer(model)
     history = []
     for step in range(30):
-        set_learning_rates(optimizer, rates, step)
-        losses, psnr = compute_losses(model, example, 64, weights, step_generator(0, step))
+        set_learning_rates(optimizer, Schedule(), step)
+        losses, psnr = model.losses(example, 64, step_generator(0, step))
         optimizer.zero_grad()
-        weights.total(losses).backward()
+        model.total(losses).backward()
         optimizer.step()
         history.append({**{name: loss.item() for name, loss in losses.items()}, "psnr": psnr.item()})
 
@@ -155,10 +144,11 @@ def test_thirty_steps_on_a_small_scene_lower_every_loss():
     assert mean("psnr", after) > mean("psnr", before) + 1.0
 
 
-def gradients_after(model, weights):
+def gradients_after(**changes):
     """The gradients of every parameter after one backward pass over one example."""
-    losses, _ = losses_of(model, tiny_example(), weights)
-    backward(model, losses, weights)
+    model = tiny_model(**changes)
+    losses, _ = losses_of(model, tiny_example())
+    model.backward(losses)
     return {
         name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.clone()
         for name, parameter in model.named_parameters()
@@ -170,12 +160,11 @@ def parts_of(gradients, *prefixes):
 
 
 def test_full_block_keeps_distillation_out_of_the_extractor_and_lets_it_train_the_transformers():
-    all_losses, others = LossWeights(), LossWeights(distill=0.0, depth_guided=0.0)
-    with_distillation = gradients_after(tiny_model(gradient_block="full"), all_losses)
-    without = gradients_after(tiny_model(gradient_block="full"), others)
+    with_distillation = gradients_after(gradient_block="full")
+    without = gradients_after(gradient_block="full", weight_distill=0.0, weight_depth_guided=0.0)
     for name, gradient in parts_of(with_distillation, "extractor.", "head.").items():
         torch.testing.assert_close(gradient, without[name], msg=name)
-    free = gradients_after(tiny_model(gradient_block="none"), all_losses)
+    free = gradients_after(gradient_block="none")
     assert any(
         (gradient - without[name]).abs().max() > 1e-6
         for name, gradient in parts_of(free, "extractor.pyramid.").items()
@@ -186,12 +175,11 @@ def test_full_block_keeps_distillation_out_of_the_extractor_and_lets_it_train_th
 
 def test_the_two_passes_of_the_full_block_add_up_for_the_transformers():
     """Transformers and adaptor get what one common pass gives them; so does the head."""
-    full = gradients_after(tiny_model(gradient_block="full"), LossWeights())
-    common = gradients_after(tiny_model(gradient_block="features"), LossWeights())
+    full = gradients_after(gradient_block="full")
+    common = gradients_after(gradient_block="features")
     for name, gradient in parts_of(full, "transformer.", "adaptor.", "head.").items():
         torch.testing.assert_close(gradient, common[name], atol=1e-6, rtol=1e-4, msg=name)
 
 
 def test_frozen_attention_and_the_full_block_leave_the_depth_guided_loss_nothing_to_train():
-    model = tiny_model(joint_attention=False)
-    gradients_after(model, LossWeights(distill=0.0))
+    gradients_after(joint_attention=False, weight_distill=0.0)

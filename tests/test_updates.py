@@ -8,18 +8,15 @@ import torch
 from helpers import tiny_example, tiny_model
 
 from gpnerf.methods.gpnerf import model as gpnerf
-from gpnerf.methods.gpnerf.losses import LossWeights
 from gpnerf.system.errors import DataError, TrainingError
-from gpnerf.training import updater as updates
-from gpnerf.training.step import LearningRates, build_optimizer
-from gpnerf.training.updater import MOST_SKIPPED, Updater
+from gpnerf.training.schedule import Schedule, build_optimizer
+from gpnerf.training.updater import MOST_SKIPPED, StepOptions, Updater
 
 
-def updater(**changes):
-    model = tiny_model()
-    rates = LearningRates(extractor=1e-3, transformer=1e-3, head=1e-3)
-    settings = {"num_rays": 16, "accumulate": 1, "precision": "float32", "seed": 0} | changes
-    return Updater(model, build_optimizer(model, rates), rates, LossWeights(), **settings)
+def updater(recompute=True, **changes):
+    model = tiny_model(lr_extractor=1e-3, lr_transformer=1e-3, lr_head=1e-3, recompute=recompute)
+    steps = StepOptions(**{"num_rays": 16, **changes})
+    return Updater(model, build_optimizer(model), Schedule(), steps, "float32", seed=0)
 
 
 def state(update):
@@ -28,7 +25,8 @@ def state(update):
 
 def broken_example():
     example = tiny_example()
-    return replace(example, source_images=example.source_images * torch.nan)
+    sources = replace(example.sources, images=example.sources.images * torch.nan)
+    return replace(example, sources=sources)
 
 
 def test_a_step_without_a_finite_gradient_changes_nothing_and_is_counted(caplog):
@@ -99,7 +97,7 @@ def test_no_memory_is_a_sentence_that_names_the_options(monkeypatch):
     def fail(*arguments):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(updates, "compute_losses", fail)
+    monkeypatch.setattr(gpnerf.GPNeRF, "losses", fail)
     with pytest.raises(TrainingError, match="16 rays and 3 source views; lower --num_rays.*--width.$"):
         updater()(0, [tiny_example()])
 
@@ -111,12 +109,10 @@ def test_recomputing_is_advised_only_where_it_would_act(monkeypatch, recompute, 
     def fail(*arguments):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(updates, "compute_losses", fail)
+    monkeypatch.setattr(gpnerf.GPNeRF, "losses", fail)
     monkeypatch.setitem(gpnerf.RECOMPUTED_BYTES, "cpu", bytes_at_a_time)
-    update = updater()
-    update.model.recompute = recompute
     with pytest.raises(TrainingError) as stopped:
-        update(0, [tiny_example()])
+        updater(recompute)(0, [tiny_example()])
     assert ("--recompute yes" in str(stopped.value)) == advised
 
 
@@ -124,6 +120,6 @@ def test_other_runtime_errors_are_not_taken_for_it(monkeypatch):
     def fail(*arguments):
         raise RuntimeError("shapes differ")
 
-    monkeypatch.setattr(updates, "compute_losses", fail)
+    monkeypatch.setattr(gpnerf.GPNeRF, "losses", fail)
     with pytest.raises(RuntimeError, match="shapes differ"):
         updater()(0, [tiny_example()])

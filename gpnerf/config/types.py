@@ -1,63 +1,22 @@
-"""Types of options, and the parsers of the command line and of config files."""
+"""Types of options: a word of the command line -> a value, or a sentence."""
 
 from __future__ import annotations
 
 import math
+import re
 from argparse import ArgumentTypeError
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn, TextIO, TypeVar
+from typing import TypeVar
 
-import configargparse
-
-from gpnerf.datasets.views import parse_frames
 from gpnerf.system.errors import ConfigError
 
 N = TypeVar("N", int, float)
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-INCLUDE = "include"
 # Of what a run may decide for itself.
 WHEN = ("auto", "yes", "no")
 # Of the paper.
 TABLES = ("1", "2", "3", "4")
-
-
-class Parser(configargparse.ArgumentParser):
-    """Reports a wrong option as a ConfigError instead of ending the program."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message[:1].upper()}{message[1:]}; see --help for the options and their values.")
-
-
-class ConfigFileParser(configargparse.DefaultConfigFileParser):
-    """Lines `option = value`; a line `include = a.txt` takes the lines of a.txt, which later ones overrule.
-
-    Included files are named relative to the file that includes them.
-    """
-
-    def parse(self, stream: TextIO) -> OrderedDict[str, str | list[str]]:
-        return self._parse(stream, ())
-
-    def _parse(self, stream: TextIO, outer: tuple[Path, ...]) -> OrderedDict[str, str | list[str]]:
-        here = Path(stream.name).resolve()
-        if here in outer:
-            raise ConfigError(f"{here} includes itself through {outer[-1]}; remove one include.")
-        own = super().parse(stream)
-        included = own.pop(INCLUDE, None)
-        if included is None:
-            return own
-        path = here.parent / str(included)
-        try:
-            with path.open(encoding="utf-8") as file:
-                items = self._parse(file, (*outer, here))
-        except OSError as error:
-            raise ConfigError(
-                f"{here}: expected the file {path} to include, found {error.strerror}; correct the line "
-                f"'{INCLUDE} = {included}'."
-            ) from error
-        items.update(own)
-        return items
 
 
 def yes_or_no(text: str) -> bool:
@@ -95,6 +54,16 @@ def _listed(file: str) -> list[str]:
         raise ArgumentTypeError(f"expected a file of scene names, found no {file}")
     lines = (line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line]
+
+
+def parse_frames(text: str) -> slice:
+    """START:STOP:STEP as Python slices a list (2:700:20, ::8); ConfigError for anything else."""
+    match = re.fullmatch(r"(\d*):(\d*)(?::(\d*))?", text.strip())
+    if not match or match[3] == "0":
+        raise ConfigError(
+            f"Expected frames as START:STOP:STEP such as 2:700:20 or ::8, found {text!r}; correct the option."
+        )
+    return slice(*(int(part) if part else None for part in match.groups()))
 
 
 def frames(text: str) -> str:

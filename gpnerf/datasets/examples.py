@@ -26,30 +26,45 @@ OPTIONAL_MAPS = (
 
 
 @dataclass(frozen=True)
-class Example:
-    """A target and V source views of one scene.
+class SourceViews:
+    """V photographs to render from: images [V, 3, H, W] in [0, 1]; cameras: a batch of V; masks: bool
+    [V, H, W], the pixels that count, None where all do; names, where they have some."""
 
-    source_images: [V, 3, H, W] in [0, 1]; source_cameras: a batch of V; near, far: z-depths in metres;
-    source_masks: bool [V, H, W], the pixels that count, None where all do.
-    """
+    images: Tensor
+    cameras: Camera
+    masks: Tensor | None = None
+    names: tuple[str, ...] = ()
+
+    @staticmethod
+    def none(height: int, width: int) -> SourceViews:
+        """No views, for methods that need none."""
+        cameras = Camera(torch.zeros(0, 3, 3), torch.zeros(0, 4, 4), height, width)
+        return SourceViews(torch.zeros(0, 3, height, width), cameras)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> SourceViews:
+        masks = self.masks
+        return replace(
+            self,
+            images=self.images.to(device, non_blocking=non_blocking),
+            cameras=self.cameras.to(device, non_blocking),
+            masks=masks if masks is None else masks.to(device, non_blocking=non_blocking),
+        )
+
+
+@dataclass(frozen=True)
+class Example:
+    """A target and its source views in one scene; near, far: z-depths in metres."""
 
     target: Frame
-    source_images: Tensor
-    source_cameras: Camera
-    source_names: tuple[str, ...]
+    sources: SourceViews
     near: float
     far: float
-    source_masks: Tensor | None = None
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Example:
         return replace(
             self,
             target=self.target.to(device, non_blocking),
-            source_images=self.source_images.to(device, non_blocking=non_blocking),
-            source_cameras=self.source_cameras.to(device, non_blocking),
-            source_masks=self.source_masks
-            if self.source_masks is None
-            else self.source_masks.to(device, non_blocking=non_blocking),
+            sources=self.sources.to(device, non_blocking),
         )
 
 
@@ -96,6 +111,19 @@ class FrameReader:
         """The photograph alone."""
         kept = self._recall(scene, index, maps=False)
         return kept._replace(image=_to_float(kept.image))
+
+    def sources(self, scene: Scene, indices: Sequence[int]) -> SourceViews:
+        """The photographs of these views."""
+        if not indices:
+            return SourceViews.none(self.height, self.width)
+        photographs = [self.photograph(scene, index) for index in indices]
+        views = [scene.views[index] for index in indices]
+        return SourceViews(
+            torch.stack([one.image for one in photographs]),
+            Camera.stack([view.camera.resized(self.height, self.width) for view in views]),
+            stack_masks(photographs),
+            tuple(view.name for view in views),
+        )
 
     def _recall(self, scene: Scene, index: int, maps: bool) -> Frame | Photograph:
         # The scene is kept beside the frame: while it lives, no other scene can take over its id.
@@ -252,17 +280,7 @@ def _draw(generator: torch.Generator, count: int) -> int:
 
 
 def _example(reader: FrameReader, scene: Scene, target: int, sources: list[int]) -> Example:
-    views = [scene.views[source] for source in sources]
-    photographs = [reader.photograph(scene, source) for source in sources]
-    return Example(
-        target=reader.frame(scene, target),
-        source_images=torch.stack([one.image for one in photographs]),
-        source_cameras=Camera.stack([view.camera.resized(reader.height, reader.width) for view in views]),
-        source_names=tuple(view.name for view in views),
-        near=scene.near,
-        far=scene.far,
-        source_masks=stack_masks(photographs),
-    )
+    return Example(reader.frame(scene, target), reader.sources(scene, sources), scene.near, scene.far)
 
 
 def stack_masks(photographs: Sequence[Photograph]) -> Tensor | None:

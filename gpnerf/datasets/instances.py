@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 OBJECT = "object"
 SLOT = "slot"
+# Whether ids mean the same in all views of a scene, or each view matches its own anew.
+MATCHINGS = FIXED, HUNGARIAN = ("fixed", "hungarian")
 
 
 def instance_ids(scene: Scene, frames: Iterable[int], height: int, width: int) -> set[int]:

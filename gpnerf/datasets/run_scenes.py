@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from gpnerf.config.options import check_size, from_options
+from gpnerf.config.fields import from_options
 from gpnerf.datasets import rooms
 from gpnerf.datasets.examples import TestView, TrainingScene
 from gpnerf.datasets.image_size import ROOM_SHAPE, shape_of, shape_warnings, size_of_shape
@@ -35,7 +35,6 @@ def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
     """
     if options.dataset == "rooms":
         options.height, options.width = size_of_shape(options, ROOM_SHAPE)
-        check_size(options.height, options.width)
         return _load_rooms(options, names)
     root, reading = Path(options.data_root), from_options(Reading, options)
     scenes, faults = [], Faults()
@@ -45,7 +44,6 @@ def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
     faults.raise_any()
     if scenes:
         options.height, options.width = size_of_shape(options, shape_of(scenes[0]))
-        check_size(options.height, options.width)
     for sentence in shape_warnings(scenes, options.height, options.width):
         log.warning(f"Warning: {sentence}")
     return scenes

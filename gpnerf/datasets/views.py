@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gpnerf.config.types import parse_frames
 from gpnerf.datasets.splits import SPLITS, stated_frames
 from gpnerf.system.errors import ConfigError, DataError
 
@@ -91,16 +91,6 @@ class FrameRule:
         return (
             f"test frames by --test_frames {self.test_frames}, as its data set states {said} frames, {reason}"
         )
-
-
-def parse_frames(text: str) -> slice:
-    """START:STOP:STEP as Python slices a list (2:700:20, ::8); ConfigError for anything else."""
-    match = re.fullmatch(r"(\d*):(\d*)(?::(\d*))?", text.strip())
-    if not match or match[3] == "0":
-        raise ConfigError(
-            f"Expected frames as START:STOP:STEP such as 2:700:20 or ::8, found {text!r}; correct the option."
-        )
-    return slice(*(int(part) if part else None for part in match.groups()))
 
 
 def _chosen(frames: str, num_frames: int) -> list[int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from gpnerf.config.options import from_options
+from gpnerf.config.fields import from_options
 from gpnerf.datasets.examples import Example, FaultsAsItems, Photograph, TestExamples, TestView
 from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.instances import with_objects
@@ -37,7 +37,7 @@ from gpnerf.execution.numerics import settle
 from gpnerf.media.images import write_image
 from gpnerf.metrics.image import load_lpips
 from gpnerf.rendering.panels import compare, pictures
-from gpnerf.rendering.view import RenderedView, render_example, segment_target, view_workload
+from gpnerf.rendering.view import RenderedView, render_example, segment_target, workload_of
 from gpnerf.system.devices import choose_device, keep_freed_memory
 from gpnerf.system.distributed import Processes
 from gpnerf.system.errors import ConfigError, DataError, Faults, GPNeRFError
@@ -55,7 +55,7 @@ class Evaluation:
         if not options.test_scenes:
             raise ConfigError("Expected scenes to evaluate, found none; name them with --test_scenes.")
         run = Path(options.out) / options.expname
-        self.checkpoint = checkpoint_to_use(run, options.checkpoint)
+        self.checkpoint = checkpoint_to_use(run, options.checkpoint, options.method)
         self.instances = _target_of(self.checkpoint) == "instance"
         self.released = options.protocol == "released"
         self.faults = Faults()
@@ -72,12 +72,13 @@ class Evaluation:
         device = choose_device(options.device, self.processes.local_rank)
         keep_freed_memory()
         self.model = self.checkpoint.build().to(device).eval()
+        self.model.check_size(options.height, options.width)
         scored = len(self.checkpoint.class_names) if self._check_labels() else 0
         self.scorer = Scorer(scored, self.instances, load_lpips(device) if options.lpips else None)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
         self.examples = TestExamples(self._test_views(), *size, released=self.released)
         # All views, so that a resumed evaluation decides as an uninterrupted one does.
-        work = view_workload(self.model, options, len(self.examples))
+        work = workload_of(self.model, options, len(self.examples))
         self.numerics = settle(self.model, options, work, self.processes)
         # Seconds in the network and in all, of the views rendered now.
         self.network_seconds = self.seconds = 0.0
@@ -209,9 +210,9 @@ class Evaluation:
     def _render(self, example: Example) -> RenderedView:
         options, precision = self.options, self.numerics.precision
         view = render_example(self.model, example, options.chunk_size, precision, options.stride)
-        if options.segment == "target" and self.model.has_semantics:
-            labels, confidence = segment_target(self.model, example, precision)
-            view = replace(view, labels=labels, confidence=confidence)
+        segmented = segment_target(self.model, example, precision) if options.segment == "target" else None
+        if segmented:
+            view = replace(view, labels=segmented[0], confidence=segmented[1])
         return view
 
     @cached_property
@@ -241,9 +242,11 @@ def _target_of(checkpoint: Checkpoint) -> str:
     return checkpoint.options.get("target", "semantic")
 
 
-def _nearest(example: Example) -> Photograph:
-    """The source photograph whose camera is closest to the target's."""
-    distances = (example.source_cameras.center - example.target.camera.center).norm(dim=-1)
+def _nearest(example: Example) -> Photograph | None:
+    """The source photograph whose camera is closest to the target's; None without sources."""
+    if not len(example.sources.images):
+        return None
+    distances = (example.sources.cameras.center - example.target.camera.center).norm(dim=-1)
     number = int(distances.argmin())
-    mask = None if example.source_masks is None else example.source_masks[number]
-    return Photograph(example.source_images[number], mask)
+    mask = None if example.sources.masks is None else example.sources.masks[number]
+    return Photograph(example.sources.images[number], mask)

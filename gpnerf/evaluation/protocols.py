@@ -9,8 +9,10 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from gpnerf.config.options import from_options, parse_options
+from gpnerf.config.fields import from_options
+from gpnerf.config.parser import config_parser
 from gpnerf.config.types import REPOSITORY
+from gpnerf.datasets.options import add_data_options
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 
@@ -20,7 +22,9 @@ def released_rule(options: Namespace) -> FrameRule:
     kind = "_instance" if options.target == "instance" else ""
     path: Path = REPOSITORY / "configs" / "splits" / f"{options.dataset}{kind}_frames_released.txt"
     if path.is_file():
-        return from_options(FrameRule, parse_options("", ["--config", str(path)]))
+        parser = config_parser("")
+        add_data_options(parser)
+        return from_options(FrameRule, parser.parse_args(["--config", str(path)]))
     return from_options(FrameRule, options, source_frames=":", held_out=False)
 
 

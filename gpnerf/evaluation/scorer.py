@@ -23,14 +23,17 @@ class Scorer:
         """num_classes: outputs of the head that are scored, 0 for none. instances: outputs are objects."""
         self.num_classes, self.instances, self.lpips = num_classes, instances, lpips
 
-    def __call__(self, view: RenderedView, target: Frame, nearest: Photograph, stride: int = 1) -> ViewResult:
-        """nearest: the closest source photograph, a baseline. stride: of colour and depth."""
+    def __call__(
+        self, view: RenderedView, target: Frame, nearest: Photograph | None, stride: int = 1
+    ) -> ViewResult:
+        """nearest: the closest source photograph if there is one, a baseline. stride: of colour, depth."""
         truth = at_stride(target, stride)
         scores: Scores = dict.fromkeys(TITLES)
         scores["psnr"] = psnr(view.color, truth.image, truth.mask)
         scores["ssim"] = ssim(view.color, truth.image, truth.mask)
         scores["ssim_scikit"] = ssim_scikit(view.color, truth.image, truth.mask)
-        scores["psnr_nearest_view"] = _psnr_of_copy(nearest, truth, stride)
+        if nearest:
+            scores["psnr_nearest_view"] = _psnr_of_copy(nearest, truth, stride)
         if self.lpips:
             for name, as_published in (("lpips", False), ("lpips_as_published", True)):
                 scores[name] = self.lpips(view.color, truth.image, as_published, truth.mask)

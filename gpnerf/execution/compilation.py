@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from gpnerf.execution.workload import Sample
-from gpnerf.methods.gpnerf.model import GPNeRF
+from gpnerf.methods.method import Method
 from gpnerf.system.choices import WORTH_CHANGING, timed
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def missing_compiler(device: torch.device) -> str | None:
     return None if found else "a C++ compiler (g++ or clang++)"
 
 
-def compile_layers(model: GPNeRF) -> bool:
+def compile_layers(model: Method) -> bool:
     """Compiles what runs for every sample of every ray; the first use of each shape takes seconds.
 
     What is missing, or fails while compiling, is said once, and the layers run as they are. Returns whether
@@ -90,13 +90,9 @@ def _timed_both(sample: Sample, precision: str, facts: Sequence[object]) -> dict
         _install(layers)
 
 
-def _layers(model: GPNeRF) -> Functions:
+def _layers(model: Method) -> Functions:
     """The functions that are worth compiling, as they are."""
-    net = model.transformer
-    parts = {
-        model: ("sample_views", "corners", "weigh_view"),
-        net: ("embed_views", "layer"),
-    }
+    parts = model.compiled_parts()
     return {(owner, name): getattr(owner, name) for owner, names in parts.items() for name in names}
 
 

@@ -18,7 +18,7 @@ import torch
 
 from gpnerf.execution.compilation import compile_layers, worth_compiling
 from gpnerf.execution.workload import Sample, Workload
-from gpnerf.methods.gpnerf.model import GPNeRF
+from gpnerf.methods.method import Method
 from gpnerf.system.choices import WORTH_CHANGING, timed
 from gpnerf.system.devices import PRECISIONS, allow_tf32, has_bfloat16
 from gpnerf.system.distributed import Processes
@@ -69,7 +69,7 @@ def _processor() -> str:
 
 
 def settle(
-    model: GPNeRF, options: Namespace, work: Workload, processes: Processes, before: Numerics | None = None
+    model: Method, options: Namespace, work: Workload, processes: Processes, before: Numerics | None = None
 ) -> Numerics:
     """Decides what --precision auto and --compile auto mean for this model and work, says it, and compiles.
 

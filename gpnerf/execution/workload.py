@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 
+from gpnerf.datasets.examples import SourceViews
 from gpnerf.geometry.cameras import Camera, pixel_grid
-from gpnerf.methods.gpnerf.model import GPNeRF, SourceFeatures
+from gpnerf.geometry.rays import Rays
+from gpnerf.methods.method import Method
 from gpnerf.system.devices import autocast
 
 # Scene of a sample: any will do.
@@ -35,12 +39,12 @@ class Sample:
     """Some rays of a workload, rendered by its model again and again; for training, the encoding of a source
     image and all gradients too. Leaves no trace in the model."""
 
-    def __init__(self, model: GPNeRF, work: Workload) -> None:
+    def __init__(self, model: Method, work: Workload) -> None:
         self.model, self.work = model, work
         largest = max(1, SAMPLE_BYTES // model.bytes_per_ray(work.views))
         self.rays = min(work.rays, work.chunk, largest, work.height * work.width)
-        self.cameras = Camera.stack([self._camera(view) for view in range(work.views)]).to(model.device)
-        self.kept: dict[str, SourceFeatures] = {}
+        self.cameras = self._ramps(work.views).cameras
+        self.kept: dict[str, Any] = {}
 
     @property
     def count(self) -> float:
@@ -49,46 +53,53 @@ class Sample:
 
     def facts(self, machine: str) -> list:
         """All that the time of a sample depends on, as JSON values."""
-        model, work = self.model, self.work
-        shapes = str([list(one.shape) for one in model.parameters()])
-        key, net = hashlib.sha256(shapes.encode()).hexdigest()[:16], model.transformer
-        network = key, model.samples, model.fine_samples, net.heads, net.field_layers[0].dropout.p
+        work, model = self.work, self.model
+        parts = (asdict(part) for part in (model.sizes, model.function, model.recipe))
+        values = {name: value for part in parts for name, value in part.items()}
+        # Rates and weights of losses change no time.
+        timed = {name: value for name, value in values.items() if not name.startswith(("lr_", "weight_"))}
+        settings = json.dumps([type(model).__name__, timed], sort_keys=True)
+        key = hashlib.sha256(settings.encode()).hexdigest()[:16]
         run = work.height, work.width, work.views, self.rays, work.training
         torch_set = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-        return [machine, str(torch.__version__), *torch_set, *network, *run]
+        return [machine, str(torch.__version__), *torch_set, key, *run]
 
     def run(self, precision: str) -> None:
         """Computes the sample; a GPU has finished when it returns."""
         model, training = self.model, self.work.training
         with torch.set_grad_enabled(training), autocast(model.device, precision):
             if training or precision not in self.kept:
-                self.kept[precision] = self._sources()
+                self.kept[precision] = self._prepared()
             pixels = pixel_grid(self.work.height, self.work.width)[: self.rays].to(model.device)
-            rays = self._camera(0).to(model.device).rays(pixels)
-            found = model.render_rays(self.kept[precision], *rays, NEAR, FAR, model.has_semantics)[-1]
-            outputs = [found.color, found.semantic] if model.has_semantics else [found.color]
+            rays = Rays.through(pixels, self._cameras(1)[0].to(model.device), NEAR, FAR)
+            prepared = self.kept[precision], self.cameras
+            found = model.render_rays(*prepared, rays, model.has_classes)[-1]
+            outputs = [found.color, found.semantic] if model.has_classes else [found.color]
             if training:
                 total = sum(one.square().mean() for one in outputs)
                 torch.autograd.grad(total, list(model.parameters()), allow_unused=True)
         if model.device.type == "cuda":
             torch.cuda.synchronize(model.device)
 
-    def _sources(self) -> SourceFeatures:
-        """One encoded image, as if all views showed it."""
-        height, width, views = self.work.height, self.work.width, self.work.views
-        ramp = torch.linspace(0.0, 1.0, height * width, device=self.model.device).reshape(1, 1, height, width)
-        first = Camera.stack([self._camera(0)]).to(self.model.device)
-        one, _ = self.model.encode(ramp.expand(1, 3, height, width), first)
-        maps = (one.images, one.colors, one.semantics)
-        return SourceFeatures(
-            self.cameras,
-            *(None if each is None else each.expand(views, -1, -1, -1).contiguous() for each in maps),
-        )
+    def _prepared(self) -> Any:
+        """One image, as if all views showed it; prepared once where a method can."""
+        model, views = self.model, self.work.views
+        if not (model.separable and views):
+            return model.prepare(self._ramps(views), NEAR, FAR)
+        return model.join([model.prepare(self._ramps(1), NEAR, FAR)] * views)
 
-    def _camera(self, view: int) -> Camera:
-        """Side by side, looking ahead with a right angle of view."""
-        pose = torch.eye(4)
-        pose[0, 3] = BASELINE * view
+    def _ramps(self, views: int) -> SourceViews:
         height, width = self.work.height, self.work.width
+        if not views:
+            return SourceViews.none(height, width).to(self.model.device)
+        ramp = torch.linspace(0.0, 1.0, height * width).reshape(1, 1, height, width)
+        images = ramp.expand(views, 3, height, width)
+        return SourceViews(images, Camera.stack(self._cameras(views))).to(self.model.device)
+
+    def _cameras(self, count: int) -> list[Camera]:
+        """Side by side, looking ahead with a right angle of view."""
+        height, width = self.work.height, self.work.width
+        poses = torch.eye(4).repeat(count, 1, 1)
+        poses[:, 0, 3] = BASELINE * torch.arange(count)
         middle = (width - 1) / 2, (height - 1) / 2
-        return Camera.from_focal(width / 2, width / 2, *middle, pose, height, width)
+        return [Camera.from_focal(width / 2, width / 2, *middle, pose, height, width) for pose in poses]

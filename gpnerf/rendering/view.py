@@ -6,14 +6,16 @@ import logging
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from gpnerf.datasets.examples import Example, Photograph, stack_masks
+from gpnerf.datasets.examples import Example, SourceViews
 from gpnerf.execution.workload import Workload
 from gpnerf.geometry.cameras import Camera, pixel_grid
-from gpnerf.methods.gpnerf.model import GPNeRF, RenderedRays, SourceFeatures
+from gpnerf.geometry.rays import Rays
+from gpnerf.methods.method import Method, RayPass
 from gpnerf.system.devices import autocast, is_out_of_memory, memory_of
 
 log = logging.getLogger(__name__)
@@ -21,8 +23,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RenderedView:
-    """color [3, H, W], not clipped; depth [H, W] z in metres; features [D, H/2, W/2] (S_sem of Fig. 3b) and
-    labels [H, W] with their probabilities [H, W], None in a model without classes. All on the CPU."""
+    """color [3, H, W], not clipped; depth [H, W] z in metres; features [D, h, w], the rendered label map
+    (S_sem of Fig. 3b), and labels [H, W] with their probabilities [H, W], None without classes. All on the
+    CPU."""
 
     color: Tensor
     depth: Tensor
@@ -37,7 +40,7 @@ FAST_BYTES = {"cpu": 10 * 2**20, "cuda": 640 * 2**20}
 ALIVE = 12
 
 
-def suitable_chunk(model: GPNeRF, views: int) -> int:
+def suitable_chunk(model: Method, views: int) -> int:
     """Rays at a time for a model and V source views: as many as are fast, in half of the memory.
 
     Not of the free memory, of which there is more or less: other chunks are rounded otherwise.
@@ -47,7 +50,7 @@ def suitable_chunk(model: GPNeRF, views: int) -> int:
     return max(1, largest // model.bytes_per_ray(views))
 
 
-def view_workload(model: GPNeRF, options: Namespace, views: int) -> Workload:
+def workload_of(model: Method, options: Namespace, views: int) -> Workload:
     """What it takes to render so many views by the options."""
     return Workload(
         options.height,
@@ -69,9 +72,7 @@ class Chunks:
     def __init__(self, size: int) -> None:
         self.size = size
 
-    def of(
-        self, pixels: Tensor, render: Callable[[Tensor], RenderedRays]
-    ) -> Iterator[tuple[Tensor, RenderedRays]]:
+    def of(self, pixels: Tensor, render: Callable[[Tensor], RayPass]) -> Iterator[tuple[Tensor, RayPass]]:
         """Pixels [N, 2] -> each chunk of them [n, 2] with what `render` makes of it, filled up: n or more."""
         start, size = 0, min(self.size, len(pixels))
         while start < len(pixels):
@@ -89,17 +90,24 @@ class Chunks:
             start += size
 
 
+class Prepared(NamedTuple):
+    """What a method made of V source views, and their cameras."""
+
+    record: Any
+    cameras: Camera
+
+
 @torch.no_grad()
 def render_view(
-    model: GPNeRF,
-    sources: SourceFeatures,
+    model: Method,
+    prepared: Prepared,
     camera: Camera,
     near: float,
     far: float,
     chunk_size: int | None,
     stride: int = 1,
 ) -> RenderedView:
-    """Colour and depth of every `stride`-th pixel; semantics of the pixels (2i, 2j), which the head reads.
+    """Colour and depth of every `stride`-th pixel; semantics of those that are entries of the label map.
 
     chunk_size: rays at a time; None: a suitable number. Halved, and said so, where memory runs out.
     With a stride, color and depth shrink to [::stride, ::stride] of the image; labels keep its size.
@@ -109,82 +117,78 @@ def render_view(
     depth = torch.zeros(height, width, device=model.device)
     pixels = pixel_grid(height, width)
     colored = (pixels % stride == 0).all(dim=-1)
-    read_by_head = (pixels % 2 == 0).all(dim=-1) & model.has_semantics
-    features = []
-    chunks = Chunks(chunk_size or suitable_chunk(model, len(sources.images)))
+    of_map = (pixels % model.map_stride == 0).all(dim=-1) & model.has_classes
+    entries = []
+    chunks = Chunks(chunk_size or suitable_chunk(model, len(prepared.cameras.intrinsics)))
     # Nothing is copied from the device before the end, so that it never waits.
-    for chosen, semantics in ((pixels[colored & ~read_by_head], False), (pixels[read_by_head], True)):
+    for chosen, semantics in ((pixels[colored & ~of_map], False), (pixels[of_map], True)):
 
-        def render(chunk: Tensor, semantics: bool = semantics) -> RenderedRays:
-            origins, directions = camera.rays(chunk)
-            return model.render_rays(sources, origins, directions, near, far, semantics)[-1]
+        def render(chunk: Tensor, semantics: bool = semantics) -> RayPass:
+            rays = Rays.through(chunk, camera, near, far)
+            return model.render_rays(prepared.record, prepared.cameras, rays, semantics)[-1]
 
         for chunk, rays in chunks.of(chosen.to(model.device), render):
             count = len(chunk)
             color[chunk[:, 1], chunk[:, 0]] = rays.color[:count]
             depth[chunk[:, 1], chunk[:, 0]] = rays.depth[:count]
             if semantics:
-                features.append(rays.semantic[:count])
+                entries.append(rays.semantic[:count])
     color, depth = color[::stride, ::stride].permute(2, 0, 1).cpu(), depth[::stride, ::stride].cpu()
-    if not features:
+    if not entries:
         return RenderedView(color, depth)
-    feature_map = torch.cat(features).T.reshape(-1, (height + 1) // 2, (width + 1) // 2)
-    labels, confidence = model.labels(feature_map, height, width)
-    return RenderedView(color, depth, feature_map.float().cpu(), labels.cpu(), confidence.cpu())
+    rows, columns = (-(-side // model.map_stride) for side in (height, width))
+    label_map = torch.cat(entries).T.reshape(-1, rows, columns)
+    labels, confidence = model.labels(label_map, height, width)
+    return RenderedView(color, depth, label_map.float().cpu(), labels.cpu(), confidence.cpu())
 
 
 class SourceCache:
-    """Features of source photographs, computed once each and kept over the frames of a video."""
+    """Source views prepared once and kept over the frames of a video: one by one where a method can."""
 
-    def __init__(self, model: GPNeRF, read: Callable[[int], tuple[Photograph, Camera]]) -> None:
-        """read(index) -> the photograph and camera of one source view."""
-        self.model, self.read = model, read
-        self.kept: dict[int, tuple[Photograph, SourceFeatures]] = {}
+    def __init__(
+        self, model: Method, read: Callable[[Sequence[int]], SourceViews], near: float, far: float
+    ) -> None:
+        """read(indices) -> these source views; near, far: depth range of their scene."""
+        self.model, self.read, self.range = model, read, (near, far)
+        self.kept: dict[tuple[int, ...], Prepared] = {}
+
+    def prepared(self, views: Sequence[int]) -> Prepared:
+        """A set of source views."""
+        if not (self.model.separable and views):
+            return self._of(tuple(views))
+        records, cameras = zip(*(self._of((view,)) for view in views), strict=True)
+        return Prepared(self.model.join(records), Camera.concatenate(cameras))
 
     @torch.no_grad()
-    def features(self, views: Sequence[int]) -> SourceFeatures:
-        """The features of a set of source views; instance norm makes each image independent of the others."""
-        photographs, parts = zip(*(self._one(view) for view in views), strict=True)
-        masks = stack_masks(photographs)
-        semantics = [part.semantics for part in parts]
-        cameras = [part.cameras for part in parts]
-        return SourceFeatures(
-            Camera.concatenate(cameras),
-            torch.cat([part.images for part in parts]),
-            torch.cat([part.colors for part in parts]),
-            torch.cat(semantics) if self.model.has_semantics else None,
-            None if masks is None else masks.to(self.model.device),
-        )
-
-    def _one(self, view: int) -> tuple[Photograph, SourceFeatures]:
-        if view not in self.kept:
-            photograph, camera = self.read(view)
-            device = self.model.device
-            images = photograph.image[None].to(device)
-            features, _ = self.model.encode(images, Camera.stack([camera]).to(device))
-            self.kept[view] = photograph, features
-        return self.kept[view]
+    def _of(self, views: tuple[int, ...]) -> Prepared:
+        if views not in self.kept:
+            sources = self.read(views).to(self.model.device)
+            self.kept[views] = Prepared(self.model.prepare(sources, *self.range), sources.cameras)
+        return self.kept[views]
 
 
 @torch.no_grad()
 def render_example(
-    model: GPNeRF, example: Example, chunk_size: int | None, precision: str, stride: int = 1
+    model: Method, example: Example, chunk_size: int | None, precision: str, stride: int = 1
 ) -> RenderedView:
     """The target view of an example from its sources; the target's image is not looked at."""
     example = example.to(model.device)
     with autocast(model.device, precision):
-        sources, _ = model.encode(example.source_images, example.source_cameras, masks=example.source_masks)
+        record = model.prepare(example.sources, example.near, example.far)
+        prepared = Prepared(record, example.sources.cameras)
         return render_view(
-            model, sources, example.target.camera, example.near, example.far, chunk_size, stride
+            model, prepared, example.target.camera, example.near, example.far, chunk_size, stride
         )
 
 
 @torch.no_grad()
-def segment_target(model: GPNeRF, example: Example, precision: str) -> tuple[Tensor, Tensor]:
-    """Labels and probabilities [H, W] of the *true* target image by its own features (Fig. 8, red)."""
-    example = example.to(model.device)
-    target = example.target
+def segment_target(model: Method, example: Example, precision: str) -> tuple[Tensor, Tensor] | None:
+    """Labels and probabilities [H, W] of the *true* target image by its own features (Fig. 8, red); None by a
+    method that does not look at it."""
+    target = example.target.to(model.device)
     with autocast(model.device, precision):
-        _, teacher = model.encode(example.source_images, example.source_cameras, target.image)
-        labels, confidence = model.labels(teacher, target.camera.height, target.camera.width)
+        label_map = model.target_map(target.image)
+        if label_map is None:
+            return None
+        labels, confidence = model.labels(label_map, target.camera.height, target.camera.width)
         return labels.cpu(), confidence.cpu()

@@ -9,15 +9,17 @@ import logging
 import os
 import re
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from gpnerf.methods.gpnerf.build import Architecture, build_model
-from gpnerf.methods.gpnerf.model import GPNeRF
-from gpnerf.system.errors import CheckpointError
+from gpnerf.config.fields import option_names
+from gpnerf.methods.method import Method
+from gpnerf.methods.registry import method_class
+from gpnerf.methods.settings import PARTS, Settings
+from gpnerf.system.errors import CheckpointError, ConfigError
 from gpnerf.system.files import write_whole
 from gpnerf.system.numerics_record import Numerics, numerics_from
 
@@ -26,6 +28,9 @@ log = logging.getLogger(__name__)
 # The last files, besides the best and the milestones.
 KEPT = 3
 BEST = "best.json"
+FIRST_METHOD = "gpnerf"
+# Settings that change neither a tensor nor an output.
+FREE = ("recompute",)
 
 
 @dataclass(frozen=True)
@@ -34,16 +39,16 @@ class Checkpoint:
     how they were computed, None in files older than this record."""
 
     step: int
-    architecture: Architecture
+    settings: Settings
     class_names: tuple[str, ...]
     model: dict[str, torch.Tensor]
     optimizer: dict[str, Any]
     options: dict[str, Any]
     numerics: Numerics | None = None
 
-    def build(self) -> GPNeRF:
+    def build(self) -> Method:
         """The model with its weights, on the CPU."""
-        model = build_model(self.architecture)
+        model = self.settings.build()
         model.load_state_dict(self.model)
         return model
 
@@ -75,7 +80,7 @@ def save_checkpoint(
     """
     path = checkpoint_path(folder, checkpoint.step)
     partial = path.with_suffix(".partial")
-    content = {**vars(checkpoint), "architecture": asdict(checkpoint.architecture)}
+    content = {**vars(checkpoint), "settings": checkpoint.settings.record()}
     content["numerics"] = asdict(checkpoint.numerics) if checkpoint.numerics else None
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,14 +143,26 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-        content["architecture"] = Architecture(**content["architecture"])
+        content["settings"] = _settings(content)
         content["numerics"] = numerics_from(content.get("numerics"))
         return Checkpoint(**content)
+    except ConfigError as error:
+        raise CheckpointError(f"{path} holds a model of another version: {error}") from error
     except Exception as error:  # what a foreign file raises depends on its bytes
         raise CheckpointError(
             f"{path} is not a readable checkpoint of this program ({type(error).__name__}); it may be "
             "truncated or from another project: delete it, or name another file."
         ) from error
+
+
+def _settings(content: dict[str, Any]) -> Settings:
+    """Of a checkpoint. The first versions knew one method, whose sizes and the like were all in one, and had
+    rates and loss weights among the options alone."""
+    if "architecture" not in content:
+        return Settings.from_record(content["settings"])
+    recipe = option_names(method_class(FIRST_METHOD).Recipe)
+    known = {name: value for name, value in content.get("options", {}).items() if name in recipe}
+    return Settings.of(FIRST_METHOD, **{**known, **content.pop("architecture")})
 
 
 def _check_sums(path: Path) -> None:
@@ -176,41 +193,29 @@ def latest_checkpoint(folder: Path) -> Checkpoint | None:
     return None
 
 
-def checkpoint_to_use(folder: Path, named: str | None) -> Checkpoint:
-    """The checkpoint `named` on the command line, or the newest of the run in `folder`."""
-    if named:
-        return load_checkpoint(Path(named))
-    newest = latest_checkpoint(folder)
-    if newest is None:
+def checkpoint_to_use(folder: Path, named: str | None, method: str) -> Checkpoint:
+    """The checkpoint `named` on the command line, or the newest of the run in `folder`; of this method."""
+    found = load_checkpoint(Path(named)) if named else latest_checkpoint(folder)
+    if found is None:
         raise CheckpointError(
             f"{folder} holds no checkpoint; run train.py with the same --config and --expname first, "
             "or name a file with --checkpoint."
         )
-    return newest
+    if found.settings.method != method:
+        raise CheckpointError(
+            f"{named or folder} holds a model of --method {found.settings.method}, found --method {method}; "
+            f"add --method {found.settings.method}."
+        )
+    return found
 
 
-def check_architecture(path: str, found: Architecture, expected: Architecture) -> None:
+def check_settings(path: str, found: Settings, wanted: Settings, parts: tuple[str, ...] = PARTS) -> None:
     """Raises CheckpointError naming the options in which a checkpoint differs from the model asked for."""
-    old, new = asdict(found), asdict(expected)
-    matters = [name for name in new if name != "recompute"]
-    differing = [f"{name} is {old[name]}, not {new[name]}" for name in matters if old[name] != new[name]]
+    differing = found.differences(wanted, but=FREE, parts=parts)
     if differing:
         raise CheckpointError(
-            f"{path} holds another model: {'; '.join(differing)}. Use its options, or another --expname."
+            f"{path} holds another model: {differing}. Use its options, or another --expname."
         )
-
-
-# Options that change what is computed, but no tensor.
-FREE = (
-    "dropout",
-    "samples",
-    "fine_samples",
-    "spacing",
-    "joint_attention",
-    "gradient_block",
-    "detach_decoder",
-    "recompute",
-)
 
 
 class Taken(NamedTuple):
@@ -221,16 +226,17 @@ class Taken(NamedTuple):
     unused: list[str]
 
 
-def load_weights(model: GPNeRF, expected: Architecture, path: Path) -> Taken:
+def load_weights(model: Method, wanted: Settings, path: Path) -> Taken:
     """Starts a model from another run's weights (finetuning); returns what does not come from there.
 
     Adaptor and head stay fresh where the checkpoint has none, the head's last layer where its classes differ.
-    Raises CheckpointError if other sizes differ.
+    Raises CheckpointError if other sizes differ, or the method.
     """
     checkpoint = load_checkpoint(path)
-    sizes = asdict(checkpoint.architecture)
-    free = {name: sizes[name] for name in (*FREE, "classes")}
-    check_architecture(str(path), checkpoint.architecture, Architecture(**{**asdict(expected), **free}))
+    found = checkpoint.settings
+    classes = {"classes": found.sizes.classes}
+    same = replace(wanted, sizes=replace(wanted.sizes, **classes))
+    check_settings(str(path), found, same, parts=("sizes",))
     own = model.state_dict()
     fitting = {
         name: tensor

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from gpnerf.config.fields import option
+from gpnerf.config.types import amount, positive
 from gpnerf.datasets.examples import Example
-from gpnerf.methods.gpnerf.losses import LossWeights
-from gpnerf.methods.gpnerf.model import GPNeRF
+from gpnerf.methods.method import Method
 from gpnerf.system.devices import autocast, is_out_of_memory
 from gpnerf.system.distributed import Processes
 from gpnerf.system.errors import GPNeRFError, TrainingError
-from gpnerf.training.step import LearningRates, backward, compute_losses, set_learning_rates, step_generator
+from gpnerf.training.schedule import Schedule, set_learning_rates, step_generator
 
 log = logging.getLogger("train")
 
 # Steps in a row without a finite gradient, after which a training is given up.
 MOST_SKIPPED = 10
-VALUES = ("loss", "psnr", "photometric", "semantic", "distill", "depth_guided")
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """What a step consists of."""
+
+    num_rays: int = option(512, "rays per target view", positive)
+    accumulate: int = option(1, "target views per step and process", positive)
+    clip_gradient: float = option(0.0, "longest gradient of a step; 0: any", amount)
 
 
 class Updater:
@@ -28,29 +38,22 @@ class Updater:
 
     def __init__(
         self,
-        model: GPNeRF,
+        model: Method,
         optimizer: torch.optim.Optimizer,
-        rates: LearningRates,
-        weights: LossWeights,
-        num_rays: int,
-        accumulate: int,
+        schedule: Schedule,
+        steps: StepOptions,
         precision: str,
         seed: int,
-        match_instances: bool = False,
-        clip_gradient: float = 0.0,
         processes: Processes | None = None,
     ) -> None:
-        """accumulate: examples per step and process; clip_gradient: longest gradient, 0 for any."""
-        self.model, self.optimizer, self.rates, self.weights = model, optimizer, rates, weights
-        self.num_rays, self.accumulate = num_rays, accumulate
-        self.precision, self.seed, self.match_instances = precision, seed, match_instances
-        self.clip_gradient, self.processes = clip_gradient, processes or Processes()
+        self.model, self.optimizer, self.schedule, self.options = model, optimizer, schedule, steps
+        self.precision, self.seed, self.processes = precision, seed, processes or Processes()
         self.parameters = [one for group in optimizer.param_groups for one in group["params"]]
         self.skipped = self.in_a_row = 0
 
     @property
     def examples_per_step(self) -> int:
-        return self.accumulate * self.processes.world
+        return self.options.accumulate * self.processes.world
 
     def __call__(self, step: int, examples: Sequence[Example | GPNeRFError]) -> dict[str, Tensor]:
         """Updates the weights by the mean gradient of the examples of all processes; these are this one's.
@@ -58,7 +61,7 @@ class Updater:
         Returns the means of the total loss, of the PSNR of the rays and of each loss. Raises what a faulty
         example holds, and TrainingError if too many steps in a row have no finite gradient.
         """
-        set_learning_rates(self.optimizer, self.rates, step)
+        set_learning_rates(self.optimizer, self.schedule, step)
         self.optimizer.zero_grad(set_to_none=True)
         numbers = self.processes.share(
             range(step * self.examples_per_step, (step + 1) * self.examples_per_step)
@@ -68,8 +71,9 @@ class Updater:
         gradients = [one.grad for one in self.parameters if one.grad is not None]
         length = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         if torch.isfinite(length):
-            if self.clip_gradient and length > self.clip_gradient:
-                torch._foreach_mul_(gradients, (self.clip_gradient / length).item())
+            longest = self.options.clip_gradient
+            if longest and length > longest:
+                torch._foreach_mul_(gradients, (longest / length).item())
             self.optimizer.step()
             self.in_a_row = 0
         else:
@@ -85,34 +89,30 @@ class Updater:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
+            rays, views = self.options.num_rays, len(example.sources.images)
+            remedy = self.model.memory_remedy(rays, views)
             raise TrainingError(
-                f"Out of memory in a step of {self.num_rays} rays and {len(example.source_images)} source "
-                f"views; lower --num_rays (with a larger --accumulate), --num_source_views, or --height and "
-                f"--width{self._recompute_advice(len(example.source_images))}."
+                f"Out of memory in a step of {rays} rays and {views} source views; lower --num_rays (with a "
+                "larger --accumulate), --num_source_views, or --height and --width"
+                f"{f', or add {remedy}' if remedy else ''}."
             ) from error
-
-    def _recompute_advice(self, views: int) -> str:
-        """Empty where rays are recomputed already, or too few of them to be."""
-        helps = not self.model.recompute and self.num_rays > self.model.recomputed_rays(views)
-        return ", or add --recompute yes" if helps else ""
 
     def _losses(self, number: int, example: Example) -> dict[str, Tensor]:
         generator = step_generator(self.seed, number)
         with autocast(self.model.device, self.precision):
-            losses, psnr = compute_losses(
-                self.model, example, self.num_rays, self.weights, generator, self.match_instances
-            )
-        total = backward(self.model, losses, self.weights, 1.0 / self.examples_per_step)
+            losses, psnr = self.model.losses(example, self.options.num_rays, generator)
+        total = self.model.backward(losses, 1.0 / self.examples_per_step)
         return {"loss": total, "psnr": psnr, **{name: loss.detach() for name, loss in losses.items()}}
 
     def _means(self, values: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
         """Over the examples of all processes that have a value."""
         nothing = torch.zeros((), device=self.model.device)
-        sums = [sum((one[name] for one in values if name in one), nothing) for name in VALUES]
-        counts = [nothing + sum(name in one for one in values) for name in VALUES]
+        names = ["loss", "psnr", *self.model.loss_names]
+        sums = [sum((one[name] for one in values if name in one), nothing) for name in names]
+        counts = [nothing + sum(name in one for one in values) for name in names]
         sums, counts = self.processes.add(torch.stack([*sums, *counts]).double()).chunk(2)
         return {
-            name: total / count for name, total, count in zip(VALUES, sums, counts, strict=True) if count > 0
+            name: total / count for name, total, count in zip(names, sums, counts, strict=True) if count > 0
         }
 
     def _skip(self, step: int, examples: Sequence[Example]) -> None:

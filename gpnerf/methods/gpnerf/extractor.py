@@ -13,6 +13,7 @@ from torchvision.ops import FeaturePyramidNetwork
 
 # Height and width in pixels; in smaller images the level at stride 16 has no room for a reflecting border.
 SMALLEST_IMAGE = 17
+PYRAMID_LEVELS = 4
 
 _Norm = partial(nn.InstanceNorm2d, affine=True, track_running_stats=False)
 

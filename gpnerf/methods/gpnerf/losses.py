@@ -1,31 +1,15 @@
-"""The four losses of Eq. 8 as pure functions, and their weighted sum.
+"""The four losses of Eq. 8 as pure functions; Method.total adds them up by their weights.
 
 All are means over rays (the paper writes sums; a constant factor that the weights absorb).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from gpnerf.datasets.labels import IGNORE
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """alpha_1 .. alpha_4 of Eq. 8. The paper gives no values; the defaults are those of the released code."""
-
-    photometric: float = 0.25
-    semantic: float = 1.5
-    distill: float = 0.25
-    depth_guided: float = 0.25
-
-    def total(self, losses: dict[str, Tensor]) -> Tensor:
-        """Eq. 8: the weighted sum of the losses at hand, by name."""
-        return sum(getattr(self, name) * loss for name, loss in losses.items())
 
 
 def photometric_loss(predicted: Tensor, truth: Tensor) -> Tensor:

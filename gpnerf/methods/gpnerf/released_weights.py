@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gpnerf.methods.gpnerf.build import COLORS, Architecture
+from gpnerf.methods.gpnerf.model import COLORS
+from gpnerf.methods.gpnerf.settings import Sizes
 from gpnerf.system.errors import CheckpointError, ConfigError
 
 # Parts of a published file -> regular expressions of their tensor names -> ours; the first full match counts.
@@ -145,7 +146,7 @@ def _keep_coarse_features(tensors: dict[str, Tensor]) -> None:
                 tensors[name] = tensors[name][: embed.shape[1] - COLORS]
 
 
-def implied_architecture(published: Published, heads: int = 4) -> Architecture:
+def implied_sizes(published: Published, heads: int = 4) -> Sizes:
     """The sizes that published tensors have. Raises CheckpointError where they are those of no model."""
     try:
         sizes = _sizes(published.tensors)
@@ -166,7 +167,7 @@ def implied_architecture(published: Published, heads: int = 4) -> Architecture:
             "GP-NeRF checkpoint: get it again."
         )
     try:
-        return Architecture(**sizes, heads=heads)
+        return Sizes(**sizes, heads=heads)
     except ConfigError as error:
         raise CheckpointError(f"{published.path} has tensors of sizes that are not built: {error}") from error
 

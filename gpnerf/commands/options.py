@@ -1,0 +1,220 @@
+"""All options of train.py, eval.py and render.py.
+
+The scripts share config files, so every one accepts all options; its --help shows those that it reads.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from gpnerf.config.fields import add_options, option_names
+from gpnerf.config.parser import Parser, config_parser
+from gpnerf.config.types import WHEN, amount, count, positive, table_numbers, yes_or_no
+from gpnerf.datasets.options import FRAMES, PLACE, add_data_options, add_place_options
+from gpnerf.methods.method import Method
+from gpnerf.methods.registry import METHODS, method_class
+from gpnerf.system.errors import ConfigError
+from gpnerf.training.schedule import Schedule
+from gpnerf.training.updater import StepOptions
+
+PROTOCOLS = ("paper", "released")
+DEFAULT_METHOD = "gpnerf"
+RUN, TRAINING, RENDERING = "run", "training", "rendering"
+SIZES, FUNCTION, RECIPE = (f"method: {part}" for part in ("sizes", "function", "recipe"))
+EVALUATION, VIDEO = "evaluation", "video"
+ALWAYS = ("options", RUN, PLACE, FRAMES)
+# The groups that a script reads besides these.
+READ = {
+    "train": (SIZES, FUNCTION, RECIPE, TRAINING),
+    "eval": (RENDERING, EVALUATION),
+    "render": (RENDERING, VIDEO),
+}
+
+
+def build_parser(description: str, method: type[Method]) -> Parser:
+    """The parser that train.py, eval.py and render.py share, with the options of one method."""
+    parser = config_parser(description)
+    for add_group in (_run, add_place_options, add_data_options):
+        add_group(parser)
+    add_options(parser, SIZES, method.Sizes)
+    add_options(parser, FUNCTION, method.Function)
+    add_options(parser, RECIPE, method.Recipe)
+    for add_group in (_training, _rendering, _evaluation, _video):
+        add_group(parser)
+    return parser
+
+
+def parse_options(
+    description: str, arguments: Sequence[str] | None = None, script: str = "train"
+) -> Namespace:
+    """Options of a script. Raises ConfigError for unknown ones, wrong types and contradictions."""
+    method = _method(arguments)
+    parser = build_parser(description, method)
+    parser.show_only((*ALWAYS, *READ[script]))
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        raise ConfigError(_describe_unknown(parser, unknown[0], options))
+    if options.near is not None and options.far is not None and not 0 < options.near < options.far:
+        raise ConfigError(
+            f"Expected 0 < near < far, found --near {options.near:g} --far {options.far:g}; correct one."
+        )
+    _let_shape_follow(options, sys.argv[1:] if arguments is None else arguments)
+    method.check_size(options.height, options.width)
+    _settle_source_views(options, method)
+    return options
+
+
+def _method(arguments: Sequence[str] | None) -> type[Method]:
+    """The method that the command line or its files name; its options are not known before."""
+    parser = config_parser("")
+    # --help is for the parser that knows all options.
+    words = sys.argv[1:] if arguments is None else arguments
+    _add_method(parser)
+    options, _ = parser.parse_known_args([word for word in words if word not in ("-h", "--help")])
+    return method_class(options.method)
+
+
+def _add_method(parser: Parser) -> None:
+    parser.add_argument(
+        "--method",
+        default=DEFAULT_METHOD,
+        help=f"how views are rendered, one of {', '.join(sorted(METHODS))}; adds that method's options",
+    )
+
+
+def _settle_source_views(options: Namespace, method: type[Method]) -> None:
+    """By default as many as the method wants."""
+    wanted = method.source_views
+    if options.num_source_views is None:
+        options.num_source_views = wanted
+    elif method.fixed_source_views and options.num_source_views != wanted:
+        raise ConfigError(
+            f"Expected {wanted} source views, as --method {options.method} takes no other number, found "
+            f"--num_source_views {options.num_source_views}; leave the option out."
+        )
+
+
+def _describe_unknown(parser: Parser, unknown: str, options: Namespace) -> str:
+    name = unknown.split("=")[0]
+    where = f" (on the command line or in {options.config})" if options.config else ""
+    owners = [
+        other
+        for other, kind in sorted(METHODS.items())
+        if any(name[2:] in option_names(part) for part in (kind.Sizes, kind.Function, kind.Recipe))
+    ]
+    if owners:
+        return (
+            f"{name} is an option of --method {' and '.join(owners)}, found it with --method "
+            f"{options.method}{where}; leave it out, or choose that method."
+        )
+    known = [option for action in parser._actions for option in action.option_strings]
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else "see --help for all options."
+    return f"Unknown option {name}{where}; {hint}"
+
+
+def _let_shape_follow(options: Namespace, arguments: Sequence[str]) -> None:
+    """A height alone on the command line, or a width, stands alone: it takes no width from a config file."""
+    given = {name for name in ("height", "width") for word in arguments if word.split("=")[0] == f"--{name}"}
+    if given == {"height"}:
+        options.width = None
+    elif given == {"width"}:
+        options.height = None
+
+
+def _run(parser: Parser) -> None:
+    add = parser.add_argument_group(RUN).add_argument
+    _add_method(parser)
+    add("--expname", default="gpnerf", help="name of the run")
+    add("--out", default="out", help="folder of all runs; this one writes to OUT/EXPNAME")
+    add("--seed", type=count, default=0, help="of initial weights, examples, pixels and depths")
+    add("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, ...")
+    add(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="of the network (geometry, losses: float32). auto: bfloat16 on a GPU that has it, and on a CPU "
+        "where a short timing finds it faster",
+    )
+    add(
+        "--compile",
+        choices=WHEN,
+        default="auto",
+        help="layers by torch.compile: faster after up to a minute. auto: if the run is long enough and a "
+        "timing finds them faster; not for training on a CPU, which gains nothing",
+    )
+    add(
+        "--deterministic",
+        choices=WHEN,
+        default="auto",
+        help="sums in one order, so that equal runs give equal numbers, bit for bit. auto: on a CPU, where "
+        "it costs little; on a GPU it is slower, and a few operations have no such order",
+    )
+
+
+def _training(parser: Parser) -> None:
+    add = add_options(parser, TRAINING, StepOptions, Schedule).add_argument
+    add("--steps", type=positive, default=200_000, help="length of the training")
+    add(
+        "--slots",
+        type=positive,
+        default=None,
+        help="hungarian: outputs of the head (default: as ids in a view)",
+    )
+    add(
+        "--load_weights",
+        default=None,
+        help="checkpoint, or folder of a run, whose weights to start from (finetuning)",
+    )
+    add("--workers", type=count, default=2, help="processes that read images; 0: none")
+    add("--log_every", type=positive, default=50, help="steps between TensorBoard scalars")
+    add("--picture_every", type=positive, default=5_000, help="steps between pictures of a held-out view")
+    add("--checkpoint_every", type=positive, default=1_000, help="steps between checkpoints")
+    add("--milestone_every", type=count, default=50_000, help="steps between those that stay; 0: none")
+    add(
+        "--max_hours",
+        type=amount,
+        default=None,
+        help="save and stop after this time; the same command goes on",
+    )
+
+
+def _rendering(parser: Parser) -> None:
+    add = parser.add_argument_group(RENDERING).add_argument
+    add("--checkpoint", default=None, help="file to use (default: the run's latest)")
+    add(
+        "--chunk_size",
+        type=positive,
+        default=None,
+        help="rays at a time; bounds the memory (default: by device and its memory)",
+    )
+    add("--stride", type=positive, default=1, help="render every so many rows and columns (quicker preview)")
+
+
+def _evaluation(parser: Parser) -> None:
+    add = parser.add_argument_group(EVALUATION).add_argument
+    add(
+        "--segment",
+        choices=("rendered", "target"),
+        default="rendered",
+        help="what the head sees; target: features of the true image (red curve of Fig. 8)",
+    )
+    add(
+        "--protocol",
+        choices=PROTOCOLS,
+        default="paper",
+        help="released repeats the frames and sources of the released code, leaks and all",
+    )
+    add("--table", type=table_numbers, default=(), help="the paper's tables to write, 1,2,3,4 or all")
+    add("--lpips", type=yes_or_no, default=True, help="measure LPIPS if its weights are on this machine")
+
+
+def _video(parser: Parser) -> None:
+    add = parser.add_argument_group(VIDEO).add_argument
+    add("--path", choices=("interpolate", "orbit"), default="interpolate", help="camera path")
+    add("--frames", type=positive, default=120, help="frames of the video")
+    add("--fps", type=positive, default=24, help="frames per second")
+    add("--render_scene", default=None, help="scene to render (default: the first test scene)")

@@ -1,0 +1,41 @@
+"""Options as fields of frozen dataclasses: declared once, where they are read."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace, _ArgumentGroup
+from collections.abc import Callable, Sequence
+from dataclasses import field, fields
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def option(
+    default: Any, help: str, type: Callable[[str], Any] | None = None, choices: Sequence[str] | None = None
+) -> Any:
+    """A dataclass field that is also the option --NAME; type: as argparse takes it, for any but choices."""
+    wording = {"help": help, "type": type, "choices": choices}
+    return field(
+        default=default, metadata={key: value for key, value in wording.items() if value is not None}
+    )
+
+
+def option_names(kind: type) -> list[str]:
+    """The options among the fields of a dataclass."""
+    return [one.name for one in fields(kind) if "help" in one.metadata]
+
+
+def add_options(parser: ArgumentParser, title: str, *kinds: type) -> _ArgumentGroup:
+    """Adds a group with the options of some dataclasses, and returns it."""
+    group = parser.add_argument_group(title)
+    for kind in kinds:
+        for one in fields(kind):
+            if "help" in one.metadata:
+                group.add_argument(f"--{one.name}", default=one.default, **one.metadata)
+    return group
+
+
+def from_options(kind: type[T], options: Namespace, **given: Any) -> T:
+    """A dataclass filled from the options called like its fields, or as `given`."""
+    values = vars(options)
+    return kind(**{one.name: values[one.name] for one in fields(kind) if one.name not in given}, **given)

@@ -1,0 +1,105 @@
+"""The parsers of the command line and of config files.
+
+A config file holds lines `option = value`, and `include = FILE` for what it shares with another, whose lines
+it overrules; the command line wins over all. The resolved options of a run are written beside its
+checkpoints, and that file can be passed to --config again.
+"""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, Action, ArgumentDefaultsHelpFormatter, Namespace
+from collections import OrderedDict
+from collections.abc import Container
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+import configargparse
+
+from gpnerf.system.errors import ConfigError
+from gpnerf.system.files import write_whole
+
+INCLUDE = "include"
+
+
+class Parser(configargparse.ArgumentParser):
+    """Reports a wrong option as a ConfigError instead of ending the program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message[:1].upper()}{message[1:]}; see --help for the options and their values.")
+
+    def show_only(self, titles: Container[str]) -> None:
+        """Leaves the groups of options out of --help whose title is not among these; all stay valid."""
+        for group in self._action_groups:
+            if group.title not in titles:
+                for action in group._group_actions:
+                    action.help = SUPPRESS
+
+
+class ConfigFileParser(configargparse.DefaultConfigFileParser):
+    """Lines `option = value`; a line `include = a.txt` takes the lines of a.txt, which later ones overrule.
+
+    Included files are named relative to the file that includes them.
+    """
+
+    def parse(self, stream: TextIO) -> OrderedDict[str, str | list[str]]:
+        return self._parse(stream, ())
+
+    def _parse(self, stream: TextIO, outer: tuple[Path, ...]) -> OrderedDict[str, str | list[str]]:
+        here = Path(stream.name).resolve()
+        if here in outer:
+            raise ConfigError(f"{here} includes itself through {outer[-1]}; remove one include.")
+        own = super().parse(stream)
+        included = own.pop(INCLUDE, None)
+        if included is None:
+            return own
+        path = here.parent / str(included)
+        try:
+            with path.open(encoding="utf-8") as file:
+                items = self._parse(file, (*outer, here))
+        except OSError as error:
+            raise ConfigError(
+                f"{here}: expected the file {path} to include, found {error.strerror}; correct the line "
+                f"'{INCLUDE} = {included}'."
+            ) from error
+        items.update(own)
+        return items
+
+
+class HelpFormatter(ArgumentDefaultsHelpFormatter):
+    """Adds the default of every option that has one and does not tell it in its own words."""
+
+    def _get_help_string(self, action: Action) -> str | None:
+        if action.default in (None, ()) or "(default" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
+def config_parser(description: str) -> Parser:
+    """A parser that takes --config and --variant files."""
+    parser = Parser(
+        description=description,
+        usage="%(prog)s [--config FILE] [--OPTION VALUE ...]",
+        formatter_class=HelpFormatter,
+        add_config_file_help=False,
+        config_file_parser_class=ConfigFileParser,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", is_config_file=True, help="file of options, e.g. configs/rooms.txt")
+    parser.add_argument(
+        "--variant", is_config_file=True, help="file of options that win over those of --config"
+    )
+    return parser
+
+
+def write_options(options: Namespace, folder: Path) -> None:
+    """Writes the resolved options to folder/config.txt in the format that --config reads."""
+    lines = []
+    for name, value in sorted(vars(options).items()):
+        if name in ("config", "variant") or value is None or value == ():
+            continue
+        if isinstance(value, bool):
+            value = "yes" if value else "no"
+        elif isinstance(value, tuple):
+            value = ",".join(map(str, value))
+        lines.append(f"{name} = {value}\n")
+    write_whole(folder / "config.txt", "".join(lines))

@@ -1,0 +1,38 @@
+"""Rays of one target view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from gpnerf.geometry.cameras import Camera
+
+
+@dataclass(frozen=True)
+class Rays:
+    """R rays with the depth range of their scene.
+
+    origins, directions [R, 3] in the world; directions have the length at which a depth along them is a z
+    of the target camera; near, far: z in metres.
+    """
+
+    origins: Tensor
+    directions: Tensor
+    near: float
+    far: float
+
+    @staticmethod
+    def through(pixels: Tensor, camera: Camera, near: float, far: float) -> Rays:
+        """Through pixels [R, 2] (column, row) of one camera."""
+        return Rays(*camera.rays(pixels), near, far)
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+    def __getitem__(self, chosen: slice) -> Rays:
+        return replace(self, origins=self.origins[chosen], directions=self.directions[chosen])
+
+    def points(self, depths: Tensor) -> Tensor:
+        """Points [R, S, 3] at depths [R, S]."""
+        return self.origins[:, None] + depths[..., None] * self.directions[:, None]

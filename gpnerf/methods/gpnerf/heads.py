@@ -1,0 +1,18 @@
+"""Which perception head a model has."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from gpnerf.methods.gpnerf.perception_head import LinearHead, UNetHead
+from gpnerf.methods.gpnerf.published_head import SemanticFPNHead
+from gpnerf.methods.gpnerf.settings import Sizes
+
+
+def build_head(sizes: Sizes) -> nn.Module:
+    """The paper's U-Net decoder, no context at all, or the released code's."""
+    if sizes.head == "linear":
+        return LinearHead(sizes.semantic_width, sizes.classes)
+    if sizes.head == "published":
+        return SemanticFPNHead(sizes.level_width, sizes.classes)
+    return UNetHead(sizes.level_width, sizes.classes, sizes.head_combination, sizes.head_norm)

@@ -1,0 +1,78 @@
+"""What decides a model: its method, sizes, function and recipe, as options, objects and records."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from gpnerf.config.fields import from_options
+from gpnerf.methods.method import Method
+from gpnerf.methods.registry import method_class
+
+PARTS = ("sizes", "function", "recipe")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """sizes, function, recipe: of the method's dataclasses; see Method."""
+
+    method: str
+    sizes: Any
+    function: Any
+    recipe: Any
+
+    @staticmethod
+    def of(method: str, **values: Any) -> Settings:
+        """From fields of any of the three; the others keep their defaults. TypeError for unknown ones."""
+        kinds = _kinds(method)
+        names = {part: {one.name for one in fields(kind)} for part, kind in kinds.items()}
+        unknown = set(values) - set().union(*names.values())
+        if unknown:
+            raise TypeError(f"{method} has no {', '.join(sorted(unknown))}")
+        return Settings(
+            method,
+            *(
+                kind(**{name: value for name, value in values.items() if name in names[part]})
+                for part, kind in kinds.items()
+            ),
+        )
+
+    @staticmethod
+    def from_options(options: Namespace, classes: int) -> Settings:
+        """Of options.method; classes: how many the data has."""
+        kinds = _kinds(options.method)
+        sizes = from_options(kinds.pop("sizes"), options, classes=classes)
+        return Settings(options.method, sizes, *(from_options(kind, options) for kind in kinds.values()))
+
+    @staticmethod
+    def from_record(record: Mapping[str, Any]) -> Settings:
+        """From what `record` gave, perhaps by an older version: fields that it lacks keep their defaults."""
+        method = record["method"]
+        return Settings(method, *(kind(**record[part]) for part, kind in _kinds(method).items()))
+
+    def record(self) -> dict[str, Any]:
+        """As plain values, for a checkpoint."""
+        return {"method": self.method, **{part: asdict(getattr(self, part)) for part in PARTS}}
+
+    def build(self) -> Method:
+        """A freshly initialised model, on the CPU."""
+        return method_class(self.method)(self.sizes, self.function, self.recipe)
+
+    def differences(self, wanted: Settings, but: tuple[str, ...] = (), parts: tuple[str, ...] = PARTS) -> str:
+        """In words, where `wanted` is another; "" where it is the same. but: fields that do not matter."""
+        if self.method != wanted.method:
+            return f"method is {self.method}, not {wanted.method}"
+        pairs = [
+            (name, old, asdict(getattr(wanted, part))[name])
+            for part in parts
+            for name, old in asdict(getattr(self, part)).items()
+            if name not in but
+        ]
+        return "; ".join(f"{name} is {old}, not {new}" for name, old, new in pairs if old != new)
+
+
+def _kinds(method: str) -> dict[str, type]:
+    found = method_class(method)
+    return {"sizes": found.Sizes, "function": found.Function, "recipe": found.Recipe}

@@ -1,0 +1,91 @@
+"""What a training learns from and shows itself by: its scenes, frames and classes, by the options."""
+
+from __future__ import annotations
+
+import logging
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gpnerf.config.fields import from_options
+from gpnerf.datasets.examples import TestView, TrainingScene, describe_missing
+from gpnerf.datasets.instances import HUNGARIAN, known_objects, most_instances, slot_names, with_objects
+from gpnerf.datasets.options import INSTANCE, NOTHING
+from gpnerf.datasets.run_scenes import (
+    common_labels,
+    describe_gaps,
+    describe_ranges,
+    describe_splits,
+    load_scenes,
+    test_views,
+    training_scenes,
+)
+from gpnerf.datasets.scene import Scene
+from gpnerf.datasets.views import FrameRule
+from gpnerf.methods.registry import method_class
+from gpnerf.system.errors import ConfigError
+
+log = logging.getLogger("train")
+
+
+class TrainingData(NamedTuple):
+    """Scenes to train on, views to look at, and the names of what is told apart, () for nothing."""
+
+    trained: list[TrainingScene]
+    tested: list[TestView]
+    class_names: tuple[str, ...]
+
+
+def load_training_data(options: Namespace) -> TrainingData:
+    """Raises ConfigError or DataError for scenes that do not go together with the options."""
+    if not options.train_scenes:
+        raise ConfigError("Expected scenes to train on, found none; name them with --train_scenes.")
+    rule = from_options(FrameRule, options)
+    train = load_scenes(options, options.train_scenes)
+    test = load_scenes(options, options.test_scenes)
+    _check(options, train)
+    if options.target == INSTANCE:
+        names = _objects(options, training_scenes(train, test, rule), test_views(test, rule))
+        train, test = ([with_objects(scene, names) for scene in scenes] for scenes in (train, test))
+    both = [*train, *test]
+    told = [*describe_ranges(both), *describe_splits(both, rule), *describe_gaps(test)]
+    for sentence in [*told, *describe_missing(train)]:
+        log.info(sentence)
+    labels = None if options.target == NOTHING else common_labels(train)
+    names = labels.names if labels else ()
+    return TrainingData(training_scenes(train, test, rule), test_views(test, rule), names)
+
+
+def _check(options: Namespace, train: Sequence[Scene]) -> None:
+    """Raises ConfigError for what does not go with the method or the target."""
+    method = method_class(options.method)
+    method.check_size(options.height, options.width)
+    if method.per_scene and len(train) > 1:
+        raise ConfigError(
+            f"Expected one scene, as --method {options.method} learns a single one, found {len(train)}; "
+            "name one with --train_scenes."
+        )
+    if _matches_objects(options) and options.target != INSTANCE:
+        raise ConfigError(
+            f"Expected --target {INSTANCE} with --instance_matching {HUNGARIAN}, found {options.target}; "
+            "change one of them."
+        )
+
+
+def _matches_objects(options: Namespace) -> bool:
+    """Whether objects get other outputs in every view; not every method can do that."""
+    return getattr(options, "instance_matching", None) == HUNGARIAN
+
+
+def _objects(
+    options: Namespace, trained: Sequence[TrainingScene], tested: Sequence[TestView]
+) -> tuple[str, ...]:
+    """Names of the head's outputs when it tells objects apart."""
+    if _matches_objects(options):
+        return slot_names(options.slots or most_instances(trained, options.height, options.width))
+    if len(trained) > 1:
+        raise ConfigError(
+            f"Expected one scene with --target instance, found {len(trained)}, whose ids mean different "
+            "things; train on one, or add --instance_matching hungarian."
+        )
+    return known_objects(trained[0], tested, options.height, options.width)

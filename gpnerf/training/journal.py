@@ -1,0 +1,54 @@
+"""What a training shows: the progress bar, TensorBoard, and pictures of a held-out view."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from gpnerf.datasets.examples import Example
+from gpnerf.media.images import write_image
+from gpnerf.metrics.image import psnr
+from gpnerf.rendering.panels import compare, pictures
+from gpnerf.rendering.view import RenderedView
+from gpnerf.system.scripting import make_folder
+
+
+class Journal:
+    """Of the run in a folder, from a step on: what an interrupted run wrote of later ones is forgotten."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self.folder = folder
+        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+
+    def numbers(
+        self, step: int, values: dict[str, torch.Tensor], rates: dict[str, float], rays: float, skipped: int
+    ) -> None:
+        """Losses and PSNR, learning rates by group, rays per second, and skipped steps so far."""
+        for name, value in values.items():
+            self.board.add_scalar(f"training/{name}", value.item(), step)
+        for name, rate in rates.items():
+            self.board.add_scalar(f"learning_rate/{name}", rate, step)
+        self.board.add_scalar("speed/rays_per_second", rays, step)
+        self.board.add_scalar("training/skipped_steps", skipped, step)
+
+    def picture(self, step: int, view: RenderedView, example: Example, class_names: tuple[str, ...]) -> None:
+        """A rendered view beside the truth, to TensorBoard and to a file."""
+        shown = pictures(view, example.target, class_names)
+        panel = compare(shown, view, example.target, class_names)
+        self.board.add_image("held_out", panel, step, dataformats="HWC")
+        quality = psnr(view.color, example.target.image, example.target.mask)
+        if quality is not None:
+            self.board.add_scalar("held_out/psnr", quality, step)
+        write_image(make_folder(self.folder / "pictures") / f"step_{step:07d}.png", panel)
+
+    def close(self) -> None:
+        self.board.close()
+
+
+def show(bar: tqdm, values: dict[str, torch.Tensor], rays: float) -> None:
+    """The numbers of a step in the progress bar."""
+    texts = [f"{name} {value.item():.3g}" for name, value in values.items()]
+    bar.set_postfix_str(", ".join([*texts, f"{rays:.0f} rays/s"]))

@@ -1,0 +1,52 @@
+"""Who learns how fast, and what is random in a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from gpnerf.config.fields import option
+from gpnerf.config.types import amount, count, positive
+from gpnerf.methods.method import Method
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning rates times decay_rate every decay_steps (continuously), after a linear warm-up; Sec. 5.1."""
+
+    decay_rate: float = option(0.6, "factor of the learning rates per decay_steps", amount)
+    decay_steps: int = option(100_000, "steps", positive)
+    warmup_steps: int = option(0, "steps of linear warm-up", count)
+
+    def factor(self, step: int) -> float:
+        """What the rates are multiplied by at a step."""
+        warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
+        return warm * self.decay_rate ** (step / self.decay_steps)
+
+
+def build_optimizer(model: Method) -> torch.optim.Adam:
+    """Adam with the method's parameter groups, at the rates of its recipe."""
+    groups = [
+        {"name": name, "params": parameters, "lr": getattr(model.recipe, f"lr_{name}")}
+        for name, parameters in model.parameter_groups().items()
+    ]
+    for group in groups:
+        group["initial_lr"] = group["lr"]
+    return torch.optim.Adam(groups, fused=True)
+
+
+def set_learning_rates(optimizer: torch.optim.Optimizer, schedule: Schedule, step: int) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * schedule.factor(step)
+
+
+def step_generator(seed: int, step: int) -> torch.Generator:
+    """Makes all randomness of a step depend on (seed, step) alone, so that resumed runs repeat it.
+
+    Seeds the global generators (dropout) and returns one for pixels and depths.
+    """
+    state = int(np.random.SeedSequence((seed, step, 1)).generate_state(1, np.uint64)[0])
+    torch.manual_seed(state)
+    return torch.Generator().manual_seed(state)

@@ -1,0 +1,223 @@
+"""A training from its options to its last checkpoint: data, steps, pictures, resumption."""
+
+from __future__ import annotations
+
+import logging
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from gpnerf.config.fields import from_options
+from gpnerf.config.parser import write_options
+from gpnerf.datasets.examples import (
+    FaultsAsItems,
+    TestExamples,
+    TrainingExamples,
+)
+from gpnerf.execution.numerics import settle
+from gpnerf.execution.workload import Workload
+from gpnerf.methods.settings import Settings
+from gpnerf.rendering.view import render_example
+from gpnerf.system.devices import choose_device
+from gpnerf.system.distributed import Processes
+from gpnerf.system.errors import CheckpointError, TrainingError
+from gpnerf.system.numerics_record import Numerics
+from gpnerf.system.scripting import (
+    EXIT_STOPPED,
+    StopRequest,
+    leave_signals_to_parent,
+    make_folder,
+)
+from gpnerf.training import checkpoint as checkpoints
+from gpnerf.training.data import load_training_data
+from gpnerf.training.journal import Journal, show
+from gpnerf.training.schedule import Schedule, build_optimizer
+from gpnerf.training.updater import StepOptions, Updater
+
+log = logging.getLogger("train")
+
+
+class Trainer:
+    """A model in training: its optimiser, its data, its folder, and the step it has reached.
+
+    Of several processes, all do the same but for their examples; the first alone writes and speaks.
+    """
+
+    def __init__(self, options: Namespace, processes: Processes) -> None:
+        self.options, self.processes = options, processes
+        self.device = choose_device(options.device, processes.local_rank)
+        self.folder = make_folder(Path(options.out) / options.expname)
+        with processes.first_alone():
+            data = load_training_data(options)
+        self.class_names = data.class_names
+        self.settings = Settings.from_options(options, len(self.class_names))
+        torch.manual_seed(options.seed)
+        self.model = self.settings.build()
+        newest = self._start()
+        self.step = newest.step if newest else 0
+        self.model.to(self.device)
+        self.numerics = self._settle(newest)
+        self.optimizer = build_optimizer(self.model)
+        if newest:
+            self.optimizer.load_state_dict(newest.optimizer)
+        self.update = Updater(
+            self.model,
+            self.optimizer,
+            from_options(Schedule, options),
+            from_options(StepOptions, options),
+            self.numerics.precision,
+            options.seed,
+            processes,
+        )
+        # Training losses since the last checkpoint.
+        self.losses: list[torch.Tensor] = []
+        size = (options.height, options.width, options.num_source_views, options.view_metric)
+        self.examples = TrainingExamples(
+            data.trained,
+            *size,
+            seed=options.seed,
+            length=options.steps * self.update.examples_per_step,
+        )
+        self.held_out = TestExamples(data.tested, *size)
+        if processes.is_first:
+            write_options(options, self.folder)
+            self.journal = Journal(self.folder, self.step)
+
+    def _start(self) -> checkpoints.Checkpoint | None:
+        """Weights of the run's newest checkpoint, which is returned, of --load_weights, or fresh."""
+        newest = checkpoints.latest_checkpoint(self.folder)
+        if newest:
+            checkpoints.check_settings(str(self.folder), newest.settings, self.settings)
+            if newest.class_names != tuple(self.class_names):
+                raise CheckpointError(
+                    f"{self.folder} was trained on the classes {', '.join(newest.class_names)}, the scenes "
+                    f"have {', '.join(self.class_names)}; use its scenes, or another --expname."
+                )
+            self.model.load_state_dict(newest.model)
+            log.info(f"Resuming {self.folder} at step {newest.step}.")
+            return newest
+        if self.options.load_weights:
+            path = Path(self.options.load_weights)
+            fresh, unused = checkpoints.load_weights(self.model, self.settings, path)
+            log.info(f"Starting from the weights of {path}; fresh tensors: {', '.join(fresh) or 'none'}.")
+            if unused:
+                log.info(f"Tensors of {path} that are not used: {', '.join(unused)}.")
+        return None
+
+    def _settle(self, newest: checkpoints.Checkpoint | None) -> Numerics:
+        """How this run computes; says where that differs from how it computed before."""
+        options, before = self.options, newest.numerics if newest else None
+        work = Workload(
+            options.height,
+            options.width,
+            options.num_source_views,
+            options.num_rays,
+            # All of them, so that a resumed run decides as an uninterrupted one does.
+            options.steps * options.accumulate,
+            training=True,
+            chunk=options.num_rays,
+        )
+        numerics = settle(self.model, options, work, self.processes, before)
+        changes = before.changes(numerics) if before else ""
+        if changes:
+            log.warning(
+                f"{self.folder} computes otherwise than before ({changes}): it goes on, but will not end "
+                "with the weights of an uninterrupted run."
+            )
+        return numerics
+
+    def train(self) -> int:
+        """All remaining steps; returns the exit code of the script."""
+        if self.step >= self.options.steps:
+            log.info(f"{self.folder} has its {self.step} steps already.")
+            return 0
+        stop = StopRequest(self.options.max_hours)
+        first = self.step * self.update.examples_per_step
+        loader = DataLoader(
+            FaultsAsItems(self.examples),
+            sampler=self.processes.share(range(first, len(self.examples))),
+            batch_size=None,
+            num_workers=self.options.workers,
+            worker_init_fn=leave_signals_to_parent,
+        )
+        bar = tqdm(
+            total=self.options.steps,
+            initial=self.step,
+            desc=self.options.expname,
+            unit="step",
+            disable=not self.processes.is_first,
+        )
+        with bar:
+            # As many of the loader's examples at a time as this process has in a step.
+            for examples in zip(*[iter(loader)] * self.options.accumulate, strict=True):
+                self._one_step(examples, bar)
+                if self.processes.any(stop.wanted, self.device):
+                    break
+                due = self.step % self.options.checkpoint_every == 0 and self.step < self.options.steps
+                if self.processes.is_first and due:
+                    self.save()
+                if self.processes.is_first and self.step % self.options.picture_every == 0:
+                    self.picture()
+        return self._finish()
+
+    def _finish(self) -> int:
+        if not self.processes.is_first:
+            return 0 if self.step == self.options.steps else EXIT_STOPPED
+        path = self.save()
+        self.journal.close()
+        if self.update.skipped:
+            log.warning(f"{self.update.skipped} steps were skipped: their gradients were not finite.")
+        if self.step < self.options.steps:
+            log.info(f"Stopped after step {self.step}; the same command goes on from {path}.")
+            return EXIT_STOPPED
+        log.info(f"Finished {self.step} steps: {path}.")
+        return 0
+
+    def _one_step(self, examples: Sequence, bar: tqdm) -> None:
+        try:
+            values = self.update(self.step, examples)
+        except TrainingError:
+            if self.processes.is_first:
+                self.save()
+            raise
+        self.step += 1
+        self.losses.append(values["loss"])
+        bar.update()
+        if self.processes.is_first and (
+            self.step % self.options.log_every == 0 or self.step == self.options.steps
+        ):
+            self._report(bar, values)
+
+    def _report(self, bar: tqdm, values: dict[str, torch.Tensor]) -> None:
+        rays = (bar.format_dict["rate"] or 0.0) * self.options.num_rays * self.update.examples_per_step
+        show(bar, values, rays)
+        rates = {group["name"]: group["lr"] for group in self.optimizer.param_groups}
+        self.journal.numbers(self.step, values, rates, rays, self.update.skipped)
+
+    def picture(self) -> None:
+        """A held-out view beside the truth."""
+        if not len(self.held_out):
+            return
+        example = self.held_out[0]
+        self.model.eval()
+        view = render_example(self.model, example, self.options.chunk_size, self.numerics.precision)
+        self.model.train()
+        self.journal.picture(self.step, view, example, self.class_names)
+
+    def save(self) -> Path:
+        state = checkpoints.Checkpoint(
+            step=self.step,
+            settings=self.settings,
+            class_names=tuple(self.class_names),
+            model=self.model.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            options=vars(self.options),
+            numerics=self.numerics,
+        )
+        loss = torch.stack(self.losses).mean().item() if self.losses else None
+        self.losses.clear()
+        return checkpoints.save_checkpoint(self.folder, state, loss, self.options.milestone_every)

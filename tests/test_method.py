@@ -1,0 +1,104 @@
+"""A method that the scripts know nothing of trains, resumes, is scored and rendered by them."""
+
+import json
+
+import pytest
+import torch
+from helpers import tiny_model
+from script_runs import refusal, run_here
+from toy_method import Toy
+
+from gpnerf.commands.options import parse_options
+from gpnerf.methods.method import Method
+from gpnerf.methods.registry import METHODS
+from gpnerf.methods.settings import Settings
+from gpnerf.system.errors import ConfigError
+from gpnerf.training.checkpoint import latest_checkpoint
+
+RUN = ["height = 24", "width = 32", "test_frames = 1::2", "num_rays = 32", "checkpoint_every = 3"]
+RUN += ["steps = 6", "log_every = 3", "picture_every = 3", "workers = 0", "frames = 2", "lpips = no"]
+RUN += ["device = cpu", "precision = float32", "compile = no"]
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    monkeypatch.setitem(METHODS, "toy", Toy)
+
+
+@pytest.fixture
+def toy_config(toy, tmp_path, rooms_config):
+    path = tmp_path / "toy.txt"
+    lines = ["method = toy", "expname = toy", f"out = {tmp_path / 'out'}", "dataset = rooms", *RUN]
+    rooms = rooms_config.parent / "rooms"
+    lines += [f"data_root = {rooms}", "views_per_room = 5", "train_scenes = 0", "test_scenes = 0"]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_a_method_of_its_own_goes_through_all_scripts(toy_config, tmp_path):
+    folder = tmp_path / "out" / "toy"
+    run_here("train.py", "--config", toy_config, "--steps", 3)
+    first = latest_checkpoint(folder)
+    assert "Resuming" in run_here("train.py", "--config", toy_config)
+    assert first.settings == Settings.of("toy", classes=first.settings.sizes.classes)
+    assert (first.step, latest_checkpoint(folder).step) == (3, 6)
+    run_here("train.py", "--config", toy_config, "--expname", "whole")
+    whole, resumed = latest_checkpoint(tmp_path / "out" / "whole"), latest_checkpoint(folder)
+    assert all(torch.equal(whole.model[name], resumed.model[name]) for name in whole.model)
+    run_here("eval.py", "--config", toy_config)
+    overall = json.loads((folder / "eval" / "metrics.json").read_text())["overall"]
+    assert overall["psnr"] > 5.0 and overall["miou_pooled"] is not None
+    assert overall["psnr_nearest_view"] is None
+    run_here("render.py", "--config", toy_config)
+    assert (folder / "render" / "room_0000_interpolate.mp4").is_file()
+
+
+def test_a_method_brings_its_own_options_and_no_others(toy):
+    options = parse_options("", ["--method", "toy", "--toy_width", "5"])
+    assert (options.toy_width, options.num_source_views) == (5, 0)
+    assert not hasattr(options, "transformer_width")
+    sentence = "--transformer_width is an option of --method gpnerf, found it with --method toy"
+    with pytest.raises(ConfigError, match=sentence):
+        parse_options("", ["--method", "toy", "--transformer_width", "64"])
+    with pytest.raises(ConfigError, match="--toy_width is an option of --method toy, found it with"):
+        parse_options("", ["--toy_width", "5"])
+
+
+def test_an_option_of_another_method_in_a_file_is_named(toy, tmp_path):
+    path = tmp_path / "options.txt"
+    path.write_text("method = toy\nlayers = 8\n")
+    with pytest.raises(ConfigError, match=r"--layers is an option of --method gpnerf.*options\.txt"):
+        parse_options("", ["--config", str(path)])
+
+
+def test_an_unknown_method_is_named_with_those_that_there_are():
+    with pytest.raises(ConfigError, match="one of gpnerf, found 'nerf'; correct --method"):
+        parse_options("", ["--method", "nerf"])
+
+
+def test_a_method_that_takes_a_number_of_source_views_takes_no_other(toy):
+    with pytest.raises(ConfigError, match="Expected 0 source views.*found --num_source_views 4"):
+        parse_options("", ["--method", "toy", "--num_source_views", "4"])
+
+
+def test_a_method_of_one_scene_refuses_two(toy_config):
+    sentence = refusal("train.py", "--config", toy_config, "--train_scenes", "0,1")
+    assert "Expected one scene, as --method toy learns a single one, found 2" in sentence
+
+
+def test_a_checkpoint_of_another_method_is_refused(toy_config):
+    run_here("train.py", "--config", toy_config, "--steps", 3)
+    toy_config.write_text(toy_config.read_text().replace("method = toy\n", ""))
+    for script in ("eval.py", "render.py"):
+        sentence = refusal(script, "--config", toy_config)
+        assert "holds a model of --method toy, found --method gpnerf; add --method toy." in sentence
+    sentence = refusal("train.py", "--config", toy_config)
+    assert "holds another model: method is toy, not gpnerf" in sentence
+
+
+def test_a_method_says_what_it_does_not_know():
+    losses = {"photometric": torch.tensor(2.0), "semantic": torch.tensor(3.0)}
+    model = tiny_model(weight_photometric=10.0, weight_semantic=100.0)
+    assert model.total(losses) == 320.0
+    assert model.loss_names == ["photometric", "semantic", "distill", "depth_guided"]
+    assert Method.target_map(model, torch.zeros(3, 8, 8)) is None
