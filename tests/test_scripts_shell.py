@@ -171,6 +171,7 @@ def test_all_tests_are_the_slow_ones_too(checkout: Checkout) -> None:
         ({"FAIL": "-m pytest*-m serial"}, 1, 2),
         ({"EMPTY": "-m pytest*-m not serial", "FAIL": "-m pytest*-m serial"}, 1, 2),
         ({"FAIL": "-m ruff"}, 1, 0),
+        ({"FAIL": "-c from importlinter"}, 1, 0),
     ],
 )
 def test_half_of_the_tests_may_be_empty_but_none_may_fail(
@@ -186,6 +187,7 @@ def test_continuous_integration_finds_data_beside_the_checkout(checkout: Checkou
     result = checkout.run(".ci/run")
     assert result.returncode == 0, result.stderr
     assert checkout.calls("-m ruff") == ["-m ruff check .", "-m ruff format --check ."]
+    assert len(checkout.calls("-c from importlinter")) == 1
     assert not [call for call in checkout.calls("-m pytest") if "slow" in call]
     for call in checkout.calls("pytest in"):
         assert Path(call.split(" with data ")[1]).samefile(data)
