@@ -26,16 +26,14 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gpnerf.config.types import Parser  # noqa: E402
-from gpnerf.datasets.depth_range import range_of  # noqa: E402
-from gpnerf.datasets.frame_records import FILE_NAME  # noqa: E402
-from gpnerf.datasets.index import same_shape  # noqa: E402
-from gpnerf.datasets.places import leaves, spellings  # noqa: E402
-from gpnerf.geometry.cameras import OPENGL_TO_OPENCV  # noqa: E402
-from gpnerf.media.images import image_size  # noqa: E402
-from gpnerf.preparation.colmap_model import (  # noqa: E402
+from gpnerf.config.types import Parser
+from gpnerf.datasets.depth_range import range_of
+from gpnerf.datasets.frame_records import FILE_NAME
+from gpnerf.datasets.index import same_shape
+from gpnerf.datasets.places import leaves, spellings
+from gpnerf.geometry.cameras import OPENGL_TO_OPENCV
+from gpnerf.media.images import image_size
+from gpnerf.preparation.colmap_model import (
     LISTED,
     PARAMETERS,
     Model,
@@ -43,9 +41,9 @@ from gpnerf.preparation.colmap_model import (  # noqa: E402
     ModelImage,
     read_model,
 )
-from gpnerf.system.errors import ConfigError, DataError  # noqa: E402
-from gpnerf.system.files import write_whole  # noqa: E402
-from gpnerf.system.scripting import run_script  # noqa: E402
+from gpnerf.system.errors import ConfigError, DataError
+from gpnerf.system.files import write_whole
+from gpnerf.system.scripting import run_script
 
 log = logging.getLogger("colmap_to_transforms")
 

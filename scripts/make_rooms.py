@@ -20,13 +20,11 @@ from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gpnerf.config.types import Parser, names, positive  # noqa: E402
-from gpnerf.datasets import rooms  # noqa: E402
-from gpnerf.rooms.exports import LAYOUTS, SEQUENCE, export  # noqa: E402
-from gpnerf.system.errors import ConfigError  # noqa: E402
-from gpnerf.system.scripting import run_script  # noqa: E402
+from gpnerf.config.types import Parser, names, positive
+from gpnerf.datasets import rooms
+from gpnerf.rooms.exports import LAYOUTS, SEQUENCE, export
+from gpnerf.system.errors import ConfigError
+from gpnerf.system.scripting import run_script
 
 WIDEST = 170.0
 

@@ -20,22 +20,19 @@ import errno
 import logging
 import os
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gpnerf.config.types import Parser, names, positive  # noqa: E402
-from gpnerf.datasets.scannet import LABEL_MAP  # noqa: E402
-from gpnerf.preparation.scannet_download import export_scene  # noqa: E402
-from gpnerf.preparation.scannet_survey import MAP_FILES, SceneJob, Survey, find_recordings, survey  # noqa: E402
-from gpnerf.system.errors import ConfigError, DataError  # noqa: E402
-from gpnerf.system.files import write_whole  # noqa: E402
-from gpnerf.system.parallel import run_jobs  # noqa: E402
-from gpnerf.system.scripting import EXIT_STOPPED, StopRequest, make_folder, run_script  # noqa: E402
+from gpnerf.config.types import Parser, names, positive
+from gpnerf.datasets.scannet import LABEL_MAP
+from gpnerf.preparation.scannet_download import export_scene
+from gpnerf.preparation.scannet_survey import MAP_FILES, SceneJob, Survey, find_recordings, survey
+from gpnerf.system.errors import ConfigError, DataError
+from gpnerf.system.files import write_whole
+from gpnerf.system.parallel import run_jobs
+from gpnerf.system.scripting import EXIT_STOPPED, StopRequest, make_folder, run_script
 
 log = logging.getLogger("prepare_scannet")
 

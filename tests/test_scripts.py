@@ -17,7 +17,9 @@ from gpnerf.media.images import read_image
 from gpnerf.training.checkpoint import checkpoint_path, load_checkpoint
 
 TEST_FRAMES = ("0001", "0003")
-FILES = sorted([*REPOSITORY.glob("*.py"), *REPOSITORY.glob("scripts/*.py")])
+FILES = sorted(
+    path for folder in (".", "scripts", "benchmarks") for path in REPOSITORY.glob(f"{folder}/*.py")
+)
 SCRIPTS = [path for path in FILES if "__main__" in path.read_text()]
 METRICS = (
     "psnr",

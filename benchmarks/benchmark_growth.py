@@ -1,6 +1,6 @@
 """How the cost of a ray grows with the number of views, samples, and the width; a table with exponents.
 
-    python scripts/benchmark_growth.py --device cuda
+    python benchmarks/benchmark_growth.py --device cuda
 
 Published sizes but for the one that changes, random weights, layers compiled. An exponent of 1 means that
 twice as many cost twice as much.
@@ -9,23 +9,18 @@ twice as many cost twice as much.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 import numpy as np
 import torch
+from benchmark_tools import Subject, say, seconds_of, subject
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from benchmark_tools import Subject, say, seconds_of, subject  # noqa: E402
-
-from gpnerf.config.types import Parser, positive  # noqa: E402
-from gpnerf.execution.compilation import compile_layers  # noqa: E402
-from gpnerf.system.devices import choose_device  # noqa: E402
-from gpnerf.system.scripting import run_script  # noqa: E402
+from gpnerf.config.types import Parser, positive
+from gpnerf.execution.compilation import compile_layers
+from gpnerf.system.devices import choose_device
+from gpnerf.system.scripting import run_script
 
 VIEWS, SAMPLES, WIDTHS = (4, 8, 16), (24, 48, 96), (32, 64, 128)
 

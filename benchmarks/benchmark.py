@@ -1,7 +1,7 @@
-"""Measures this implementation against a literal transcription of the published formulas (tests/literal.py).
+"""Measures this implementation against a literal transcription of the published formulas (literal.py).
 
-    python scripts/benchmark.py                    # half an hour on two CPU cores
-    python scripts/benchmark.py --device cuda --json speed.json
+    python benchmarks/benchmark.py                    # half an hour on two CPU cores
+    python benchmarks/benchmark.py --device cuda --json speed.json
 
 Both have the same weights and run in turn: the literal form in float32, as published, ours as it runs by
 default but always compiled, with the same rays at a time; and the literal form also with larger chunks,
@@ -24,10 +24,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from benchmark_tools import (  # noqa: E402
+from benchmark_tools import (
     FASTEST,
     REPOSITORY,
     ROOMS,
@@ -39,22 +36,22 @@ from benchmark_tools import (  # noqa: E402
     seconds_of,
     subject,
 )
-from literal import literal_losses  # noqa: E402
+from literal import literal_losses
 
-from gpnerf.config.options import from_options, parse_options  # noqa: E402
-from gpnerf.config.types import Parser, positive  # noqa: E402
-from gpnerf.datasets.examples import TestExamples  # noqa: E402
-from gpnerf.datasets.run_scenes import load_scenes, test_views  # noqa: E402
-from gpnerf.datasets.views import FrameRule  # noqa: E402
-from gpnerf.execution.compilation import compile_layers  # noqa: E402
-from gpnerf.methods.gpnerf.losses import LossWeights  # noqa: E402
-from gpnerf.methods.gpnerf.model import GPNeRF  # noqa: E402
-from gpnerf.metrics.image import psnr  # noqa: E402
-from gpnerf.rendering.view import render_example, render_view  # noqa: E402
-from gpnerf.system.devices import allow_tf32, autocast, choose_device  # noqa: E402
-from gpnerf.system.scripting import run_script  # noqa: E402
-from gpnerf.training.checkpoint import checkpoint_to_use, latest_checkpoint  # noqa: E402
-from gpnerf.training.step import LearningRates, backward, build_optimizer, compute_losses, step_generator  # noqa: E402
+from gpnerf.config.options import from_options, parse_options
+from gpnerf.config.types import Parser, positive
+from gpnerf.datasets.examples import TestExamples
+from gpnerf.datasets.run_scenes import load_scenes, test_views
+from gpnerf.datasets.views import FrameRule
+from gpnerf.execution.compilation import compile_layers
+from gpnerf.methods.gpnerf.losses import LossWeights
+from gpnerf.methods.gpnerf.model import GPNeRF
+from gpnerf.metrics.image import psnr
+from gpnerf.rendering.view import render_example, render_view
+from gpnerf.system.devices import allow_tf32, autocast, choose_device
+from gpnerf.system.scripting import run_script
+from gpnerf.training.checkpoint import checkpoint_to_use, latest_checkpoint
+from gpnerf.training.step import LearningRates, backward, build_optimizer, compute_losses, step_generator
 
 log = logging.getLogger("benchmark")
 

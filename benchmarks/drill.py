@@ -1,7 +1,7 @@
 """Kills, starves and damages the quickstart's training, and checks that nothing is lost but time.
 
-    python scripts/drill.py              # a quarter of an hour on two CPU cores
-    python scripts/drill.py --kills 10   # quicker
+    python benchmarks/drill.py              # a quarter of an hour on two CPU cores
+    python benchmarks/drill.py --kills 10   # quicker
 
 Every line is a fault and what became of it; the last one is "N passed, M failed". Files go to a temporary
 folder, which is removed.
@@ -25,16 +25,14 @@ from pathlib import Path
 
 import torch
 
+from gpnerf.config.options import parse_options
+from gpnerf.config.types import Parser, count
+from gpnerf.datasets.examples import FaultsAsItems, TrainingExamples, TrainingScene
+from gpnerf.datasets.run_scenes import load_scenes
+from gpnerf.system.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script
+from gpnerf.training.checkpoint import checkpoint_path, list_checkpoints, load_checkpoint
+
 REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
-
-from gpnerf.config.options import parse_options  # noqa: E402
-from gpnerf.config.types import Parser, count  # noqa: E402
-from gpnerf.datasets.examples import FaultsAsItems, TrainingExamples, TrainingScene  # noqa: E402
-from gpnerf.datasets.run_scenes import load_scenes  # noqa: E402
-from gpnerf.system.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script  # noqa: E402
-from gpnerf.training.checkpoint import checkpoint_path, list_checkpoints, load_checkpoint  # noqa: E402
-
 # Of the quickstart's training, shortened; all else, threads included, is as a user runs it.
 CONFIG = REPOSITORY / "configs" / "rooms.txt"
 STEPS, LONGEST_SECONDS = 100, 600

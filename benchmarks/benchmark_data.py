@@ -1,7 +1,7 @@
 """How long scenes take to open, and whether their images are read faster than a training consumes them.
 
-    python scripts/benchmark_data.py                # 200 scenes x 1000 frames; a step of the demo size
-    python scripts/benchmark_data.py --scenes 20 --frames 100 --model configs/scannet.txt
+    python benchmarks/benchmark_data.py                # 200 scenes x 1000 frames; a step of the demo size
+    python benchmarks/benchmark_data.py --scenes 20 --frames 100 --model configs/scannet.txt
 
 Scenes are made up in the layout of ScanNet, in a temporary folder that is removed in the end: many of tiny
 files for the start, and one of full size (1296x968 photographs and labels, 640x480 depth) for the reading.
@@ -27,20 +27,18 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gpnerf.config.options import from_options, parse_options  # noqa: E402
-from gpnerf.config.types import Parser, positive  # noqa: E402
-from gpnerf.datasets.class_lists import SCANNET_CLASSES  # noqa: E402
-from gpnerf.datasets.examples import FrameReader, TrainingExamples, TrainingScene  # noqa: E402
-from gpnerf.datasets.layouts import load_scene  # noqa: E402
-from gpnerf.datasets.scannet import LABEL_MAP  # noqa: E402
-from gpnerf.media.images import write_image  # noqa: E402
-from gpnerf.methods.gpnerf.build import Architecture, build_model  # noqa: E402
-from gpnerf.methods.gpnerf.losses import LossWeights  # noqa: E402
-from gpnerf.system.files import write_whole  # noqa: E402
-from gpnerf.system.scripting import run_script  # noqa: E402
-from gpnerf.training.step import backward, compute_losses, step_generator  # noqa: E402
+from gpnerf.config.options import from_options, parse_options
+from gpnerf.config.types import Parser, positive
+from gpnerf.datasets.class_lists import SCANNET_CLASSES
+from gpnerf.datasets.examples import FrameReader, TrainingExamples, TrainingScene
+from gpnerf.datasets.layouts import load_scene
+from gpnerf.datasets.scannet import LABEL_MAP
+from gpnerf.media.images import write_image
+from gpnerf.methods.gpnerf.build import Architecture, build_model
+from gpnerf.methods.gpnerf.losses import LossWeights
+from gpnerf.system.files import write_whole
+from gpnerf.system.scripting import run_script
+from gpnerf.training.step import backward, compute_losses, step_generator
 
 HEIGHT, WIDTH, NUM_SOURCES = 240, 320, 10
 COLOR_SIZE, DEPTH_SIZE, TINY_SIZE = (968, 1296), (480, 640), (9, 12)
@@ -105,7 +103,6 @@ def start_up(root: Path, scenes: int, frames: int) -> None:
             capture_output=True,
             text=True,
             check=True,
-            cwd=Path(__file__).resolve().parent.parent,
         )
         seconds, count = done.stdout.split()
         report(f"{title:24s} {float(seconds):8.2f} s for {scenes} scenes, {count} frames")

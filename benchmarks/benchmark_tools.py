@@ -11,23 +11,20 @@ from statistics import median
 from typing import Any
 
 import torch
+from literal import LiteralSources, literal_rays, literal_sources
 from torch import Tensor
 
+from gpnerf.config.options import from_options, parse_options
+from gpnerf.datasets.examples import Example, TestExamples
+from gpnerf.datasets.run_scenes import load_scenes, test_views
+from gpnerf.datasets.views import FrameRule
+from gpnerf.geometry.cameras import pixel_grid
+from gpnerf.methods.gpnerf.build import Architecture, build_model
+from gpnerf.methods.gpnerf.model import GPNeRF, RenderedRays, SourceFeatures
+from gpnerf.rendering.view import suitable_chunk
+from gpnerf.system.devices import autocast
+
 REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
-
-from literal import LiteralSources, literal_rays, literal_sources  # noqa: E402
-
-from gpnerf.config.options import from_options, parse_options  # noqa: E402
-from gpnerf.datasets.examples import Example, TestExamples  # noqa: E402
-from gpnerf.datasets.run_scenes import load_scenes, test_views  # noqa: E402
-from gpnerf.datasets.views import FrameRule  # noqa: E402
-from gpnerf.geometry.cameras import pixel_grid  # noqa: E402
-from gpnerf.methods.gpnerf.build import Architecture, build_model  # noqa: E402
-from gpnerf.methods.gpnerf.model import GPNeRF, RenderedRays, SourceFeatures  # noqa: E402
-from gpnerf.rendering.view import suitable_chunk  # noqa: E402
-from gpnerf.system.devices import autocast  # noqa: E402
-
 ROOMS = REPOSITORY / "configs" / "rooms.txt"
 SIZES = {
     "published": ["--config", str(ROOMS), "--height", "240", "--width", "320", "--num_source_views", "10"],
