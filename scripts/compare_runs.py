@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gpnerf.config.types import Parser, names  # noqa: E402
-from gpnerf.evaluation.page.content import Table  # noqa: E402
+from gpnerf.evaluation.page import Table  # noqa: E402
 from gpnerf.evaluation.paper_tables import markdown  # noqa: E402
 from gpnerf.evaluation.scores import Evaluated, cell, read_evaluated  # noqa: E402
 from gpnerf.evaluation.view_results import POOLED_TITLES, TITLES, Scores, overall  # noqa: E402
