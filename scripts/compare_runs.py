@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gpnerf.config.types import Parser, names
-from gpnerf.evaluation.page.content import Table
+from gpnerf.evaluation.page import Table
 from gpnerf.evaluation.paper_tables import markdown
 from gpnerf.evaluation.scores import Evaluated, cell, read_evaluated
 from gpnerf.evaluation.view_results import POOLED_TITLES, TITLES, Scores, overall

@@ -1,4 +1,4 @@
-"""How scores are called, written and ordered."""
+"""How the scores of views are called and written, and the order that they give."""
 
 from __future__ import annotations
 
