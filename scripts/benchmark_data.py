@@ -31,10 +31,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gpnerf.config.options import from_options, parse_options  # noqa: E402
 from gpnerf.config.types import Parser, positive  # noqa: E402
-from gpnerf.datasets.class_lists import SCANNET_CLASSES  # noqa: E402
 from gpnerf.datasets.examples import FrameReader, TrainingExamples, TrainingScene  # noqa: E402
 from gpnerf.datasets.layouts import load_scene  # noqa: E402
-from gpnerf.datasets.scannet import LABEL_MAP  # noqa: E402
+from gpnerf.datasets.published.class_lists import SCANNET_CLASSES  # noqa: E402
+from gpnerf.datasets.published.scannet import LABEL_MAP  # noqa: E402
 from gpnerf.media.images import write_image  # noqa: E402
 from gpnerf.methods.gpnerf.build import Architecture, build_model  # noqa: E402
 from gpnerf.methods.gpnerf.losses import LossWeights  # noqa: E402

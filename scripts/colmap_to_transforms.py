@@ -30,9 +30,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gpnerf.config.types import Parser  # noqa: E402
 from gpnerf.datasets.depth_range import range_of  # noqa: E402
-from gpnerf.datasets.frame_records import FILE_NAME  # noqa: E402
-from gpnerf.datasets.index import same_shape  # noqa: E402
+from gpnerf.datasets.index.scene_index import same_shape  # noqa: E402
 from gpnerf.datasets.places import leaves, spellings  # noqa: E402
+from gpnerf.datasets.transforms.text import FILE_NAME  # noqa: E402
 from gpnerf.geometry.cameras import OPENGL_TO_OPENCV  # noqa: E402
 from gpnerf.media.images import image_size  # noqa: E402
 from gpnerf.preparation.colmap_model import (  # noqa: E402

@@ -29,7 +29,7 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gpnerf.config.types import Parser, names, positive  # noqa: E402
-from gpnerf.datasets.scannet import LABEL_MAP  # noqa: E402
+from gpnerf.datasets.published.scannet import LABEL_MAP  # noqa: E402
 from gpnerf.preparation.scannet_download import export_scene  # noqa: E402
 from gpnerf.preparation.scannet_survey import MAP_FILES, SceneJob, Survey, find_recordings, survey  # noqa: E402
 from gpnerf.system.errors import ConfigError, DataError  # noqa: E402

@@ -10,7 +10,7 @@ from PIL import Image
 from script_runs import run_here
 
 from gpnerf.datasets.examples import Photograph, TestExamples, TrainingExamples, TrainingScene
-from gpnerf.datasets.masks import filled, shrunk
+from gpnerf.datasets.pixels.masks import filled, shrunk
 from gpnerf.evaluation.scorer import Scorer
 from gpnerf.geometry.projection import unmasked
 from gpnerf.geometry.sampling import random_pixels

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.datasets import index_cache, replica, scannet, transforms
-from gpnerf.datasets.frame_records import FILE_NAME
-from gpnerf.datasets.index import SceneIndex
+from gpnerf.datasets.index import cache
+from gpnerf.datasets.index.scene_index import SceneIndex
 from gpnerf.datasets.labels import LISTED, LabelSpace
 from gpnerf.datasets.places import scene_name
+from gpnerf.datasets.published import replica, scannet
 from gpnerf.datasets.scene import Frame, Scene
+from gpnerf.datasets.transforms import loader
+from gpnerf.datasets.transforms.text import FILE_NAME
 from gpnerf.inspection.checks import NEIGHBOURS, reading_warnings
 from gpnerf.inspection.geometry import misread_poses
 from gpnerf.inspection.meanings import (
@@ -37,7 +39,7 @@ from gpnerf.inspection.plausibility import (
 from gpnerf.system.errors import ConfigError, DataError, Faults
 
 INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
-    "transforms": transforms.index_scene,
+    "transforms": loader.index_scene,
     "replica": replica.index_scene,
     "scannet": scannet.index_scene,
 }
@@ -68,14 +70,14 @@ def load_scene(dataset: str, root: Path, name: str, reading: Reading = Reading()
     Raises DataError with all that is wrong in it; of the pixels, only those of a few frames are looked at.
     """
     folder = Path(root) / name
-    kept = index_cache.recall(dataset, folder)
+    kept = cache.recall(dataset, folder)
     faults = Faults()
     index = kept or INDEXERS[dataset](folder, faults)
     faults.raise_any()
     scene = _scene(dataset, Path(root), name, index, reading)
     if kept is None:
         index = _probed(scene)
-        index_cache.keep(dataset, folder, index)
+        cache.keep(dataset, folder, index)
         scene = replace(scene, index=index)
     for sentence in scene_warnings(scene):
         log.warning(f"Warning: {sentence}")

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from gpnerf.datasets.frame_records import FILE_NAME
 from gpnerf.datasets.layouts import Reading, load_scene
 from gpnerf.datasets.scene import Scene
+from gpnerf.datasets.transforms.text import FILE_NAME
 from gpnerf.geometry.cameras import OPENGL_TO_OPENCV, Camera
 from gpnerf.media.images import write_image
 from gpnerf.rooms.layout import CLASS_NAMES, make_room

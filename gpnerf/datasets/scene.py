@@ -1,6 +1,6 @@
 """Scene and View: what every data set is turned into, and the one place that reads its images.
 
-A loader (transforms.py, replica.py, scannet.py) knows paths, file formats and cameras, and returns a
+A loader (transforms/, published/) knows paths, file formats and cameras, and returns a
 `SceneIndex`. Reading, resizing, cropping and label mapping are shared by all of them and live here.
 """
 
@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpnerf.datasets.index import MAPS, SceneIndex, same_shape
+from gpnerf.datasets.index.scene_index import MAPS, SceneIndex, same_shape
 from gpnerf.datasets.labels import IGNORE, LabelSpace
-from gpnerf.datasets.lens import Lens
-from gpnerf.datasets.maps import read_depth, read_ids
-from gpnerf.datasets.masks import ALL_COUNT, filled, shrunk
+from gpnerf.datasets.pixels.lens import Lens
+from gpnerf.datasets.pixels.maps import read_depth, read_ids
+from gpnerf.datasets.pixels.masks import ALL_COUNT, filled, shrunk
 from gpnerf.geometry.cameras import Camera
 from gpnerf.media.images import read_image, read_mask, resize_colors, resize_values
 from gpnerf.system.errors import DataError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from gpnerf.datasets.frame_records import SceneText
-from gpnerf.datasets.records import printable
+from gpnerf.datasets.files.records import printable
+from gpnerf.datasets.transforms.text import SceneText
 from gpnerf.system.errors import DataError, Faults
 
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")

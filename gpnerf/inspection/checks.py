@@ -12,7 +12,7 @@ from statistics import fmean
 import numpy as np
 
 from gpnerf.datasets.depth_range import spread
-from gpnerf.datasets.index import MAPS
+from gpnerf.datasets.index.scene_index import MAPS
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.datasets.views import FrameRule, test_sources
 from gpnerf.inspection.geometry import (

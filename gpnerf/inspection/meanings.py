@@ -6,9 +6,9 @@ from statistics import fmean
 
 import numpy as np
 
+from gpnerf.datasets.files.numbered import some
+from gpnerf.datasets.files.records import printable
 from gpnerf.datasets.labels import IGNORE
-from gpnerf.datasets.numbered import some
-from gpnerf.datasets.records import printable
 from gpnerf.datasets.scene import Scene
 from gpnerf.media.images import ORIENTATIONS, UPRIGHT, orientation, transparency
 from gpnerf.system.errors import Faults

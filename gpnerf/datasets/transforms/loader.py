@@ -2,7 +2,7 @@
 
 Beyond their keys a frame may name `semantic_path` and `instance_path`, and the top level `semantic_classes`
 (names in the order of their ids), `ignore_label` (255), `near` and `far` in the units of the poses. All keys
-that are known: transforms_keys.py.
+that are known: keys.py.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.datasets import transforms_camera, transforms_depth
 from gpnerf.datasets.depth_range import DepthRange, maps_to_measure
-from gpnerf.datasets.frame_records import FILE_NAMES, SceneText, read_text
-from gpnerf.datasets.index import (
+from gpnerf.datasets.files.records import Record, printable
+from gpnerf.datasets.index.scene_index import (
     KINDS,
     SceneIndex,
     check_lossless,
@@ -28,9 +27,10 @@ from gpnerf.datasets.index import (
 )
 from gpnerf.datasets.labels import LARGEST_ID
 from gpnerf.datasets.places import from_folder, in_other_case, leaves, spellings
-from gpnerf.datasets.records import Record, printable
 from gpnerf.datasets.splits import stated_frames, stated_splits
-from gpnerf.datasets.transforms_keys import check_keys, is_refused
+from gpnerf.datasets.transforms import camera, depth
+from gpnerf.datasets.transforms.keys import check_keys, is_refused
+from gpnerf.datasets.transforms.text import FILE_NAMES, SceneText, read_text
 from gpnerf.system.errors import Faults
 
 DEFAULT_IGNORE_LABEL = 255
@@ -73,16 +73,14 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
     scored, _ = stated_frames(splits) or ((), ())
     shown = sorted({*range(len(rows))} - {*scored})
     measured = maps_to_measure([files["depth"][number] for number in shown if files["depth"][number]])
-    unit = transforms_depth.depth_unit(text, warnings)
+    unit = depth.depth_unit(text, warnings)
     points, unused = (), Faults()
     with unused.collected():
-        points = transforms_depth.points_file(folder, text)
+        points = depth.points_file(folder, text)
     warnings += unused.sentences
     found = DepthRange(None, None, "")
     with faults.collected():
-        found = transforms_depth.depth_range(
-            folder, text, measured, unit, {key: columns[key][shown] for key in columns}
-        )
+        found = depth.depth_range(folder, text, measured, unit, {key: columns[key][shown] for key in columns})
     return SceneIndex(
         names=_names(files["image"]),
         files=files,
@@ -148,13 +146,13 @@ def _frame(folder: Path, frame: Record, missing: list[str]) -> dict | None:
     missing += [frame.values[keys[kind]] for kind, path in paths.items() if path is None]
     if not paths["image"]:
         return None
-    size = transforms_camera.size(frame, folder / paths["image"])
+    size = camera.size(frame, folder / paths["image"])
     return {
         **{kind: path or "" for kind, path in paths.items()},
         "sizes": np.array(size),
-        "intrinsics": transforms_camera.intrinsics(frame, *size),
-        "poses": transforms_camera.pose(frame),
-        "distortion": transforms_camera.distortion(frame),
+        "intrinsics": camera.intrinsics(frame, *size),
+        "poses": camera.pose(frame),
+        "distortion": camera.distortion(frame),
     }
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from gpnerf.datasets.depth_range import DepthRange, from_maps, from_points
-from gpnerf.datasets.frame_records import SceneText
+from gpnerf.datasets.files.ply import read_points
 from gpnerf.datasets.places import from_folder, leaves, spellings
-from gpnerf.datasets.ply import read_points
+from gpnerf.datasets.transforms.text import SceneText
 from gpnerf.system.errors import DataError
 
 # Metres per stored unit, by nerfstudio and by instant-ngp.

@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.datasets.class_lists import NYU40_CLASSES, SCANNET_NYU40_IDS
-from gpnerf.datasets.index import SceneIndex, check_sizes, probe
+from gpnerf.datasets.files.matrices import check_intrinsics, check_pose, read_numbers
+from gpnerf.datasets.files.numbered import numbered_files, relative, some
+from gpnerf.datasets.index.scene_index import SceneIndex, check_sizes, probe
 from gpnerf.datasets.labels import IGNORE, LARGEST_ID, LISTED, LabelSpace
-from gpnerf.datasets.matrices import check_intrinsics, check_pose, read_numbers
-from gpnerf.datasets.numbered import numbered_files, relative, some
+from gpnerf.datasets.published.class_lists import NYU40_CLASSES, SCANNET_NYU40_IDS
 from gpnerf.media.images import image_size
 from gpnerf.system.errors import DataError, Faults
 
