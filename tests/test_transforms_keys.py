@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from helpers import load_folder
 
+from gpnerf.datasets.transforms import files, loader
 from gpnerf.datasets.transforms import keys as known
-from gpnerf.datasets.transforms import loader
 from gpnerf.system.errors import DataError, Faults
 
 
@@ -248,7 +248,7 @@ def test_no_key_is_in_two_tables():
     ]
     keys = [key for table in tables for key in table]
     assert len(keys) == len(set(keys))
-    assert {key for keys in loader.PATH_KEYS.values() for key in keys} <= set(keys)
+    assert {key for keys in files.PATH_KEYS.values() for key in keys} <= set(keys)
 
 
 def test_masks_of_instant_ngp_beside_the_photographs_are_named(scene_writer):

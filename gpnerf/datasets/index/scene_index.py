@@ -1,7 +1,7 @@
 """SceneIndex: what is known of a scene without decoding an image, as columns that load in a millisecond.
 
-Loaders (transforms/, published/) make it from folders and text files; scene.py reads frames
-by it; cache.py keeps it on disk.
+Loaders (transforms/, published/) make it from folders and text files; scene.py reads frames by it; cache.py
+keeps it on disk.
 """
 
 from __future__ import annotations
