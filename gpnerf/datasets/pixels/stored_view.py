@@ -65,7 +65,7 @@ class StoredView:
         return None if mask.all() else torch.from_numpy(shrunk(mask, height, width))
 
     def values(self, path: Path, kind: str, outside: int, height: int, width: int) -> np.ndarray:
-        """A map as [height, width]: depth in metres, or raw ids; `outside` where the photograph shows nothing.
+        """A map as [height, width]: depth in metres, or raw ids; `outside` where the picture has nothing.
 
         kind: "depth", "semantic" or "instance"; raw ids of a bent lens are float32.
         """
