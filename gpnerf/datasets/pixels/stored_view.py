@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpnerf.datasets.index.scene_index import SceneIndex, same_shape
+from gpnerf.datasets.index.file_checks import same_shape
+from gpnerf.datasets.index.scene_index import SceneIndex
 from gpnerf.datasets.pixels.lens import Lens
 from gpnerf.datasets.pixels.maps import read_depth, read_ids
 from gpnerf.datasets.pixels.masks import ALL_COUNT, filled, shrunk

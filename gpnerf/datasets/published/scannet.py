@@ -25,7 +25,8 @@ import numpy as np
 
 from gpnerf.datasets.files.matrices import check_intrinsics, check_pose, read_numbers
 from gpnerf.datasets.files.numbered import numbered_files, relative
-from gpnerf.datasets.index.scene_index import SceneIndex, check_sizes, probe
+from gpnerf.datasets.index.file_checks import check_sizes
+from gpnerf.datasets.index.scene_index import SceneIndex, probe
 from gpnerf.datasets.labels import IGNORE, LARGEST_ID, LISTED, LabelSpace
 from gpnerf.datasets.published.class_lists import NYU40_CLASSES, SCANNET_NYU40_IDS
 from gpnerf.media.formats import PHOTOGRAPH_SUFFIXES

@@ -15,15 +15,8 @@ import numpy as np
 
 from gpnerf.datasets.depth_range import DepthRange, maps_to_measure
 from gpnerf.datasets.files.records import Record
-from gpnerf.datasets.index.scene_index import (
-    KINDS,
-    SceneIndex,
-    check_lossless,
-    check_shared,
-    check_sizes,
-    folders_of,
-    probe,
-)
+from gpnerf.datasets.index.file_checks import check_lossless, check_shared, check_sizes
+from gpnerf.datasets.index.scene_index import KINDS, SceneIndex, folders_of, probe
 from gpnerf.datasets.splits import stated_frames
 from gpnerf.datasets.transforms import camera, depth
 from gpnerf.datasets.transforms.files import beside, missing_files, named_files

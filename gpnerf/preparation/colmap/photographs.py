@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from gpnerf.datasets.index.scene_index import same_shape
+from gpnerf.datasets.index.file_checks import same_shape
 from gpnerf.datasets.places import leaves, spellings
 from gpnerf.media.formats import PHOTOGRAPH_SUFFIXES
 from gpnerf.media.images import image_size
