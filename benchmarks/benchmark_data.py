@@ -29,10 +29,10 @@ from tqdm import tqdm
 
 from gpnerf.config.options import from_options, parse_options
 from gpnerf.config.types import Parser, positive
-from gpnerf.datasets.class_lists import SCANNET_CLASSES
 from gpnerf.datasets.examples import FrameReader, TrainingExamples, TrainingScene
 from gpnerf.datasets.layouts import load_scene
-from gpnerf.datasets.scannet import LABEL_MAP
+from gpnerf.datasets.published.class_lists import SCANNET_CLASSES
+from gpnerf.datasets.published.scannet import LABEL_MAP
 from gpnerf.media.images import write_image
 from gpnerf.methods.gpnerf.build import Architecture, build_model
 from gpnerf.methods.gpnerf.losses import LossWeights

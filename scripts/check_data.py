@@ -29,6 +29,7 @@ from gpnerf.datasets.views import FrameRule
 from gpnerf.inspection.checks import SceneCheck, check_scene
 from gpnerf.inspection.pictures import epipolar_panel, path_panel, warp_panel
 from gpnerf.inspection.text import describe_labels, describe_scene
+from gpnerf.inspection.warnings import warnings_of
 from gpnerf.media.images import write_image
 from gpnerf.system.errors import ConfigError, Faults
 from gpnerf.system.scripting import EXIT_USER_FAULT, make_folder, run_script
@@ -108,7 +109,7 @@ class DataCheck:
         yield "path", path_panel(check.scene.poses, check.scene.near, check.scene.far, angle, check.test)
 
     def _lines(self) -> Iterator[str]:
-        warnings = [sentence for check in self.checks for sentence in check.warnings()]
+        warnings = [sentence for check in self.checks for sentence in warnings_of(check)]
         for title, sentences in (("Faults", self.faults.sentences), ("Warnings", warnings)):
             yield f"{title}: {len(sentences) or 'none'}"
             yield from (f"  {number + 1}. {sentence}" for number, sentence in enumerate(sentences))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.datasets.records import LARGEST
+from gpnerf.datasets.files.records import LARGEST
 from gpnerf.media.arrays import is_array, read_array
 from gpnerf.media.formats import FORMS
 from gpnerf.media.images import read_values

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from gpnerf.datasets.depth_range import DepthRange, from_maps, from_points
-from gpnerf.datasets.frame_records import SceneText
+from gpnerf.datasets.files.ply import read_points
 from gpnerf.datasets.places import from_folder, leaves, spellings
-from gpnerf.datasets.ply import read_points
-from gpnerf.system.errors import DataError
+from gpnerf.datasets.transforms.text import SceneText
+from gpnerf.system.errors import DataError, Faults
 
 # Metres per stored unit, by nerfstudio and by instant-ngp.
 DEPTH_UNIT_KEYS = ("depth_unit_scale_factor", "integer_depth_scale")
@@ -94,3 +94,12 @@ def points_file(folder: Path, text: SceneText) -> tuple[str, ...]:
     except (OSError, ValueError) as error:
         raise text.top.fault(key, "the path of a file", remedy) from error
     return (Path(found).as_posix(),)
+
+
+def points_to_watch(folder: Path, text: SceneText, warnings: list[str]) -> tuple[str, ...]:
+    """As points_file; what names no file inside the folder goes to `warnings`."""
+    points, unused = (), Faults()
+    with unused.collected():
+        points = points_file(folder, text)
+    warnings += unused.sentences
+    return points

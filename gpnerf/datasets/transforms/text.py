@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gpnerf.datasets.records import Record, printable, read_json_object
+from gpnerf.datasets.files.records import Record, printable, read_json_object
 from gpnerf.system.errors import DataError
 
 FILE_NAME = "transforms.json"

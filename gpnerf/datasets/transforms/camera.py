@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.datasets.frame_records import LENS_KEYS
-from gpnerf.datasets.matrices import check_intrinsics, check_pose
-from gpnerf.datasets.records import Record
+from gpnerf.datasets.files.matrices import check_intrinsics, check_pose
+from gpnerf.datasets.files.records import Record
+from gpnerf.datasets.transforms.text import LENS_KEYS
 from gpnerf.geometry.cameras import OPENGL_TO_OPENCV
 from gpnerf.media.images import image_size
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpnerf.datasets.index import SceneIndex
+from gpnerf.datasets.index.scene_index import SceneIndex
 from gpnerf.datasets.scene import Scene
 from gpnerf.media.images import read_image
 

@@ -6,12 +6,12 @@ from statistics import fmean
 
 import numpy as np
 
+from gpnerf.datasets.files.records import printable
 from gpnerf.datasets.labels import IGNORE
-from gpnerf.datasets.numbered import some
-from gpnerf.datasets.records import printable
 from gpnerf.datasets.scene import Scene
 from gpnerf.media.images import ORIENTATIONS, UPRIGHT, orientation, transparency
 from gpnerf.system.errors import Faults
+from gpnerf.system.wording import some
 
 # Frames that are looked at where all would take too long.
 PROBED = 5

@@ -18,20 +18,24 @@ before frames are counted.
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from gpnerf.datasets.class_lists import NYU40_CLASSES, SCANNET_NYU40_IDS
-from gpnerf.datasets.index import SceneIndex, check_sizes, probe
+from gpnerf.datasets.files.matrices import check_intrinsics, check_pose, read_numbers
+from gpnerf.datasets.files.numbered import numbered_files, relative
+from gpnerf.datasets.index.file_checks import check_sizes
+from gpnerf.datasets.index.scene_index import SceneIndex, probe
 from gpnerf.datasets.labels import IGNORE, LARGEST_ID, LISTED, LabelSpace
-from gpnerf.datasets.matrices import check_intrinsics, check_pose, read_numbers
-from gpnerf.datasets.numbered import numbered_files, relative, some
+from gpnerf.datasets.published.class_lists import NYU40_CLASSES, SCANNET_NYU40_IDS
+from gpnerf.media.formats import PHOTOGRAPH_SUFFIXES
 from gpnerf.media.images import image_size
 from gpnerf.system.errors import DataError, Faults
+from gpnerf.system.wording import some
 
 FOLDERS = {"image": "color", "depth": "depth", "semantic": "label-filt", "instance": "instance-filt"}
-SUFFIXES = {"image": (".jpg", ".jpeg", ".png")}
+SUFFIXES = {"image": PHOTOGRAPH_SUFFIXES}
 POSES = "pose"
 INTRINSICS = "intrinsic/intrinsic_color.txt"
 DEPTH_INTRINSICS = "intrinsic/intrinsic_depth.txt"
@@ -74,21 +78,19 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
         near=NEAR,
         far=FAR,
         range_source="as published for ScanNet",
-        watched=(
-            INTRINSICS,
-            DEPTH_INTRINSICS,
-            *EXTRINSICS,
-            *FOLDERS.values(),
-            POSES,
-            *(f"{POSES}/{name}" for name in texts.values()),
-            *probe(files),
-        ),
+        watched=_watched(files, texts.values()),
         instance_ignore=0,
         warnings=(
             *_lost_warning(folder, lost, len(names["image"])),
             *_depth_warnings(folder, files, intrinsics),
         ),
     )
+
+
+def _watched(files: Mapping[str, Sequence[str]], poses: Iterable[str]) -> tuple[str, ...]:
+    """poses: names of the files."""
+    calibration = (INTRINSICS, DEPTH_INTRINSICS, *EXTRINSICS)
+    return *calibration, *FOLDERS.values(), POSES, *(f"{POSES}/{name}" for name in poses), *probe(files)
 
 
 def label_space(label_map: Path, all_classes: bool) -> LabelSpace:

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from gpnerf.system.errors import DataError, Faults
 
-LISTED = 10
-
 
 def numbered_files(folder: Path, prefix: str, suffixes: Iterable[str], faults: Faults) -> dict[int, str]:
     """Frame number -> file name of `folder`, in numeric order; {} where there is no such folder.
@@ -37,13 +35,6 @@ def numbered_files(folder: Path, prefix: str, suffixes: Iterable[str], faults: F
             )
         found.setdefault(number, match[0])
     return dict(sorted(found.items()))
-
-
-def some(numbers: Iterable[int | str]) -> str:
-    """The first few of many numbers or names, for a message."""
-    numbers = list(numbers)
-    rest = f" and {len(numbers) - LISTED} more" if len(numbers) > LISTED else ""
-    return ", ".join(map(str, numbers[:LISTED])) + rest
 
 
 def relative(folder: str, names: dict[int, str], numbers: Iterable[int]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.datasets.index import KINDS, SceneIndex
+from gpnerf.datasets.index.scene_index import KINDS, SceneIndex
 from gpnerf.system.files import cache_folder
 
 log = logging.getLogger(__name__)

@@ -13,17 +13,11 @@ import torch
 from helpers import camera_at, photograph
 from torch import Tensor
 
+from gpnerf.datasets.probes.misreading import OTHER_READINGS, misread_poses
+from gpnerf.datasets.probes.warp import warp
 from gpnerf.datasets.scene import Frame
 from gpnerf.geometry.cameras import OPENGL_TO_OPENCV, Camera, pixel_grid
-from gpnerf.inspection.geometry import (
-    OTHER_READINGS,
-    epipolar_lines,
-    fundamental,
-    misread_poses,
-    overlap,
-    pose_report,
-    warp,
-)
+from gpnerf.inspection.geometry import epipolar_lines, fundamental, overlap, pose_report
 from gpnerf.system.errors import DataError
 
 HEIGHT, WIDTH = 24, 32

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from gpnerf.datasets.frame_records import LENS_KEYS, FrameRecord, SceneText
-from gpnerf.datasets.records import Record, printable
+from gpnerf.datasets.files.records import Record, printable
+from gpnerf.datasets.transforms.text import LENS_KEYS, FrameRecord, SceneText
 from gpnerf.system.errors import Faults
 
 # Read at the top level, where they mean all frames at once.

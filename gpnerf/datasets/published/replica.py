@@ -16,13 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.datasets.class_lists import REPLICA_CLASSES, REPLICA_SCORED_IDS
-from gpnerf.datasets.index import SceneIndex, check_sizes, probe, same_shape
+from gpnerf.datasets.files.matrices import check_pose, read_numbers
+from gpnerf.datasets.files.numbered import numbered_files, relative
+from gpnerf.datasets.index.file_checks import check_sizes, same_shape
+from gpnerf.datasets.index.scene_index import SceneIndex, probe
 from gpnerf.datasets.labels import IGNORE, LabelSpace
-from gpnerf.datasets.matrices import check_pose, read_numbers
-from gpnerf.datasets.numbered import numbered_files, relative, some
+from gpnerf.datasets.published.class_lists import REPLICA_CLASSES, REPLICA_SCORED_IDS
 from gpnerf.media.images import image_size
 from gpnerf.system.errors import DataError, Faults
+from gpnerf.system.wording import some
 
 FOLDERS = {
     "image": "rgb",

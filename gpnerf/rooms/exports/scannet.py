@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from gpnerf.datasets import rooms
-from gpnerf.datasets.rooms import CLASS_NAMES, Job
 from gpnerf.geometry.cameras import Camera
 from gpnerf.media.images import write_image
+from gpnerf.rooms.layout import CLASS_NAMES
+from gpnerf.rooms.shots import Job, camera_at, shots
 from gpnerf.rooms.tracer import Picture
 
 LABEL_FILE = "scannetv2-labels.combined.tsv"
@@ -69,7 +69,7 @@ def write_folders(job: Job, folder: Path) -> None:
     """Writes a room as an unpacked scan into the empty `folder`."""
     for name in ("color", "depth", "label-filt", "instance-filt", "pose", "intrinsic"):
         (folder / name).mkdir()
-    for number, (camera, picture) in enumerate(rooms.shots(job)):
+    for number, (camera, picture) in enumerate(shots(job)):
         (folder / "color" / f"{number}.jpg").write_bytes(_jpeg(picture))
         write_image(folder / "depth" / f"{number}.png", picture.depth)
         for name, ids in _label_maps(picture).items():
@@ -89,7 +89,7 @@ def write_download(job: Job, folder: Path) -> None:
         ZipFile(f"{stem}_2d-instance-filt.zip", "w") as instances,
     ):
         _write_sens_header(sens, job)
-        for number, (camera, picture) in enumerate(rooms.shots(job)):
+        for number, (camera, picture) in enumerate(shots(job)):
             _write_sens_frame(sens, number, camera, picture)
             for archive, (name, ids) in zip((labels, instances), _label_maps(picture).items(), strict=True):
                 png = cv2.imencode(".png", ids)[1].tobytes()
@@ -99,14 +99,15 @@ def write_download(job: Job, folder: Path) -> None:
 
 
 def _write_sens_header(file: BinaryIO, job: Job) -> None:
-    camera = rooms.camera(np.eye(4), job.height, job.width, job.field_of_view)
+    height, width, num_views, field_of_view = job.shoot
+    camera = camera_at(np.eye(4), height, width, field_of_view)
     calibration = np.stack([_intrinsics(camera), np.eye(4)] * 2).astype("<f4")
     file.write(struct.pack("<IQ", VERSION, len(SENSOR)) + SENSOR)
     # Intrinsic and extrinsic matrix of the colour camera, then of the depth camera.
     file.write(calibration.tobytes())
     file.write(struct.pack("<ii", COLOR_IS_JPEG, DEPTH_IS_ZLIB))
-    file.write(struct.pack("<4I", *(job.width, job.height) * 2))
-    file.write(struct.pack("<fQ", UNITS_PER_METRE, job.num_views))
+    file.write(struct.pack("<4I", *(width, height) * 2))
+    file.write(struct.pack("<fQ", UNITS_PER_METRE, num_views))
 
 
 def _write_sens_frame(file: BinaryIO, number: int, camera: Camera, picture: Picture) -> None:
