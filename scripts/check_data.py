@@ -19,23 +19,22 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gpnerf.commands.options import parse_options  # noqa: E402
-from gpnerf.config.fields import from_options  # noqa: E402
-from gpnerf.config.parser import Parser  # noqa: E402
-from gpnerf.datasets.discover import FoundScene, find_scenes  # noqa: E402
-from gpnerf.datasets.image_size import shape_of, size_of_shape  # noqa: E402
-from gpnerf.datasets.layouts import Reading, scene_to_check  # noqa: E402
-from gpnerf.datasets.options import add_data_options  # noqa: E402
-from gpnerf.datasets.places import scene_name  # noqa: E402
-from gpnerf.datasets.views import FrameRule  # noqa: E402
-from gpnerf.inspection.checks import SceneCheck, check_scene  # noqa: E402
-from gpnerf.inspection.pictures import epipolar_panel, path_panel, warp_panel  # noqa: E402
-from gpnerf.inspection.text import describe_labels, describe_scene  # noqa: E402
-from gpnerf.media.images import write_image  # noqa: E402
-from gpnerf.system.errors import ConfigError, Faults  # noqa: E402
-from gpnerf.system.scripting import EXIT_USER_FAULT, make_folder, run_script  # noqa: E402
+from gpnerf.commands.options import parse_options
+from gpnerf.config.fields import from_options
+from gpnerf.config.parser import Parser
+from gpnerf.datasets.discover import FoundScene, find_scenes
+from gpnerf.datasets.image_size import shape_of, size_of_shape
+from gpnerf.datasets.layouts import Reading, scene_to_check
+from gpnerf.datasets.options import add_data_options
+from gpnerf.datasets.places import scene_name
+from gpnerf.datasets.views import FrameRule
+from gpnerf.inspection.checks import SceneCheck, check_scene
+from gpnerf.inspection.pictures import epipolar_panel, path_panel, warp_panel
+from gpnerf.inspection.text import describe_labels, describe_scene
+from gpnerf.inspection.warnings import warnings_of
+from gpnerf.media.images import write_image
+from gpnerf.system.errors import ConfigError, Faults
+from gpnerf.system.scripting import EXIT_USER_FAULT, make_folder, run_script
 
 
 def parse(arguments: Sequence[str] | None) -> Namespace:
@@ -112,7 +111,7 @@ class DataCheck:
         yield "path", path_panel(check.scene.poses, check.scene.near, check.scene.far, angle, check.test)
 
     def _lines(self) -> Iterator[str]:
-        warnings = [sentence for check in self.checks for sentence in check.warnings()]
+        warnings = [sentence for check in self.checks for sentence in warnings_of(check)]
         for title, sentences in (("Faults", self.faults.sentences), ("Warnings", warnings)):
             yield f"{title}: {len(sentences) or 'none'}"
             yield from (f"  {number + 1}. {sentence}" for number, sentence in enumerate(sentences))

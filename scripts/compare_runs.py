@@ -11,16 +11,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gpnerf.config.parser import Parser  # noqa: E402
-from gpnerf.config.types import names  # noqa: E402
-from gpnerf.evaluation.page.content import Table  # noqa: E402
-from gpnerf.evaluation.paper_tables import markdown  # noqa: E402
-from gpnerf.evaluation.scores import Evaluated, cell, read_evaluated  # noqa: E402
-from gpnerf.evaluation.view_results import POOLED_TITLES, TITLES, Scores, overall  # noqa: E402
-from gpnerf.system.errors import ConfigError, DataError  # noqa: E402
-from gpnerf.system.scripting import run_script  # noqa: E402
+from gpnerf.config.parser import Parser
+from gpnerf.config.types import names
+from gpnerf.evaluation.page import Table
+from gpnerf.evaluation.paper_tables import markdown
+from gpnerf.evaluation.scores import Evaluated, cell, read_evaluated
+from gpnerf.evaluation.view_results import POOLED_TITLES, TITLES, Scores, overall
+from gpnerf.system.errors import ConfigError, DataError
+from gpnerf.system.scripting import run_script
 
 ALL_TITLES = TITLES | POOLED_TITLES
 DEFAULT_SCORES = ("psnr", "ssim", "miou", "ap_75")

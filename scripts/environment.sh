@@ -63,15 +63,17 @@ make_venv() {
     "$python" -m venv --clear "$venv" || fail "$python could not make $venv, see above: mend that, or name another Python 3.10-3.13 with PYTHON=/path/to/python."
 }
 
-# install_requirements FILE: does nothing while FILE is as it was when it was last installed.
+# install_requirements FILE: does nothing while FILE, pyproject.toml and the place of the checkout, to which the
+# environment points, are as they were when it was last installed.
 install_requirements() {
     local stamp="$venv/installed-$1" checksum needed="$first_install_gb"
-    checksum="$(cksum <"$root/$1")"
+    checksum="$({ cat "$root/$1" "$root/pyproject.toml" && printf '%s' "$root"; } | cksum)"
     [[ ! -f "$stamp" || "$(<"$stamp")" != "$checksum" ]] || return 0
     [[ ! -f "$venv/installed-requirements.txt" ]] || needed="$later_install_gb"
     require_disk "$needed"
     echo "Installing $1 into $venv (the first time takes some minutes)"
-    "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input -r "$root/$1" ||
+    # pip takes the "." of a requirements file for the folder in which it runs.
+    (cd -- "$root" && "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input -r "$1") ||
         fail "Installing $1 failed, see above: check the network and the free disk, then run the same command again."
     printf '%s\n' "$checksum" >"$stamp"
 }

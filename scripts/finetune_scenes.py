@@ -23,16 +23,14 @@ from queue import Queue
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gpnerf.commands.options import parse_options  # noqa: E402
-from gpnerf.config.parser import Parser  # noqa: E402
-from gpnerf.config.types import REPOSITORY, names  # noqa: E402
-from gpnerf.datasets.places import each_once, scene_name  # noqa: E402
-from gpnerf.evaluation.output import merge  # noqa: E402
-from gpnerf.system.errors import ConfigError, Faults  # noqa: E402
-from gpnerf.system.scripting import EXIT_USER_FAULT, run_script  # noqa: E402
-from gpnerf.training.checkpoint import checkpoint_path  # noqa: E402
+from gpnerf.commands.options import parse_options
+from gpnerf.config.parser import Parser
+from gpnerf.config.types import REPOSITORY, names
+from gpnerf.datasets.places import each_once, scene_name
+from gpnerf.evaluation.output import merge
+from gpnerf.system.errors import ConfigError, Faults
+from gpnerf.system.scripting import EXIT_USER_FAULT, run_script
+from gpnerf.training.checkpoint import checkpoint_path
 
 log = logging.getLogger("finetune_scenes")
 

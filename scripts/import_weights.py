@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gpnerf.methods.gpnerf.released_weights import (  # noqa: E402
+from gpnerf.methods.gpnerf.released_weights import (
     COARSE,
     FINE,
     check_shapes,
     implied_sizes,
     read_published,
 )
-from gpnerf.methods.gpnerf.settings import Function, Recipe, Sizes  # noqa: E402
-from gpnerf.methods.settings import Settings  # noqa: E402
-from gpnerf.system.errors import CheckpointError  # noqa: E402
-from gpnerf.system.scripting import make_folder, run_script  # noqa: E402
-from gpnerf.training.checkpoint import Checkpoint, save_checkpoint  # noqa: E402
+from gpnerf.methods.gpnerf.settings import Function, Recipe, Sizes
+from gpnerf.methods.settings import Settings
+from gpnerf.system.errors import CheckpointError
+from gpnerf.system.scripting import make_folder, run_script
+from gpnerf.training.checkpoint import Checkpoint, save_checkpoint
 
 log = logging.getLogger("import_weights")
 

@@ -20,14 +20,13 @@ from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gpnerf.config.parser import Parser  # noqa: E402
-from gpnerf.config.types import names, positive  # noqa: E402
-from gpnerf.datasets import rooms  # noqa: E402
-from gpnerf.rooms.exports import LAYOUTS, SEQUENCE, export  # noqa: E402
-from gpnerf.system.errors import ConfigError  # noqa: E402
-from gpnerf.system.scripting import run_script  # noqa: E402
+from gpnerf.config.parser import Parser
+from gpnerf.config.types import names, positive
+from gpnerf.rooms import cache, shots
+from gpnerf.rooms.exports.layouts import LAYOUTS, export
+from gpnerf.rooms.exports.replica import SEQUENCE
+from gpnerf.system.errors import ConfigError
+from gpnerf.system.scripting import run_script
 
 WIDEST = 170.0
 
@@ -62,9 +61,9 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     add("--width", type=positive, default=128, help="pixels (default: 128)")
     add("--field_of_view", type=angle, help="horizontal, degrees (default: 80, replica: 90)")
     options = parser.parse_args(arguments)
-    fixed = rooms.FIELD_OF_VIEW if options.layout == "rooms" else LAYOUTS[options.layout].field_of_view
+    fixed = shots.FIELD_OF_VIEW if options.layout == "rooms" else LAYOUTS[options.layout].field_of_view
     if options.field_of_view is None:
-        options.field_of_view = fixed or rooms.FIELD_OF_VIEW
+        options.field_of_view = fixed or shots.FIELD_OF_VIEW
     if fixed not in (None, options.field_of_view):
         raise ConfigError(
             f"The layout {options.layout} is {fixed:g} degrees wide, found --field_of_view "
@@ -77,9 +76,10 @@ def make(options: Namespace) -> None:
     sizes = (options.height, options.width, options.views)
     try:
         if options.layout == "rooms":
-            rooms.prepare(options.out, options.rooms, *sizes)
+            cache.prepare(options.out, options.rooms, *sizes)
         else:
-            export(options.out, options.layout, options.rooms, *sizes, options.field_of_view)
+            shoot = shots.Shoot(*sizes, options.field_of_view)
+            export(options.out, options.layout, options.rooms, shoot)
     except OSError as error:
         raise ConfigError(
             f"Rooms cannot be written to {options.out} ({error.strerror}); choose another folder."
@@ -91,12 +91,12 @@ def advice(options: Namespace) -> str:
     if options.layout == "scannet_download":
         folder = options.out / "exported"
         unpack = shlex.join(["python", "scripts/prepare_scannet.py", str(options.out), str(folder)])
-        return f"unpack them with {unpack} and {_reading('scannet', folder, rooms.names(options.rooms))}"
+        return f"unpack them with {unpack} and {_reading('scannet', folder, shots.names(options.rooms))}"
     if options.layout == "rooms":
         sizes = f"--height {options.height} --width {options.width} --views_per_room {options.views}"
         return f"{_reading('rooms', options.out, map(str, options.rooms))} {sizes}"
     below = f"/{SEQUENCE}" if options.layout == "replica" else ""
-    return _reading(options.layout, options.out, (name + below for name in rooms.names(options.rooms)))
+    return _reading(options.layout, options.out, (name + below for name in shots.names(options.rooms)))
 
 
 def _reading(dataset: str, root: Path, scenes: Iterable[str]) -> str:

@@ -26,11 +26,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gpnerf.config.parser import Parser  # noqa: E402
-from gpnerf.config.types import names, positive  # noqa: E402
-from gpnerf.media.images import (  # noqa: E402
+from gpnerf.config.parser import Parser
+from gpnerf.config.types import names, positive
+from gpnerf.media.images import (
     decode_image,
     decode_values,
     image_size,
@@ -38,10 +36,10 @@ from gpnerf.media.images import (  # noqa: E402
     resize_values,
     write_image,
 )
-from gpnerf.preparation.replica_download import KINDS, TRAJECTORY, Source, choose_files  # noqa: E402
-from gpnerf.system.errors import ConfigError, DataError  # noqa: E402
-from gpnerf.system.files import write_whole  # noqa: E402
-from gpnerf.system.scripting import make_folder, run_script  # noqa: E402
+from gpnerf.preparation.replica_download import KINDS, TRAJECTORY, Source, choose_files
+from gpnerf.system.errors import ConfigError, DataError
+from gpnerf.system.files import write_whole
+from gpnerf.system.scripting import make_folder, run_script
 
 log = logging.getLogger("prepare_replica")
 

@@ -20,23 +20,21 @@ import errno
 import logging
 import os
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gpnerf.config.parser import Parser  # noqa: E402
-from gpnerf.config.types import names, positive  # noqa: E402
-from gpnerf.datasets.scannet import LABEL_MAP  # noqa: E402
-from gpnerf.preparation.scannet_download import export_scene  # noqa: E402
-from gpnerf.preparation.scannet_survey import MAP_FILES, SceneJob, Survey, find_recordings, survey  # noqa: E402
-from gpnerf.system.errors import ConfigError, DataError  # noqa: E402
-from gpnerf.system.files import write_whole  # noqa: E402
-from gpnerf.system.parallel import run_jobs  # noqa: E402
-from gpnerf.system.scripting import EXIT_STOPPED, StopRequest, make_folder, run_script  # noqa: E402
+from gpnerf.config.parser import Parser
+from gpnerf.config.types import names, positive
+from gpnerf.datasets.published.scannet import LABEL_MAP
+from gpnerf.preparation.scannet_download import export_scene
+from gpnerf.preparation.scannet_survey import MAP_FILES, SceneJob, Survey, find_recordings, survey
+from gpnerf.system.errors import ConfigError, DataError
+from gpnerf.system.files import write_whole
+from gpnerf.system.parallel import run_jobs
+from gpnerf.system.scripting import EXIT_STOPPED, StopRequest, make_folder, run_script
+from gpnerf.system.wording import some
 
 log = logging.getLogger("prepare_scannet")
 
@@ -78,7 +76,7 @@ def find_jobs(options: argparse.Namespace) -> list[SceneJob]:
     if lacking:
         raise DataError(
             f"{options.download}: expected a .sens file of every wanted scene, found none of "
-            f"{_some(lacking)}; download them with the official script's --id, or correct --scenes."
+            f"{some(lacking, LISTED)}; download them with the official script's --id, or correct --scenes."
         )
     size = (options.height, options.width) if options.height else None
     jobs = [SceneJob(found[name], options.out / name, options.every, size) for name in wanted]
@@ -112,9 +110,9 @@ def report_lacking_zips(jobs: Sequence[SceneJob]) -> None:
         names = [job.name for job in jobs if kind not in job.archives]
         if names:
             log.warning(
-                f"No <scene>_2d-{kind}.zip beside the .sens file of {len(names)} scenes ({_some(names)}): "
-                f"they are written without {kind}; the official download script gets it with --type "
-                f"_2d-{kind}.zip."
+                f"No <scene>_2d-{kind}.zip beside the .sens file of {len(names)} scenes "
+                f"({some(names, LISTED)}): they are written without {kind}; the official download script "
+                f"gets it with --type _2d-{kind}.zip."
             )
 
 
@@ -183,11 +181,6 @@ def _sentence(job: SceneJob, error: DataError | OSError) -> str:
     )
 
 
-def _some(names: Sequence[str]) -> str:
-    rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + rest
-
-
 def raise_faults(faults: Faults, scenes: int) -> None:
     """Says what is wrong with every scene. Raises DataError if there is anything."""
     for name, sentences in faults.items():
@@ -195,8 +188,8 @@ def raise_faults(faults: Faults, scenes: int) -> None:
         log.error(sentences[0] + (f" Likewise {others} more frames of {name}." if others else ""))
     if faults:
         raise DataError(
-            f"{len(faults)} of {scenes} scenes are incomplete for the reasons above ({_some(list(faults))}); "
-            "mend them and run the same command again: finished files are kept."
+            f"{len(faults)} of {scenes} scenes are incomplete for the reasons above "
+            f"({some(faults, LISTED)}); mend them and run the same command again: finished files are kept."
         )
 
 

@@ -18,14 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
-
-from gpnerf.system.errors import ConfigError  # noqa: E402
-from gpnerf.system.scripting import make_folder, run_script  # noqa: E402
+from gpnerf.system.errors import ConfigError
+from gpnerf.system.scripting import make_folder, run_script
 
 log = logging.getLogger("run_ablations")
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 VARIANTS = REPOSITORY / "configs" / "variants"
 SETS = {
     "table4": [f"table4_id{number}" for number in range(1, 6)],

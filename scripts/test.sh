@@ -16,6 +16,7 @@ fi
 # Modules, not the commands of the same name: those stop working when the checkout is moved.
 python -m ruff check .
 python -m ruff format --check .
+python -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-cache --no-logo
 
 run_pytest() {
     python -m pytest --durations=15 --hypothesis-profile="$profile" "$@"

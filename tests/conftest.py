@@ -17,6 +17,7 @@ from script_runs import EXPNAME, VIEWS_PER_ROOM, run_here, write_config
 
 from gpnerf.datasets import rooms
 from gpnerf.media.images import write_image
+from gpnerf.rooms import shots
 
 HEIGHT, WIDTH = 6, 8
 
@@ -115,7 +116,7 @@ def scene_writer(tmp_path: Path) -> Callable[..., SceneWriter]:
 @pytest.fixture(scope="module")
 def rooms_planned_once() -> Iterator[None]:
     """Furnishing takes most of the time in which a small room is made, and is tested in test_rooms.py."""
-    with mock.patch.object(rooms, "make_room", functools.cache(rooms.make_room)):
+    with mock.patch.object(shots, "make_room", functools.cache(shots.make_room)):
         yield
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.datasets.scannet import LABEL_MAP
+from gpnerf.datasets.published.scannet import LABEL_MAP
 from gpnerf.media.images import write_image
 
 HEIGHT, WIDTH = 24, 32

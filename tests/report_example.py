@@ -139,7 +139,12 @@ def tree(text: str) -> Node:
     return Reader(text).open[0]
 
 
-def decoded(uri: str) -> tuple[str, Image.Image]:
-    """Media type and picture of a data URI."""
-    kind, data = re.fullmatch(r"data:image/(png|webp);base64,([A-Za-z0-9+/]+=*)", uri).groups()
-    return kind, Image.open(io.BytesIO(base64.b64decode(data)))
+def decoded(uri: str) -> Image.Image:
+    """The picture of a data URI."""
+    (data,) = re.fullmatch(r"data:image/webp;base64,([A-Za-z0-9+/]+=*)", uri).groups()
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+def is_exact(uri: str) -> bool:
+    """Whether the file of a data URI was compressed without loss: its first chunk says so."""
+    return base64.b64decode(uri.partition(",")[2])[12:16] == b"VP8L"

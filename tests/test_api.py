@@ -39,15 +39,15 @@ def test_a_view_from_python_is_that_of_the_scripts(room, rooms_run):
     frames = TestExamples([TestView(scene, 2, range(5))], 24, 32, 2, "distance")
     example = frames[0]
     expected = render_example(model.method, example, None, "float32")
-    images, cameras = scene.photographs(frames.sources(0), height=24, width=32)
-    view = model.render(images, cameras, example.target.camera, scene.near, scene.far)
+    images, cameras, masks = scene.photographs(frames.sources(0), height=24, width=32)
+    view = model.render(images, cameras, example.target.camera, scene.near, scene.far, masks)
     for name in ("color", "depth", "features", "labels"):
         assert torch.equal(getattr(view, name), getattr(expected, name)), name
 
 
 def test_photographs_have_the_size_asked_for_and_their_cameras(room):
     scene = load_folder(room)
-    images, cameras = scene.photographs([3, 1], height=12, width=16)
+    images, cameras, masks = scene.photographs([3, 1], height=12, width=16)
     assert images.shape == (2, 3, 12, 16) and 0.0 <= images.min() < images.max() <= 1.0
     assert torch.equal(cameras.camera_to_world, scene.poses[[3, 1]])
     assert torch.equal(cameras.intrinsics[1], scene.views[1].camera.resized(12, 16).intrinsics)

@@ -12,7 +12,8 @@ from layouts import HEIGHT, WIDTH, filled, save, write_matrix, write_replica, wr
 from gpnerf.datasets.discover import find_scenes
 from gpnerf.datasets.layouts import load_scene
 from gpnerf.media.images import read_image
-from gpnerf.rooms.exports import export
+from gpnerf.rooms.exports.layouts import export
+from gpnerf.rooms.shots import Shoot
 from gpnerf.system.errors import ConfigError, DataError
 from scripts.check_data import main
 
@@ -34,7 +35,7 @@ def check(tmp_path, capsys):
 def room(tmp_path_factory):
     """A room of 20 views in the layout transforms; tests copy what they change."""
     folder = tmp_path_factory.mktemp("rooms")
-    export(folder, "transforms", [2], 48, 64, 20, 80.0, workers=1)
+    export(folder, "transforms", [2], Shoot(48, 64, 20), workers=1)
     return folder
 
 

@@ -18,7 +18,7 @@ from script_runs import only_sentence, run_here
 
 from gpnerf.geometry.cameras import OPENGL_TO_OPENCV, Camera
 from gpnerf.media.images import write_image
-from gpnerf.preparation.colmap_model import read_model
+from gpnerf.preparation.colmap.reader import read_model
 from gpnerf.system.errors import ConfigError, DataError
 from scripts.colmap_to_transforms import main
 

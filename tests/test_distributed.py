@@ -68,6 +68,7 @@ def pair(rooms_config):
     one, two = (rooms_config.parent / "out" / name for name in ("one", "two"))
     run_here("train.py", *alone)
     commands = [["train.py", *common, "--expname", "two"], ["eval.py", *alone], ["render.py", *alone]]
+    commands = [[str(REPOSITORY / script), *arguments] for script, *arguments in commands]
     pairs = list(zip(free_ports(len(commands)), commands, strict=True))
     command = together("tests/scripts_in_turn.py", json.dumps(pairs))
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=240)

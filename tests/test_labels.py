@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gpnerf.datasets import replica, scannet
-from gpnerf.datasets.class_lists import SCANNET_CLASSES
 from gpnerf.datasets.labels import IGNORE, LabelSpace, class_colors
+from gpnerf.datasets.published import replica, scannet
+from gpnerf.datasets.published.class_lists import SCANNET_CLASSES
 from gpnerf.system.errors import DataError
 
 HEADER = "id\traw_category\tnyu40id\tnyu40class\n"

@@ -9,17 +9,18 @@ from gpnerf.datasets import examples as views
 from gpnerf.datasets import rooms
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.datasets.layouts import Reading, load_scene
-from gpnerf.rooms.export_scannet import CLASSES
-from gpnerf.rooms.exports import REPLICA_CLASSES, export
+from gpnerf.rooms.exports import replica, scannet
+from gpnerf.rooms.exports.layouts import export
 from gpnerf.rooms.layout import CLASS_NAMES
+from gpnerf.rooms.shots import Shoot
 
 HEIGHT, WIDTH, VIEWS = 48, 64, 5
 ROOM = "room_0003"
 SIZE = (HEIGHT, WIDTH, 3, "distance")
 # The names that other data sets have for the rooms' classes.
 NAMES = {
-    "replica": {name: REPLICA_CLASSES[name][1] for name in CLASS_NAMES},
-    "scannet": {name: CLASSES[name][2].replace("otherprop", "other prop") for name in CLASS_NAMES},
+    "replica": {name: replica.CLASSES[name][1] for name in CLASS_NAMES},
+    "scannet": {name: scannet.CLASSES[name][2].replace("otherprop", "other prop") for name in CLASS_NAMES},
 }
 
 
@@ -28,7 +29,7 @@ def layouts(tmp_path_factory, rooms_planned_once):
     """A folder with the same room as transforms, replica, scannet, and exported from a ScanNet download."""
     folder = tmp_path_factory.mktemp("layouts")
     for layout in ("transforms", "replica", "scannet", "scannet_download"):
-        export(folder / layout, layout, [3], HEIGHT, WIDTH, VIEWS, 90.0, workers=1)
+        export(folder / layout, layout, [3], Shoot(HEIGHT, WIDTH, VIEWS, 90.0), workers=1)
     download = folder / "scannet_download"
     run_here("scripts/prepare_scannet.py", download, folder / "prepared", "--workers", 1)
     return folder
@@ -85,7 +86,7 @@ def test_all_loaders_give_the_same_examples(layouts, dataset, layout):
 
 def test_the_layout_transforms_is_that_of_the_rooms(layouts, tmp_path):
     """At the rooms' own field of view; the layouts above are wider, as Replica is."""
-    export(tmp_path / "transforms", "transforms", [3], HEIGHT, WIDTH, VIEWS, rooms.FIELD_OF_VIEW, workers=1)
+    export(tmp_path / "transforms", "transforms", [3], Shoot(HEIGHT, WIDTH, VIEWS), workers=1)
     made = load_scene("transforms", tmp_path / "transforms", ROOM)
     own = rooms.load(tmp_path / "rooms", 3, HEIGHT, WIDTH, VIEWS)
     for expected, found in zip(examples(own), examples(made), strict=True):

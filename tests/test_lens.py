@@ -7,7 +7,7 @@ import torch
 from conftest import real_data
 from helpers import load_folder
 
-from gpnerf.datasets.lens import Lens
+from gpnerf.datasets.pixels.lens import Lens
 
 HEIGHT, WIDTH = 72, 96
 INTRINSICS = np.array([[57.2, 0.0, 47.5], [0.0, 57.2, 35.5], [0.0, 0.0, 1.0]])

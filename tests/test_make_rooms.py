@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 from script_runs import run_here
 
-from gpnerf.datasets.rooms import CLASS_NAMES, VERSION
 from gpnerf.media.images import read_image
+from gpnerf.rooms.layout import CLASS_NAMES
+from gpnerf.rooms.shots import VERSION
 from gpnerf.system.errors import ConfigError
 from scripts import make_rooms
 

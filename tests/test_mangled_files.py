@@ -20,8 +20,9 @@ from mangled_texts import EVERY, RANGE
 from mangling import bytes_damages, damages, known_damages
 from script_runs import only_sentence, run_here
 
-from gpnerf.datasets import examples, index_cache
+from gpnerf.datasets import examples
 from gpnerf.datasets.discover import FoundScene, find_scenes
+from gpnerf.datasets.index import cache as index_cache
 from gpnerf.datasets.layouts import load_scene
 from gpnerf.datasets.scene import Frame
 from gpnerf.geometry.cameras import Camera

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import load_folder
 
-from gpnerf.datasets.maps import read_depth
+from gpnerf.datasets.pixels.maps import read_depth
 from gpnerf.media.images import write_image
 from gpnerf.system.errors import DataError
 

@@ -10,11 +10,11 @@ from PIL import Image
 from script_runs import run_here
 
 from gpnerf.datasets.examples import Photograph, TestExamples, TrainingExamples, TrainingScene
-from gpnerf.datasets.masks import filled, shrunk
+from gpnerf.datasets.pixels.masks import filled, shrunk
+from gpnerf.datasets.probes.meanings import mask_warnings
 from gpnerf.evaluation.scorer import Scorer
 from gpnerf.geometry.projection import unmasked
 from gpnerf.geometry.sampling import random_pixels
-from gpnerf.inspection.meanings import mask_warnings
 from gpnerf.metrics.image import LPIPS, psnr, ssim, ssim_scikit
 from gpnerf.rendering.view import render_example
 from gpnerf.system.errors import DataError

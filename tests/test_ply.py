@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gpnerf.datasets import ply
+from gpnerf.datasets.files import ply
 from gpnerf.system.errors import DataError
 
 POINTS = np.array([[1.0, 2.0, 3.0], [-4.0, 5.5, 6.25], [0.0, 0.0, 7.0]])

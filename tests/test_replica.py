@@ -9,9 +9,9 @@ import torch
 from helpers import load_folder
 from layouts import HEIGHT, WIDTH, filled, pose_of, save, write_replica
 
-from gpnerf.datasets import replica
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.datasets.layouts import load_scene
+from gpnerf.datasets.published import replica
 from gpnerf.media.images import read_image
 from gpnerf.system.errors import DataError, Faults
 

@@ -7,13 +7,17 @@ import re
 
 import numpy as np
 import pytest
-from report_example import example, tree
+from report_example import Node, example, tree
 from torch.utils.tensorboard import SummaryWriter
 
 from gpnerf.evaluation.page import Curve, read_curves
 from gpnerf.evaluation.page.axes import Axis, even_ticks, log_ticks, number_text
-from gpnerf.evaluation.page.charts import BOTTOM, LEFT, RIGHT, TOP, charts, moving_mean
-from gpnerf.evaluation.page.page import page
+from gpnerf.evaluation.page.charts import BOTTOM, LEFT, RIGHT, TOP, moving_mean
+from gpnerf.evaluation.page.document import page
+
+
+def charts_of(*curves: Curve) -> Node:
+    return tree(page(example(curves=list(curves)))).one("div", class_="charts")
 
 
 def write_log(folder, points, purge=None):
@@ -88,7 +92,7 @@ def test_the_moving_mean_shrinks_at_the_ends_and_steps_over_gaps():
 
 
 def test_a_line_goes_through_its_values():
-    chart = tree(charts([Curve("training/loss", [0, 50, 100], [0.0, 4.0, 2.0])]))
+    chart = charts_of(Curve("training/loss", [0, 50, 100], [0.0, 4.0, 2.0]))
     # Half way along, the top; at the end, the middle.
     middle = (LEFT + RIGHT) / 2
     path = chart.one("path", class_="curve").attributes["d"]
@@ -99,7 +103,7 @@ def test_a_line_goes_through_its_values():
 
 def test_a_value_that_is_not_finite_interrupts_the_line_and_is_counted():
     curve = Curve("training/loss", [0, 1, 2, 3, 4], [1.0, 2.0, math.nan, 3.0, 1.0])
-    chart = tree(charts([curve, Curve("training/lost", [0], [math.nan])]))
+    chart = charts_of(curve, Curve("training/lost", [0], [math.nan]))
     path = chart.one("path", class_="curve").attributes["d"]
     assert len(re.findall("M", path)) == 2 and len(re.findall("L", path)) == 2 and "nan" not in path
     assert "1 not finite" in chart.one("figcaption").text
@@ -107,7 +111,7 @@ def test_a_value_that_is_not_finite_interrupts_the_line_and_is_counted():
 
 
 def test_curves_of_one_quantity_share_a_chart_and_the_loss_comes_first():
-    figures = tree(page(example())).one("div", class_="charts").all("figure")
+    figures = charts_of(*example().curves).all("figure")
     assert [figure.one("b").text for figure in figures] == ["psnr", "loss"]
     keys = [[key.text.split(" ")[0] for key in figure.all("li")] for figure in figures]
     assert keys == [["held", "training"], ["training"]]

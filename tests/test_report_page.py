@@ -10,12 +10,12 @@ import re
 
 import numpy as np
 import pytest
-from report_example import CONFUSION, EVIL, QUOTES, decoded, example, pictures, tree, views
+from report_example import CONFUSION, EVIL, QUOTES, decoded, example, is_exact, pictures, tree, views
 
 from gpnerf.evaluation.page import Curve, Table, ViewEntry, write_page
 from gpnerf.evaluation.page.confusion import row_shares
-from gpnerf.evaluation.page.page import page
-from gpnerf.evaluation.page.scores import natural, ranks, score_text
+from gpnerf.evaluation.page.document import page
+from gpnerf.evaluation.page.ranking import natural, ranks, score_text
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +60,11 @@ def test_every_picture_says_what_it_shows_and_decodes_to_its_size(full):
     images = full.all("img")
     assert len(images) == 4 * 8
     for image in images:
-        kind, picture = decoded(image.attributes["src"])
+        picture = decoded(image.attributes["src"])
         assert picture.size == (32, 24) == (int(image.attributes["width"]), int(image.attributes["height"]))
         assert image.attributes["loading"] == "lazy" and re.match(r"[ab] / \d+: .", image.attributes["alt"])
         exact = "depth" in image.attributes["alt"] or "labels" in image.attributes["alt"]
-        assert kind == ("png" if exact else "webp")
+        assert is_exact(image.attributes["src"]) == exact == (image.attributes.get("class") == "exact")
     texts = {image.attributes["alt"] for image in images}
     assert "a / 1: true labels (wall, floor)" in texts and "a / 1: rendered labels (chair)" in texts
 
@@ -92,6 +92,12 @@ def test_bars_are_as_long_as_the_iou_and_sorted_and_absent_classes_named(full):
     # 8 of 16 labelled pixels are wall, 8 floor.
     assert [bar.one("span", class_="share").text for bar in bars] == ["50.0 %", "50.0 %", "0.0 %"]
     assert any("Neither labelled nor predicted: lamp." in note.text for note in full.all("p", class_="note"))
+
+
+def test_without_a_matrix_no_share_of_pixels_is_shown():
+    content = tree(page(example(confusion=None)))
+    assert "Best first." in [label.text for label in content.all("p", class_="label")]
+    assert len(content.one("ol", class_="bars").all("li")) == 3 and not content.all("span", class_="share")
 
 
 def test_the_confusion_matrix_is_normalised_per_row_and_shows_only_what_occurs(full):
@@ -216,7 +222,8 @@ def test_a_report_without_labels_curves_or_views_leaves_these_sections_out():
     assert [heading.text for heading in content.all("h2")] == ["Scores", "Views"]
     assert [len(view.all("select")) for view in content.all("article")] == [1, 0]
     assert not content.all(id="pair") and not content.all(id="legend")
-    empty = tree(page(example(**nothing, facts={}, tables=[], curves=[], views=[])))
+    lost = [Curve("training/loss", [0], [math.nan])]
+    empty = tree(page(example(**nothing, facts={}, tables=[], curves=lost, views=[])))
     assert not empty.all("h2") and empty.one("h1")
 
 

@@ -14,8 +14,10 @@ from gpnerf.datasets import rooms
 from gpnerf.datasets.scene import Frame
 from gpnerf.geometry.cameras import pixel_grid
 from gpnerf.rooms import layout
+from gpnerf.rooms.cache import prepare
 from gpnerf.rooms.furniture import Item
 from gpnerf.rooms.layout import CLASS_NAMES, Room
+from gpnerf.rooms.shots import VERSION, camera_at, names
 from gpnerf.rooms.solids import Solid, ball, box, cylinder, yaw
 from gpnerf.rooms.textures import Plain
 from gpnerf.rooms.tracer import Picture, Tracer
@@ -31,7 +33,7 @@ make_room = functools.cache(layout.make_room)
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rooms")
-    rooms.prepare(folder, SEEDS, HEIGHT, WIDTH, VIEWS, workers=1)
+    prepare(folder, SEEDS, HEIGHT, WIDTH, VIEWS, workers=1)
     return folder
 
 
@@ -48,12 +50,12 @@ def draw(*solids: Solid, height: int = 25, width: int = 33) -> Picture:
     items = (Item("table", solids),) if solids else ()
     room = Room(np.array([6.0, 4.0, 3.0]), (GREY,) * 6, items, loop, np.array([0.0, 0.0, 1.0]))
     pose = look(np.array([[1.0, 2.0, 1.5]]), np.zeros(1), np.zeros(1))[0]
-    return Tracer(room).draw(rooms.camera(pose, height, width))
+    return Tracer(room).draw(camera_at(pose, height, width))
 
 
 def directions(height: int = 25, width: int = 33) -> np.ndarray:
     """Camera rays through pixel centres, z = 1: [H, W, 3]."""
-    _, rays = rooms.camera(np.eye(4), height, width).rays(pixel_grid(height, width))
+    _, rays = camera_at(np.eye(4), height, width).rays(pixel_grid(height, width))
     return rays.numpy().reshape(height, width, 3)
 
 
@@ -135,7 +137,7 @@ def test_the_same_seed_gives_the_same_pictures_and_another_seed_others(
         for name in ("image", "depth", "semantic", "instance"):
             assert torch.equal(getattr(frame, name), getattr(frames[SEEDS[0]][index], name))
         assert (frame.image - other.image).abs().mean() > 0.05
-    assert (root / f"v{rooms.VERSION}_24x32_24" / "room_0003" / "transforms.json").is_file()
+    assert (root / f"v{VERSION}_24x32_24" / "room_0003" / "transforms.json").is_file()
 
 
 def test_depth_agrees_between_neighbouring_views(frames: dict):
@@ -207,12 +209,12 @@ def test_consecutive_views_move_and_turn_moderately(seed: int):
 
 
 def test_partial_rooms_are_made_again_and_whole_ones_left_alone(tmp_path: Path):
-    rooms.prepare(tmp_path, [1, 2], 6, 8, 2, workers=1)
-    folder = tmp_path / f"v{rooms.VERSION}_6x8_2"
+    prepare(tmp_path, [1, 2], 6, 8, 2, workers=1)
+    folder = tmp_path / f"v{VERSION}_6x8_2"
     broken, whole = folder / "room_0001", folder / "room_0002" / "transforms.json"
     (broken / "depth" / "0001.png").unlink()
     before = whole.stat().st_mtime_ns
-    rooms.prepare(tmp_path, [1, 2], 6, 8, 2, workers=1)
+    prepare(tmp_path, [1, 2], 6, 8, 2, workers=1)
     assert (broken / "depth" / "0001.png").is_file()
     assert whole.stat().st_mtime_ns == before
     assert sorted(path.name for path in folder.iterdir()) == ["room_0001", "room_0002"]
@@ -225,14 +227,14 @@ def test_an_interrupted_room_leaves_nothing_behind(tmp_path: Path, monkeypatch: 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Tracer, "draw", interrupt)
         rooms.load(tmp_path, 1, 6, 8, 2)
-    assert not list((tmp_path / f"v{rooms.VERSION}_6x8_2").iterdir())
+    assert not list((tmp_path / f"v{VERSION}_6x8_2").iterdir())
     assert len(rooms.load(tmp_path, 1, 6, 8, 2).views) == 2
 
 
 @pytest.mark.slow
 def test_workers_make_the_same_rooms(tmp_path: Path):
-    rooms.prepare(tmp_path / "two", [1, 2], 6, 8, 1, workers=2)
-    rooms.prepare(tmp_path / "one", [1, 2], 6, 8, 1, workers=1)
+    prepare(tmp_path / "two", [1, 2], 6, 8, 1, workers=2)
+    prepare(tmp_path / "one", [1, 2], 6, 8, 1, workers=1)
     for path in (tmp_path / "one").rglob("*.*"):
         assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
 
@@ -241,11 +243,11 @@ def test_the_file_follows_the_nerfstudio_convention(root: Path, frames: dict):
     scene = rooms.load(root, SEEDS[0], HEIGHT, WIDTH, VIEWS)
     values = json.loads((scene.views[0].image.parents[1] / "transforms.json").read_text())
     assert (values["cx"], values["cy"], values["w"], values["h"]) == (16.0, 12.0, 32, 24)
-    expected = rooms.camera(make_room(SEEDS[0]).loop.poses(VIEWS)[4], HEIGHT, WIDTH)
+    expected = camera_at(make_room(SEEDS[0]).loop.poses(VIEWS)[4], HEIGHT, WIDTH)
     torch.testing.assert_close(scene.views[4].camera.camera_to_world, expected.camera_to_world)
     torch.testing.assert_close(scene.views[4].camera.intrinsics, expected.intrinsics)
-    assert scene.name == rooms.names([SEEDS[0]])[0] == "room_0003"
-    assert scene.labels.names == rooms.CLASS_NAMES
+    assert scene.name == names([SEEDS[0]])[0] == "room_0003"
+    assert scene.labels.names == CLASS_NAMES
     depth = torch.stack([frame.depth for frame in frames[SEEDS[0]]])
     assert scene.near < depth.min() < 2 * scene.near
     assert scene.far / 2 < depth.max() < scene.far

@@ -9,8 +9,8 @@ import torch
 from helpers import load_folder
 from layouts import HEIGHT, WIDTH, filled, pose_of, save, write_matrix, write_scannet
 
-from gpnerf.datasets import scannet
 from gpnerf.datasets.labels import IGNORE
+from gpnerf.datasets.published import scannet
 from gpnerf.system.errors import ConfigError, DataError, Faults
 
 

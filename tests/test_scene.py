@@ -5,7 +5,7 @@ import pytest
 import torch
 from helpers import load_folder
 
-from gpnerf.datasets.index import KINDS, SceneIndex
+from gpnerf.datasets.index.scene_index import KINDS, SceneIndex
 from gpnerf.datasets.labels import IGNORE, LabelSpace
 from gpnerf.datasets.scene import Scene
 from gpnerf.media import images

@@ -12,12 +12,14 @@ import pytest
 from script_runs import EXPNAME, REPOSITORY, command, environment, run_here, write_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gpnerf.datasets import rooms
 from gpnerf.media.images import read_image
+from gpnerf.rooms.layout import CLASS_NAMES
 from gpnerf.training.checkpoint import checkpoint_path, load_checkpoint
 
 TEST_FRAMES = ("0001", "0003")
-FILES = sorted([*REPOSITORY.glob("*.py"), *REPOSITORY.glob("scripts/*.py")])
+FILES = sorted(
+    path for folder in (".", "scripts", "benchmarks") for path in REPOSITORY.glob(f"{folder}/*.py")
+)
 SCRIPTS = [path for path in FILES if "__main__" in path.read_text()]
 METRICS = (
     "psnr",
@@ -149,7 +151,7 @@ def test_photographs_alone_finetune_the_rooms_model_without_labels(scene_writer,
 
 def test_scene_with_some_frames_labelled_has_scores_of_these_alone(scene_writer, rooms_config, rooms_run):
     writer = scene_writer(frames=5, semantic=True, name="half")
-    writer.top["semantic_classes"] = list(rooms.CLASS_NAMES)
+    writer.top["semantic_classes"] = list(CLASS_NAMES)
     del writer.top["frames"][3]["semantic_path"]
     root = writer.write().parent
     arguments = ["--dataset", "transforms", "--data_root", root, "--test_scenes", "half", "--out", root]

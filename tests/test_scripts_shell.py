@@ -21,6 +21,7 @@ if [[ -n "${FAIL:-}" && "$*" == $FAIL* ]]; then exit 1; fi
 if [[ -n "${EMPTY:-}" && "$*" == $EMPTY* ]]; then exit 5; fi
 case "$*" in
     "-c import sys"*) echo "$VERSION" ;;
+    "-m pip"*) echo "pip in $PWD" >>"$CALLS" ;;
     "-m venv"*) mkdir -p "${!#}/bin" && cp "$0" "${!#}/bin/python" ;;
     "train.py"*) echo "train in $PWD with data ${GPNERF_REAL_DATA:-none}" >>"$CALLS" ;;
     "-m pytest"*) echo "pytest in $PWD with data ${GPNERF_REAL_DATA:-none}" >>"$CALLS"
@@ -44,7 +45,7 @@ class Checkout:
         self.commands.mkdir()
         for name in ("scripts", ".ci"):
             shutil.copytree(REPOSITORY / name, self.root / name)
-        for name in ("requirements.txt", "requirements-dev.txt"):
+        for name in ("pyproject.toml", "requirements.txt", "requirements-dev.txt"):
             (self.root / name).write_text("something\n")
         self.command("python3", STUB_PYTHON)
         self.command("df", STUB_DF)
@@ -111,11 +112,27 @@ def test_quickstart_stops_at_the_stage_that_fails(checkout: Checkout) -> None:
     assert checkout.calls("eval.py") == []
 
 
-def test_changed_requirements_are_installed_again(checkout: Checkout) -> None:
+@pytest.mark.parametrize(
+    ("changed", "installed"),
+    [
+        ("requirements.txt", ["requirements.txt"]),
+        ("pyproject.toml", ["requirements.txt", "requirements-dev.txt"]),
+    ],
+)
+def test_what_changed_is_installed_again(checkout: Checkout, changed: str, installed: list[str]) -> None:
     checkout.run("scripts/test.sh")
-    (checkout.root / "requirements.txt").write_text("something else\n")
+    (checkout.root / changed).write_text("something else\n")
     assert checkout.run("scripts/test.sh").returncode == 0
-    assert [call.rsplit("/", 1)[1] for call in checkout.calls("-m pip install")] == ["requirements.txt"]
+    assert [call.rsplit(" ", 1)[1] for call in checkout.calls("-m pip install")] == installed
+
+
+def test_moved_checkout_is_installed_again_from_where_it_lies(checkout: Checkout) -> None:
+    checkout.run("scripts/quickstart.sh")
+    assert checkout.calls("pip in") == [f"pip in {checkout.root.resolve()}"]
+    checkout.root = checkout.root.rename(checkout.outside / "moved")
+    assert checkout.run("scripts/quickstart.sh").returncode == 0
+    assert checkout.calls("pip in") == [f"pip in {checkout.root.resolve()}"]
+    assert checkout.calls("-m venv") == []
 
 
 def test_broken_environment_is_made_again(checkout: Checkout) -> None:
@@ -154,6 +171,7 @@ def test_all_tests_are_the_slow_ones_too(checkout: Checkout) -> None:
         ({"FAIL": "-m pytest*-m serial"}, 1, 2),
         ({"EMPTY": "-m pytest*-m not serial", "FAIL": "-m pytest*-m serial"}, 1, 2),
         ({"FAIL": "-m ruff"}, 1, 0),
+        ({"FAIL": "-c from importlinter"}, 1, 0),
     ],
 )
 def test_half_of_the_tests_may_be_empty_but_none_may_fail(
@@ -169,6 +187,7 @@ def test_continuous_integration_finds_data_beside_the_checkout(checkout: Checkou
     result = checkout.run(".ci/run")
     assert result.returncode == 0, result.stderr
     assert checkout.calls("-m ruff") == ["-m ruff check .", "-m ruff format --check ."]
+    assert len(checkout.calls("-c from importlinter")) == 1
     assert not [call for call in checkout.calls("-m pytest") if "slow" in call]
     for call in checkout.calls("pytest in"):
         assert Path(call.split(" with data ")[1]).samefile(data)

@@ -115,7 +115,7 @@ def test_depth_range_of_rooms_is_checked_where_one_end_is_given(rooms_config):
 
 
 def test_a_run_of_the_first_versions_goes_on(rooms_config, tmp_path):
-    """Their checkpoints held sizes and the like in one, and rates and loss weights among the options alone."""
+    """Their checkpoints held sizes and the like in one, rates and weights of losses among the options."""
     arguments = ["--config", rooms_config, "--out", tmp_path, "--lr_head", "0.001", "--weight_distill", "2"]
     run_here("train.py", *arguments, "--steps", 3)
     for path in list_checkpoints(tmp_path / EXPNAME):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from helpers import load_folder
 
-from gpnerf.datasets import lens
+from gpnerf.datasets.pixels import lens
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.system.errors import DataError
 

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from helpers import load_folder
 
-from gpnerf.datasets import transforms, transforms_keys
+from gpnerf.datasets.transforms import files, loader
+from gpnerf.datasets.transforms import keys as known
 from gpnerf.system.errors import DataError, Faults
 
 
 def warnings_of(writer) -> list[str]:
     """What a scene's index says, once all of it could be read."""
     faults = Faults()
-    index = transforms.index_scene(writer.write(), faults)
+    index = loader.index_scene(writer.write(), faults)
     faults.raise_any()
     return list(index.warnings)
 
@@ -146,7 +147,7 @@ def test_frames_of_one_fault_share_a_sentence(scene_writer):
     for frame in writer.top["frames"][1:]:
         frame["camera_model"] = "OPENCV_FISHEYE"
     faults = Faults()
-    index = transforms.index_scene(writer.write(), faults)
+    index = loader.index_scene(writer.write(), faults)
     assert index.names == ("0",)
     (sentence,) = faults.sentences
     assert "frame 1 (images/1.png)" in sentence and "likewise 3 more frames" in sentence
@@ -217,7 +218,7 @@ def test_what_is_not_used_is_named_when_a_scene_is_loaded(scene_writer, name, ca
 
 def test_harmless_keys_and_those_that_say_nothing_are_passed_over(scene_writer):
     writer = scene_writer()
-    writer.top |= {key: 1 for key in transforms_keys.HARMLESS}
+    writer.top |= {key: 1 for key in known.HARMLESS}
     writer.top |= {"white_transparent": False, "rolling_shutter": [0.0, 0.0, 0.0, 0.0], "from_na": False}
     writer.top |= {"camera_type": "perspective", "n_frames": 3, "is_fisheye": False, "depth_maps_path": None}
     assert warnings_of(writer) == []
@@ -240,14 +241,14 @@ def test_all_unknown_keys_share_a_sentence_with_what_they_may_be_meant_for(scene
 
 def test_no_key_is_in_two_tables():
     tables = [
-        transforms_keys.OF_THE_SCENE,
-        transforms_keys.OF_A_FRAME,
-        transforms_keys.HARMLESS,
-        transforms_keys.NOT_READ,
+        known.OF_THE_SCENE,
+        known.OF_A_FRAME,
+        known.HARMLESS,
+        known.NOT_READ,
     ]
     keys = [key for table in tables for key in table]
     assert len(keys) == len(set(keys))
-    assert {key for keys in transforms.PATH_KEYS.values() for key in keys} <= set(keys)
+    assert {key for keys in files.PATH_KEYS.values() for key in keys} <= set(keys)
 
 
 def test_masks_of_instant_ngp_beside_the_photographs_are_named(scene_writer):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gpnerf.datasets.maps import read_depth
+from gpnerf.datasets.pixels.maps import read_depth
 from gpnerf.system.errors import DataError
 
 MAPS_READ = 8

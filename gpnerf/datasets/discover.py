@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from gpnerf.datasets.frame_records import FILE_NAMES
+from gpnerf.datasets.transforms.text import FILE_NAMES
 from gpnerf.system.errors import DataError
 
 # What no other layout has.

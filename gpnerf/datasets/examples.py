@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from gpnerf.datasets.pixels.masks import stack_masks
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.datasets.views import check_candidates, released_sources, test_sources, training_sources
 from gpnerf.geometry.cameras import Camera
@@ -121,7 +122,7 @@ class FrameReader:
         return SourceViews(
             torch.stack([one.image for one in photographs]),
             Camera.stack([view.camera.resized(self.height, self.width) for view in views]),
-            stack_masks(photographs),
+            stack_masks([one.mask for one in photographs], self.height, self.width),
             tuple(view.name for view in views),
         )
 
@@ -281,14 +282,6 @@ def _draw(generator: torch.Generator, count: int) -> int:
 
 def _example(reader: FrameReader, scene: Scene, target: int, sources: list[int]) -> Example:
     return Example(reader.frame(scene, target), reader.sources(scene, sources), scene.near, scene.far)
-
-
-def stack_masks(photographs: Sequence[Photograph]) -> Tensor | None:
-    """The masks of V photographs, bool [V, H, W]; None where every pixel of all of them counts."""
-    if all(one.mask is None for one in photographs):
-        return None
-    everything = torch.ones(photographs[0].image.shape[1:], dtype=torch.bool)
-    return torch.stack([everything if one.mask is None else one.mask for one in photographs])
 
 
 def describe_missing(scenes: Sequence[Scene]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gpnerf.datasets.index import KINDS
+from gpnerf.datasets.index.scene_index import KINDS
 from gpnerf.datasets.scene import Scene
 
 # Of poses, decimals: a loader's arithmetic may differ in later ones between machines.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gpnerf.datasets.class_lists import SCANNET_CLASSES, SCANNET_COLORS
+from gpnerf.datasets.published.class_lists import SCANNET_CLASSES, SCANNET_COLORS
 from gpnerf.system.errors import DataError
 
 IGNORE = -1

@@ -4,47 +4,29 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
-from gpnerf.datasets import index_cache, replica, scannet, transforms
-from gpnerf.datasets.frame_records import FILE_NAME
-from gpnerf.datasets.index import SceneIndex
+from gpnerf.datasets.index import cache
+from gpnerf.datasets.index.scene_index import SceneIndex
 from gpnerf.datasets.labels import LISTED, LabelSpace
 from gpnerf.datasets.places import scene_name
-from gpnerf.datasets.scene import Frame, Scene
-from gpnerf.inspection.checks import NEIGHBOURS, reading_warnings
-from gpnerf.inspection.geometry import misread_poses
-from gpnerf.inspection.meanings import (
-    alpha_warnings,
-    count_classes,
-    label_warnings,
-    mask_warnings,
-    orientation_warnings,
-    probed,
-)
-from gpnerf.inspection.plausibility import (
-    black_strip,
-    center_warnings,
-    outside_warning,
-    range_warnings,
-    strip_warning,
-)
+from gpnerf.datasets.probes.first_reading import probed_index, scene_warnings
+from gpnerf.datasets.published import replica, scannet
+from gpnerf.datasets.scene import Scene
+from gpnerf.datasets.transforms import loader
+from gpnerf.datasets.transforms.text import FILE_NAME
 from gpnerf.system.errors import ConfigError, DataError, Faults
 
 INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
-    "transforms": transforms.index_scene,
+    "transforms": loader.index_scene,
     "replica": replica.index_scene,
     "scannet": scannet.index_scene,
 }
 log = logging.getLogger(__name__)
 
-# Pixels.
-COMPARED_WIDTH = 160
 LABEL_SPACES = ("benchmark", "all")
 
 
@@ -68,16 +50,16 @@ def load_scene(dataset: str, root: Path, name: str, reading: Reading = Reading()
     Raises DataError with all that is wrong in it; of the pixels, only those of a few frames are looked at.
     """
     folder = Path(root) / name
-    kept = index_cache.recall(dataset, folder)
+    kept = cache.recall(dataset, folder)
     faults = Faults()
     index = kept or INDEXERS[dataset](folder, faults)
     faults.raise_any()
     scene = _scene(dataset, Path(root), name, index, reading)
     if kept is None:
-        index = _probed(scene)
-        index_cache.keep(dataset, folder, index)
+        index = probed_index(scene)
+        cache.keep(dataset, folder, index)
         scene = replace(scene, index=index)
-    for sentence in scene_warnings(scene):
+    for sentence in scene_warnings(scene, scene.index.black_strip):
         log.warning(f"Warning: {sentence}")
     return scene
 
@@ -125,17 +107,6 @@ def _range_source(index: SceneIndex, reading: Reading) -> str:
     return " and ".join(given if len(given) == 2 else [*given, index.range_source])
 
 
-def scene_warnings(scene: Scene) -> list[str]:
-    """What looks odd in a scene as it is read; [] in most."""
-    strip = scene.index.black_strip
-    return [
-        *scene.index.warnings,
-        *center_warnings(scene),
-        *range_warnings(scene),
-        *strip_warning(scene, strip),
-    ]
-
-
 def label_space(dataset: str, root: Path, index: SceneIndex, all_classes: bool) -> LabelSpace | None:
     """What the labels of a scene mean; None where it has none."""
     if not index.count("semantic"):
@@ -157,46 +128,3 @@ def _scannet_labels(table: Path, all_classes: bool, changed: int) -> LabelSpace:
 
 
 _replica_labels = lru_cache(replica.label_space)
-
-
-def _probed(scene: Scene) -> SceneIndex:
-    """Decodes a few frames; raises DataError with all that is wrong in them. Returns the index with what
-    looks odd in them."""
-    whole, count = _read_whole(scene), len(scene.views)
-    frames = []
-    for number in range(count)[count // 2 :][:NEIGHBOURS]:
-        with Faults().collected():
-            frames.append(scene.read(number, *_small(*scene.index.sizes[number].tolist())))
-    odd = [
-        *reading_warnings(scene.name, misread_poses(frames)),
-        *outside_warning(scene.name, [frame.depth for frame in whole], scene.index),
-        *alpha_warnings(scene),
-        *mask_warnings(scene),
-        *orientation_warnings(scene),
-        *label_warnings(scene, _class_counts(scene, whole)),
-    ]
-    strip = black_strip(scene, probed(scene))
-    return replace(scene.index, warnings=(*scene.index.warnings, *odd), black_strip=strip)
-
-
-def _read_whole(scene: Scene) -> list[Frame]:
-    """A few frames at their own size, so that a fault in all files shows before the training."""
-    frames, faults = [], Faults()
-    for number in probed(scene):
-        with faults.collected():
-            frames.append(scene.read(number, *scene.index.sizes[number].tolist()))
-    faults.raise_any()
-    return frames
-
-
-def _class_counts(scene: Scene, frames: Sequence[Frame]) -> np.ndarray:
-    """How often each class occurs in the frames, as count_classes."""
-    classes = scene.labels.num_classes if scene.labels else 0
-    labelled = [frame.semantic.numpy() for frame in frames if frame.semantic is not None]
-    return sum((count_classes(one, classes) for one in labelled), np.zeros(classes + 1, np.int64))
-
-
-def _small(height: int, width: int) -> tuple[int, int]:
-    """A size at which frames are quickly compared."""
-    scale = min(1.0, COMPARED_WIDTH / width)
-    return max(1, round(height * scale)), max(1, round(width * scale))

@@ -19,6 +19,7 @@ from gpnerf.datasets.layouts import Reading, load_scene
 from gpnerf.datasets.places import each_once
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
+from gpnerf.rooms.cache import prepare
 from gpnerf.system.errors import ConfigError, DataError, Faults
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def _load_rooms(options: Namespace, names: Sequence[str]) -> list[Scene]:
     size = (options.height, options.width, options.views_per_room)
     root = Path(options.data_root)
     try:
-        rooms.prepare(root, seeds, *size)
+        prepare(root, seeds, *size)
     except OSError as error:
         raise ConfigError(
             f"Rooms cannot be written to {root} ({error.strerror}); choose another folder with --data_root."

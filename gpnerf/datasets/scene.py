@@ -1,7 +1,7 @@
-"""Scene and View: what every data set is turned into, and the one place that reads its images.
+"""Scene and View: what every data set is turned into.
 
-A loader (transforms.py, replica.py, scannet.py) knows paths, file formats and cameras, and returns a
-`SceneIndex`. Reading, resizing, cropping and label mapping are shared by all of them and live here.
+A loader (transforms/, published/) knows paths, file formats and cameras, and returns a `SceneIndex`. Reading,
+resizing, cropping and label mapping are shared by all of them: here, and in pixels/.
 """
 
 from __future__ import annotations
@@ -12,19 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import overload
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from gpnerf.datasets.index import MAPS, SceneIndex, same_shape
+from gpnerf.datasets.index.scene_index import MAPS, SceneIndex
 from gpnerf.datasets.labels import IGNORE, LabelSpace
-from gpnerf.datasets.lens import Lens
-from gpnerf.datasets.maps import read_depth, read_ids
-from gpnerf.datasets.masks import ALL_COUNT, filled, shrunk
+from gpnerf.datasets.pixels.masks import stack_masks
+from gpnerf.datasets.pixels.stored_view import StoredView
 from gpnerf.geometry.cameras import Camera
-from gpnerf.media.images import read_image, read_mask, resize_colors, resize_values
-from gpnerf.system.errors import DataError
 
 # In a map, where nothing is known.
 UNKNOWN = {"depth": 0, "semantic": IGNORE, "instance": IGNORE}
@@ -110,26 +106,35 @@ class Scene:
 
     def view(self, number: int) -> View:
         """The view at a position of the index."""
-        index = self.index
-        kinds = [kind for kind in (*MAPS, "mask") if index.files[kind][number]]
-        files = {kind: self.folder / index.files[kind][number] for kind in kinds}
-        return View(
-            name=index.names[number],
-            image=self.folder / index.files["image"][number],
-            camera=self._stored_camera(number).cropped(self.border),
-            **files,
-        )
+        stored = self._stored(number)
+        intrinsics = torch.from_numpy(stored.lens.pinhole.copy()).float()
+        camera = Camera(intrinsics, self.poses[number], stored.height, stored.width)
+        files = {kind: self.folder / file for kind, file in stored.files.items()}
+        return View(self.index.names[number], camera=camera.cropped(self.border), **files)
 
     def read_image(self, number: int, height: int, width: int) -> Tensor:
         """The photograph of one view as [3, height, width] in [0, 1], lens distortion removed."""
-        return self._image(number, height, width, self._stored_mask(number))
+        return self._stored(number).image(height, width)
+
+    def photographs(
+        self, numbers: Sequence[int], height: int, width: int
+    ) -> tuple[Tensor, Camera, Tensor | None]:
+        """Photographs of some views [V, 3, height, width] in [0, 1], their cameras, and their masks, bool
+        [V, height, width], None where all pixels of all of them count."""
+        stored = [self._stored(number) for number in numbers]
+        masks = [one.mask(height, width) for one in stored]
+        return (
+            torch.stack([one.image(height, width) for one in stored]),
+            Camera.stack([self.view(number).camera.resized(height, width) for number in numbers]),
+            stack_masks(masks, height, width),
+        )
 
     def read_mask(self, number: int, height: int, width: int) -> Tensor | None:
         """Which pixels of a view's photograph count: bool [height, width], None if all do.
 
         Raises DataError where none does.
         """
-        return self._mask(number, height, width, self._stored_mask(number))
+        return self._stored(number).mask(height, width)
 
     def read_map(self, number: int, kind: str, height: int, width: int) -> Tensor | None:
         """One map of a view as [height, width], None where it has none; `kind` as in Frame.
@@ -137,60 +142,33 @@ class Scene:
         "depth": float32 z in metres, 0 = unknown; "semantic" and "instance": int64, IGNORE where unlabelled.
         Nothing is known of masked pixels.
         """
-        return self._map(number, kind, height, width, self.read_mask(number, height, width))
+        stored = self._stored(number)
+        return self._map(stored, kind, height, width, stored.mask(height, width))
 
     def read(self, number: int, height: int, width: int) -> Frame:
         """One view with all its maps at the size asked for."""
-        stored = self._stored_mask(number)
-        mask = self._mask(number, height, width, stored)
+        stored = self._stored(number)
+        mask = stored.mask(height, width)
         return Frame(
             scene=self.name,
             name=self.index.names[number],
             camera=self.view(number).camera.resized(height, width),
-            image=self._image(number, height, width, stored),
+            image=stored.image(height, width),
             mask=mask,
-            **{kind: self._map(number, kind, height, width, mask) for kind in MAPS},
+            **{kind: self._map(stored, kind, height, width, mask) for kind in MAPS},
         )
 
-    def _image(self, number: int, height: int, width: int, stored: np.ndarray | None) -> Tensor:
-        path = self.folder / self.index.files["image"][number]
-        pixels = read_image(path)
-        if pixels.ndim != 3 or pixels.dtype != np.uint8:
-            raise DataError(
-                f"{path}: expected an 8-bit colour image, found {pixels.dtype} of shape "
-                f"{pixels.shape}; convert it to an RGB png or jpg."
-            )
-        self._check_size(path, pixels, number, exactly=True)
-        if stored is not None:
-            pixels = filled(pixels, stored)
-        lens = self._lens(number)
-        pixels = filled(lens.removed(pixels, cv2.INTER_LINEAR), lens.covered())
-        pixels = resize_colors(self._cropped(pixels), height, width)
-        return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255.0
+    def _stored(self, number: int) -> StoredView:
+        return StoredView(self.folder, self.index, number, self.border)
 
-    def _mask(self, number: int, height: int, width: int, stored: np.ndarray | None) -> Tensor | None:
-        lens = self._lens(number)
-        mask = lens.covered()
-        if stored is not None:
-            # A pixel that shows something masked, be it in part, does not count.
-            mask = mask & (lens.removed(stored.astype(np.float32), cv2.INTER_LINEAR) > ALL_COUNT)
-        mask = self._cropped(mask)
-        if not mask.any():
-            place = self.index.files["mask"][number] or self.index.files["image"][number]
-            raise DataError(
-                f"{self.folder / place}: expected a mask that leaves some pixels, found none inside border "
-                "and lens; correct it (black or transparent: leave out, anything else: use), or remove the "
-                "frame."
-            )
-        return None if mask.all() else torch.from_numpy(shrunk(mask, height, width))
-
-    def _map(self, number: int, kind: str, height: int, width: int, mask: Tensor | None) -> Tensor | None:
-        relative = self.index.files[self.labelled_by if kind == "semantic" else kind][number]
-        if not relative or (kind == "semantic" and self.labels is None):
+    def _map(
+        self, stored: StoredView, kind: str, height: int, width: int, mask: Tensor | None
+    ) -> Tensor | None:
+        file = stored.files.get(self.labelled_by if kind == "semantic" else kind)
+        if file is None or (kind == "semantic" and self.labels is None):
             return None
-        path = self.folder / relative
-        values = read_depth(path, self.index.depth_unit) if kind == "depth" else read_ids(path, kind)
-        values = self._fitted(number, path, values, UNKNOWN[kind], height, width)
+        path = self.folder / file
+        values = stored.values(path, kind, UNKNOWN[kind], height, width)
         if kind == "semantic":
             values = self.labels.to_classes(values, str(path))
         elif kind == "instance":
@@ -199,53 +177,6 @@ class Scene:
         if mask is not None:
             values[~mask.numpy()] = UNKNOWN[kind]
         return torch.from_numpy(values)
-
-    def _stored_camera(self, number: int) -> Camera:
-        lens = self._lens(number)
-        intrinsics = torch.from_numpy(lens.pinhole.copy()).float()
-        return Camera(intrinsics, self.poses[number], lens.height, lens.width)
-
-    def _lens(self, number: int) -> Lens:
-        index = self.index
-        return Lens(index.intrinsics[number], index.distortion[number], *index.sizes[number].tolist())
-
-    def _stored_mask(self, number: int) -> np.ndarray | None:
-        """The mask on disk at the photograph's size, bool [H, W]; None where there is none."""
-        relative = self.index.files["mask"][number]
-        if not relative:
-            return None
-        path = self.folder / relative
-        mask = read_mask(path)
-        self._check_size(path, mask, number, exactly=False)
-        return resize_values(mask.astype(np.uint8), *self.index.sizes[number].tolist()) > 0
-
-    def _check_size(self, path: Path, pixels: np.ndarray, number: int, exactly: bool) -> None:
-        height, width = self.index.sizes[number].tolist()
-        found = pixels.shape[:2]
-        if found == (height, width) or (not exactly and same_shape(found, (height, width))):
-            return
-        raise DataError(
-            f"{path}: expected {width}x{height} pixels as its camera says, found "
-            f"{pixels.shape[1]}x{pixels.shape[0]}; correct the camera's size or replace the file."
-        )
-
-    def _fitted(
-        self, number: int, path: Path, pixels: np.ndarray, outside: int, height: int, width: int
-    ) -> np.ndarray:
-        """A map of a view as [height, width], undistorted; `outside` where the photograph shows nothing."""
-        self._check_size(path, pixels, number, exactly=False)
-        lens = self._lens(number)
-        if self.border or lens.distorts:
-            pixels = resize_values(pixels, lens.height, lens.width)
-        if lens.distorts:
-            # float32 holds -1 and any uint16.
-            pixels = lens.removed(pixels.astype(np.float32), cv2.INTER_NEAREST, outside)
-        return resize_values(self._cropped(pixels), height, width)
-
-    def _cropped(self, pixels: np.ndarray) -> np.ndarray:
-        if not self.border:
-            return pixels
-        return np.ascontiguousarray(pixels[self.border : -self.border, self.border : -self.border])
 
 
 class Views(Sequence[View]):

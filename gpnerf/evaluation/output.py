@@ -10,9 +10,7 @@ from typing import Any
 import torch
 
 from gpnerf.datasets.labels import class_colors
-from gpnerf.evaluation.page.content import Report, ViewEntry
-from gpnerf.evaluation.page.curves import read_curves
-from gpnerf.evaluation.page.page import write_page
+from gpnerf.evaluation.page import Report, ViewEntry, read_curves, write_page
 from gpnerf.evaluation.paper_tables import TABLE_4, Run, table_1, table_2, table_3, table_4, write_table
 from gpnerf.evaluation.scores import Evaluated, read_evaluated, scene_table, write_scores
 from gpnerf.evaluation.view_results import AP_NAMES, ViewResult

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gpnerf.evaluation.page.content import Table
+from gpnerf.evaluation.page import Table
 from gpnerf.evaluation.paper_results import (
     TABLE_1,
     TABLE_2,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gpnerf.evaluation.page.content import Table
+from gpnerf.evaluation.page import Table
 from gpnerf.evaluation.paper_tables import facts_line, markdown_rows
 from gpnerf.evaluation.view_results import (
     POOLED_TITLES,

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gpnerf.datasets.probes.warp import reproject, warp
 from gpnerf.datasets.scene import Frame
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.inspection.drawing import draw_label, draw_outlined, draw_ring, hatch, hues, line_ends, sheet
-from gpnerf.inspection.geometry import epipolar_lines, reproject, warp
+from gpnerf.inspection.geometry import epipolar_lines
 from gpnerf.inspection.path_map import path_panel
 from gpnerf.media.images import resize_colors, resize_values
 from gpnerf.media.visualize import GAP, colors, error_map

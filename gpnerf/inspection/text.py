@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gpnerf.datasets.probes.plausibility import unit_of
 from gpnerf.inspection.checks import SceneCheck
-from gpnerf.inspection.plausibility import unit_of
 
 BAR = 40
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from gpnerf.system.errors import DataError
 
+# How the files of photographs end, whatever their capitals.
+PHOTOGRAPH_SUFFIXES = (".png", ".jpg", ".jpeg")
 # Enough for all marks below.
 FIRST_BYTES = 64
 COPY = "copy the file again from its source"

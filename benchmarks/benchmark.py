@@ -1,0 +1,302 @@
+"""Measures this implementation against a literal transcription of the published formulas (literal.py).
+
+    python benchmarks/benchmark.py                    # half an hour on two CPU cores
+    python benchmarks/benchmark.py --device cuda --json speed.json
+
+Both have the same weights and run in turn: the literal form in float32, as published, ours as it runs by
+default but always compiled, with the same rays at a time; and the literal form also with larger chunks,
+nearer to those of the released configs. Ratios above 1 are in our favour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from statistics import median
+
+import torch
+from benchmark_tools import (
+    FASTEST,
+    REPOSITORY,
+    ROOMS,
+    SIZES,
+    Subject,
+    in_turn,
+    report,
+    say,
+    seconds_of,
+    subject,
+)
+from literal import literal_losses
+
+from gpnerf.commands.options import parse_options
+from gpnerf.config.fields import from_options
+from gpnerf.config.parser import Parser
+from gpnerf.config.types import positive
+from gpnerf.datasets.examples import TestExamples
+from gpnerf.datasets.run_scenes import load_scenes, test_views
+from gpnerf.datasets.views import FrameRule
+from gpnerf.execution.compilation import compile_layers
+from gpnerf.methods.gpnerf.model import GPNeRF
+from gpnerf.metrics.image import psnr
+from gpnerf.rendering.view import render_example, render_view
+from gpnerf.system.devices import allow_tf32, autocast, choose_device
+from gpnerf.system.scripting import run_script
+from gpnerf.training.checkpoint import checkpoint_to_use, latest_checkpoint
+from gpnerf.training.schedule import build_optimizer, step_generator
+
+log = logging.getLogger("benchmark")
+
+Ratios = dict[str, float]
+
+# The released configs render 2,000 rays at a time, whose features [R, S, V, 512] alone take 2.6 GB: more than
+# most machines have for all that is needed. This many fit, and no cache holds them either.
+LARGE_CHUNK = 512
+# Of a training step: ours, and two of the literal form, whose activations for 512 take 17 GiB: more than most
+# machines have, but not most GPUs.
+TRAIN_RAYS, LITERAL_RAYS = 512, {"cpu": (32, 96), "cuda": (32, 512)}
+# Side of the matrices whose product gives the machine's own rate.
+PRODUCT = 2048
+DEMO_VIEWS, DEMO_STEPS = 4, 300
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = Parser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, ...")
+    add("--json", type=Path, default=None, help="file for the median ratios and the parity")
+    add("--rounds", type=positive, default=3, help="of all, in turn; medians are reported (default: 3)")
+    add("--demo", type=Path, default=Path("out/rooms"), help="trained run whose bfloat16 views are compared")
+    return parser.parse_args(arguments)
+
+
+def rays(name: str, given: Subject, rounds: int, device: torch.device) -> tuple[Ratios, Ratios, list[float]]:
+    """Ratios of colour rays and of rays with semantics, with equal chunks and with LARGE_CHUNK rays at a
+    time in the literal form; and the literal form's seconds per ray with semantics in both."""
+    count, ratios, larger = len(given.origins), {}, {}
+    sources, maps = given.prepared(), given.literally_encoded()
+    large = given.seeing(max(count, LARGE_CHUNK))
+    for kind, semantics in (("rays_color", False), ("rays_semantic", True)):
+        works = [partial(given.rays, sources, semantics)]
+        works += [partial(form.literal, maps, semantics) for form in (given, large)]
+        times = in_turn(works, rounds, device)
+        ours = [one / count for one, _, _ in times]
+        equal, many = (
+            [row[column] / len(form.origins) for row in times] for column, form in ((1, given), (2, large))
+        )
+        ratios[kind] = report(f"{name}: {kind}, {count} at a time", "/s", ours, equal)
+        larger[kind] = report(f"  the literal form {len(large.origins)} at a time", "/s", ours, many)
+        if not semantics:
+            arithmetic(given, count * median(ours), device)
+    return ratios, larger, [median(equal), median(many)]
+
+
+def arithmetic(given: Subject, seconds: float, device: torch.device) -> None:
+    """How much of the machine's own rate the arithmetic of a chunk of colour rays reaches."""
+    each = operations_per_ray(given.model, len(given.example.sources.images))
+    reached, own = each * len(given.origins) / seconds, product_rate(device)
+    say(
+        f"  {each / 1e6:.0f} million operations per ray: {reached / 1e9:.0f} GFLOP/s, {reached / own:.0%} "
+        f"of a large matrix product's {own / 1e9:.0f} GFLOP/s"
+    )
+
+
+def operations_per_ray(model: GPNeRF, views: int) -> float:
+    """Multiplications and additions in the matrix products of a colour ray, both passes, merged form."""
+    net = model.transformer
+    width, inputs, encoding = net.width, net.embed[0].in_features, 3 + 6 * net.frequencies
+    narrow = net.field_layers[0].weigh[0].out_features
+    per_view = (width + narrow) ** 2 + 4 * narrow + narrow * width
+    field = views * per_view + narrow * width + width**2 + 8 * width**2
+    ray, mixing = 4 * width**2 + 8 * width**2, width * (width + encoding) + width**2
+    embedding, layers = views * (inputs + width) * width, len(net.field_layers)
+    coarse, fine = model.function.samples, model.function.fine_samples
+    total = 0
+    for seen in (coarse, coarse + fine) if fine else (coarse,):
+        of_ray = layers * (ray + 2 * seen * width) + len(net.mixers) * mixing
+        total += seen * (embedding + layers * field + of_ray)
+    return 2.0 * total
+
+
+def product_rate(device: torch.device) -> float:
+    """Operations per second of a large matrix product in the precision that ours runs in."""
+    left, right = (torch.randn(PRODUCT, PRODUCT, device=device) for _ in range(2))
+    with autocast(device, FASTEST[device.type]):
+        if torch.is_autocast_enabled(device.type):
+            left, right = left.bfloat16(), right.bfloat16()
+        best = min(seconds_of(lambda: left @ right, device) for _ in range(8))
+    return 2.0 * PRODUCT**3 / best
+
+
+def frame(given: Subject, literal_rays: Sequence[float], rounds: int, device: torch.device) -> list[float]:
+    """Ratios for a whole view with labels, one for each of the literal form's seconds per ray. Ours is run (a
+    twentieth of its rows on a CPU), the literal form's time follows from its rays."""
+    camera, example = given.example.target.camera, given.example
+    parts = 1 if device.type == "cuda" else 20
+    strip = replace(camera, height=camera.height // parts)
+    encoding, literally = seconds_of(given.prepared, device), seconds_of(given.literally_encoded, device)
+    sources = given.prepared()
+
+    def view() -> None:
+        with autocast(device, FASTEST[device.type]):
+            render_view(given.model, sources, strip, example.near, example.far, len(given.origins))
+
+    ours = [encoding + parts * seconds_of(view, device) for _ in range(rounds)]
+    ratios = []
+    for what, each in zip(("", ", large chunks"), literal_rays, strict=True):
+        literal = [literally + camera.height * camera.width * each] * rounds
+        ratios.append(report(f"frame {camera.width}x{camera.height}{what}", "s", ours, literal))
+        if not what:
+            report(
+                "frame 640x480 (4 times that)", "s", [4 * one for one in ours], [4 * one for one in literal]
+            )
+    return ratios
+
+
+def training_step(name: str, rays: int, literal: bool, device: torch.device) -> Callable[[], None]:
+    """One step with weights and an optimiser of its own."""
+    given = subject(name, device)
+    model, optimizer = given.model.train(), build_optimizer(given.model)
+    if not literal:
+        compile_layers(model)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        if literal:
+            losses = literal_losses(model, given.example, rays, step_generator(0, 0))
+        else:
+            with autocast(device, FASTEST[device.type]):
+                losses, _ = model.losses(given.example, rays, step_generator(0, 0))
+        model.backward(losses)
+        optimizer.step()
+
+    return step
+
+
+def training(name: str, rounds: int, device: torch.device) -> float:
+    """literal / ours of a step with TRAIN_RAYS rays; the literal form's by a line through two points."""
+    few, many = LITERAL_RAYS[device.type]
+    works = [training_step(name, TRAIN_RAYS, False, device)]
+    works += [training_step(name, rays, True, device) for rays in (few, many)]
+    ours, least, most = zip(*in_turn(works, rounds, device), strict=True)
+    literal = [
+        low + (high - low) * (TRAIN_RAYS - few) / (many - few) for low, high in zip(least, most, strict=True)
+    ]
+    return report(f"{name}: train_step, {TRAIN_RAYS} rays", "/s", ours, literal)
+
+
+def largest_difference(given: Subject) -> float:
+    """Of float32 outputs: colours, ray weights, and semantic features relative to their largest entry."""
+    allow_tf32("float32")
+    ours = given.rays(given.prepared("float32"), True, "float32")
+    literal = given.literal(given.literally_encoded(), True)
+    allow_tf32(FASTEST[given.model.device.type])
+    differences = [
+        (ours.color - literal.color).abs().max(),
+        (ours.weights - literal.weights).abs().max(),
+        (ours.semantic - literal.semantic).abs().max() / literal.semantic.abs().max(),
+    ]
+    return max(one.item() for one in differences)
+
+
+def bfloat16_parity(run: Path, device: torch.device) -> dict[str, float]:
+    """The worst of some views of the trained demo in bfloat16 against float32: PSNR in dB, share of equal
+    labels."""
+    with tempfile.TemporaryDirectory() as folder:
+        if latest_checkpoint(run) is None:
+            say(f"{run} has no checkpoint: training the demo for {DEMO_STEPS} steps first")
+            run = Path(folder) / "rooms"
+            command = [sys.executable, str(REPOSITORY / "train.py"), "--config", str(ROOMS)]
+            command += ["--out", folder, "--steps", str(DEMO_STEPS), "--picture_every", "10000"]
+            subprocess.run(command, check=True)
+        model = checkpoint_to_use(run, None, "gpnerf").build().to(device).eval()
+    options = parse_options("", SIZES["demo"])
+    scenes = load_scenes(options, options.test_scenes)
+    size = (options.height, options.width, options.num_source_views, options.view_metric)
+    examples = TestExamples(test_views(scenes, from_options(FrameRule, options)), *size)
+    decibels, equal = [], []
+    for index in range(0, len(examples), len(examples) // DEMO_VIEWS):
+        exact, rounded = (
+            render_example(model, examples[index], None, precision) for precision in ("float32", "bfloat16")
+        )
+        decibels.append(float(psnr(rounded.color, exact.color)))
+        equal.append((exact.labels == rounded.labels).float().mean().item())
+    return {"bf16_psnr": min(decibels), "bf16_labels": min(equal)}
+
+
+def peak_of(work: Callable[[], object], device: torch.device) -> int:
+    """Bytes of all tensors alive at a time while `work` runs, at most, beyond those from before."""
+    work()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        work()
+        return torch.cuda.max_memory_allocated(device) - before
+    with torch.profiler.profile(
+        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+    ) as recorded:
+        work()
+    changes = [one for one in recorded.profiler.kineto_results.events() if one.name() == "[memory]"]
+    changes.sort(key=lambda one: one.start_ns())
+    return max(accumulate(one.nbytes() for one in changes))
+
+
+def peak_memory(given: Subject, device: torch.device) -> tuple[float, float]:
+    """literal / ours of the peak of a chunk with semantics, and with LARGE_CHUNK rays in the literal form."""
+    sources, maps = given.prepared(), given.literally_encoded()
+    large = given.seeing(max(len(given.origins), LARGE_CHUNK))
+    works = [partial(given.rays, sources, True)]
+    works += [partial(form.literal, maps, True) for form in (given, large)]
+    ours, literal, larger = (peak_of(work, device) / 2**20 for work in works)
+    for what, each in (
+        (f"published: peak of {len(given.origins)} rays", literal),
+        ("  large chunks", larger),
+    ):
+        say(f"{what:36s} {ours:10.0f} {each:10.0f} {'MiB':8s} {each / ours:7.1f}")
+    return literal / ours, larger / ours
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    device, rounds = choose_device(options.device), options.rounds
+    allow_tf32(FASTEST[device.type])
+    say(f"device {device}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    say(f"{'':36s} {'ours':>10s} {'literal':>10s} {'':8s} {'ratio':>7s} (lowest to highest)")
+    given = subject("published", device)
+    difference = largest_difference(given)
+    compile_layers(given.model)
+    ratio, larger, literal_rays = rays("published", given, rounds, device)
+    ratio["frame"], larger["frame"] = frame(given, literal_rays, rounds, device)
+    ratio["train_step"] = training("published", rounds, device)
+    ratio["peak_memory"], larger["peak_memory"] = peak_memory(given, device)
+    demo = subject("demo", device)
+    compile_layers(demo.model)
+    rays("demo", demo, rounds, device)
+    training("demo", rounds, device)
+    say(f"float32, ours against literal: largest difference {difference:.1e}")
+    parity = {"float32_max": difference, **bfloat16_parity(options.demo, device)}
+    say(
+        f"bfloat16 against float32, trained demo: {parity['bf16_psnr']:.1f} dB, "
+        f"{parity['bf16_labels']:.2%} of labels equal (the worst of {DEMO_VIEWS} views)"
+    )
+    if options.json:
+        options.json.write_text(
+            json.dumps({"ratio": ratio, "ratio_large_chunks": larger, "parity": parity}, indent=2) + "\n"
+        )
+        log.info(f"Written: {options.json}.")
+    return 0
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,104 @@
+"""One view as it lies on disk -> its pixels at any size, cropped, without the distortion of its lens."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from gpnerf.datasets.index.file_checks import same_shape
+from gpnerf.datasets.index.scene_index import SceneIndex
+from gpnerf.datasets.pixels.lens import Lens
+from gpnerf.datasets.pixels.maps import read_depth, read_ids
+from gpnerf.datasets.pixels.masks import ALL_COUNT, filled, shrunk
+from gpnerf.media.images import read_image, read_mask, resize_colors, resize_values
+from gpnerf.system.errors import DataError
+
+
+class StoredView:
+    """The view at a position of an index. border: pixels cut off each side of the stored images.
+
+    It keeps the mask once that is read, so make one for each reading.
+    """
+
+    def __init__(self, folder: Path, index: SceneIndex, number: int, border: int) -> None:
+        self.folder, self.border, self.depth_unit = folder, border, index.depth_unit
+        self.files = {kind: files[number] for kind, files in index.files.items() if files[number]}
+        self.height, self.width = index.sizes[number].tolist()
+        self.lens = Lens(index.intrinsics[number], index.distortion[number], self.height, self.width)
+
+    def image(self, height: int, width: int) -> Tensor:
+        """The photograph as [3, height, width] in [0, 1]; what is masked is filled from beside it."""
+        stored, path = self._stored_mask, self.folder / self.files["image"]
+        pixels = read_image(path)
+        if pixels.ndim != 3 or pixels.dtype != np.uint8:
+            raise DataError(
+                f"{path}: expected an 8-bit colour image, found {pixels.dtype} of shape "
+                f"{pixels.shape}; convert it to an RGB png or jpg."
+            )
+        self._check_size(path, pixels, exactly=True)
+        if stored is not None:
+            pixels = filled(pixels, stored)
+        pixels = filled(self.lens.removed(pixels, cv2.INTER_LINEAR), self.lens.covered())
+        pixels = resize_colors(self._cropped(pixels), height, width)
+        return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255.0
+
+    def mask(self, height: int, width: int) -> Tensor | None:
+        """Which pixels of the photograph count: bool [height, width], None if all do.
+
+        Raises DataError where none does.
+        """
+        stored, mask = self._stored_mask, self.lens.covered()
+        if stored is not None:
+            # A pixel that shows something masked, be it in part, does not count.
+            mask = mask & (self.lens.removed(stored.astype(np.float32), cv2.INTER_LINEAR) > ALL_COUNT)
+        mask = self._cropped(mask)
+        if not mask.any():
+            raise DataError(
+                f"{self.folder / self.files.get('mask', self.files['image'])}: expected a mask that leaves "
+                "some pixels, found none inside border and lens; correct it (black or transparent: leave "
+                "out, anything else: use), or remove the frame."
+            )
+        return None if mask.all() else torch.from_numpy(shrunk(mask, height, width))
+
+    def values(self, path: Path, kind: str, outside: int, height: int, width: int) -> np.ndarray:
+        """A map as [height, width]: depth in metres, or raw ids; `outside` where the picture has nothing.
+
+        kind: "depth", "semantic" or "instance"; raw ids of a bent lens are float32.
+        """
+        values = read_depth(path, self.depth_unit) if kind == "depth" else read_ids(path, kind)
+        self._check_size(path, values, exactly=False)
+        if self.border or self.lens.distorts:
+            values = resize_values(values, self.height, self.width)
+        if self.lens.distorts:
+            # float32 holds -1 and any uint16.
+            values = self.lens.removed(values.astype(np.float32), cv2.INTER_NEAREST, outside)
+        return resize_values(self._cropped(values), height, width)
+
+    @cached_property
+    def _stored_mask(self) -> np.ndarray | None:
+        """The mask on disk at the photograph's size, bool [H, W]; None where there is none."""
+        if "mask" not in self.files:
+            return None
+        path = self.folder / self.files["mask"]
+        mask = read_mask(path)
+        self._check_size(path, mask, exactly=False)
+        return resize_values(mask.astype(np.uint8), self.height, self.width) > 0
+
+    def _check_size(self, path: Path, pixels: np.ndarray, exactly: bool) -> None:
+        expected, found = (self.height, self.width), pixels.shape[:2]
+        if found == expected or (not exactly and same_shape(found, expected)):
+            return
+        raise DataError(
+            f"{path}: expected {self.width}x{self.height} pixels as its camera says, found "
+            f"{pixels.shape[1]}x{pixels.shape[0]}; correct the camera's size or replace the file."
+        )
+
+    def _cropped(self, pixels: np.ndarray) -> np.ndarray:
+        if not self.border:
+            return pixels
+        return np.ascontiguousarray(pixels[self.border : -self.border, self.border : -self.border])

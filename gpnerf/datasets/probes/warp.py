@@ -1,0 +1,83 @@
+"""One frame seen from another by depth and poses: where its pixels go, and how well they fit there."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gpnerf.datasets.scene import Frame
+from gpnerf.geometry.cameras import Camera, pixel_grid
+from gpnerf.geometry.projection import interpolate, visible
+from gpnerf.system.errors import DataError
+
+# A point is hidden where the source's depth differs from its own by more than this share: above the noise
+# of depth sensors (1 to 3 %), below the gap between a chair and the wall behind it.
+OCCLUSION_TOLERANCE = 0.1
+
+
+class Warp(NamedTuple):
+    """A source photograph seen from the target.
+
+    colour: [3, H, W] in [0, 1], 0 where not visible. visible: [H, W] bool. error: median of the mean absolute
+    colour difference (0..1) over the visible pixels. depth_error: median relative difference between the
+    depth of a point in the source and the source's depth map, hidden points included. An error is None where
+    no pixel has what it compares.
+    """
+
+    colour: Tensor
+    visible: Tensor
+    error: float | None
+    depth_error: float | None
+
+
+def reproject(target: Camera, source: Camera, pixels: Tensor, depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Target pixels [N, 2] (column, row) at z-depths [N] in the source.
+
+    Returns their pixels [N, 2] and z-depths [N] there, and which are inside [N]: of known depth (above 0),
+    before the source camera and within its image.
+    """
+    origins, directions = target.rays(pixels)
+    points = origins + depth[:, None] * directions
+    source_pixels, source_depth = (one[0] for one in Camera.stack([source]).project(points))
+    inside = visible(source_pixels, source_depth, source.height, source.width) & (depth > 0)
+    return source_pixels, source_depth, inside
+
+
+def warp(target: Frame, source: Frame) -> Warp:
+    """Looks up every target pixel of known depth in the source, which may have another size.
+
+    Raises DataError for a target without a depth map.
+    """
+    if target.depth is None:
+        raise DataError(
+            f"{target.scene}, frame {target.name}: expected a depth map to look up its pixels in another "
+            "view, found none; choose a frame with depth."
+        )
+    height, width = target.depth.shape
+    grid = pixel_grid(height, width)
+    pixels, depth, inside = reproject(target.camera, source.camera, grid, target.depth.flatten())
+    difference = _depth_difference(source, pixels, depth)
+    seen = inside & ~(difference > OCCLUSION_TOLERANCE)
+    images = source.image.movedim(0, -1)[None]
+    samples = interpolate(images, pixels[:, None], source.camera.height, source.camera.width)
+    colour = (samples[:, 0] * seen[:, None]).T.reshape(3, height, width)
+    seen = seen.reshape(height, width)
+    error = (colour - target.image).abs().mean(0)[seen]
+    compared = difference[inside & difference.isfinite()]
+    return Warp(colour, seen, _median(error), _median(compared))
+
+
+def _depth_difference(source: Frame, pixels: Tensor, depth: Tensor) -> Tensor:
+    """|depth / depth of the source at the nearest pixel - 1| [N]; NaN where the source has none."""
+    if source.depth is None:
+        return torch.full_like(depth, torch.nan)
+    last = torch.tensor([source.camera.width - 1, source.camera.height - 1])
+    columns, rows = pixels.round().long().clamp(min=torch.zeros_like(last), max=last).unbind(-1)
+    measured = source.depth[rows, columns]
+    return torch.where(measured > 0, (depth / measured - 1.0).abs(), torch.nan)
+
+
+def _median(values: Tensor) -> float | None:
+    return values.median().item() if len(values) else None

@@ -1,0 +1,192 @@
+"""The keys of transforms.json: those that are read, those that need not be, and those that are missed.
+
+They come from nerfstudio, instant-ngp and what writes files for them. A key that would change what the
+files mean, and is not read, ends in a warning or, where results would be wrong, in a refusal.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from gpnerf.datasets.files.records import Record, printable
+from gpnerf.datasets.transforms.text import LENS_KEYS, FrameRecord, SceneText
+from gpnerf.system.errors import Faults
+
+# Read at the top level, where they mean all frames at once.
+OF_THE_SCENE = (
+    "near", "far", "ply_file_path", "depth_unit_scale_factor", "integer_depth_scale", "enable_depth_loading",
+    "semantic_classes", "ignore_label", "train_filenames", "val_filenames", "test_filenames",
+)  # fmt: skip
+# Read in a frame, or at the top level for all frames that lack them.
+OF_A_FRAME = (
+    "file_path", "depth_file_path", "depth_path", "semantic_path", "instance_path", "mask_path",
+    "transform_matrix", "camera_model", "is_fisheye", "w", "h", "fl_x", "fl_y", "cx", "cy", "camera_angle_x",
+    "camera_angle_y", "x_fov", "y_fov", "distortion_params", *LENS_KEYS,
+)  # fmt: skip
+# Known, and rightly passed over: why.
+HARMLESS = {
+    **dict.fromkeys(("aabb", "aabb_scale", "render_aabb", "scale", "offset", "up"), "instant-ngp's own box"),
+    **dict.fromkeys(("sharpen", "importance_sampling", "n_extra_learnable_dims"), "instant-ngp's training"),
+    "enable_ray_loading": "there are no files of rays",
+    "applied_transform": "poses and points are written in the world after it",
+    "applied_scale": "poses, points and depth are written after it",
+    "orientation_override": "poses are taken as written",
+    "auto_scale_poses_override": "poses are taken as written",
+    **dict.fromkeys(
+        ("colmap_im_id", "frame_id", "camera_id", "rotation", "timestamp"), "a note on the frame"
+    ),
+    **dict.fromkeys(
+        ("id", "name", "image_id", "image_name", "frame_number", "num_frames", "device", "gps"),
+        "a note on the frame",
+    ),
+    **dict.fromkeys(
+        ("version", "comment", "description", "author", "license", "generator", "made_by", "created", "date"),
+        "a note on the file",
+    ),
+    **dict.fromkeys(
+        ("sharpness", "blur_score", "exposure", "exposure_time", "iso", "motion_blur"),
+        "photographs are taken as they are",
+    ),
+    "camera_type": "a lens that cannot be read is refused",
+}
+# Known and not read: what they would have meant.
+NOT_READ = {
+    "white_transparent": "white pixels would be transparent",
+    "black_transparent": "black pixels would be transparent",
+    "fix_premult": "colours would be divided by alpha",
+    "envmap": "the light from far away would be known",
+    "sharpness_discard_threshold": "blurred frames would be left out",
+    "rolling_shutter": "rows of a photograph would have poses of their own",
+    "transform_matrix_start": "the camera would move during the exposure",
+    "transform_matrix_end": "the camera would move during the exposure",
+    "driver_parameters": "the light would differ from frame to frame",
+    "lidar": "depth would be measured by a scanner",
+    **dict.fromkeys(("normal_path", "normal_file_path"), "surface normals would be known"),
+}
+PINHOLE = "a pinhole camera with OpenCV distortion"
+UNDISTORT = "undistort the images first with ns-process-data or COLMAP's image_undistorter"
+# What would be read wrongly: what is expected instead, and the remedy.
+REFUSED = {
+    **dict.fromkeys(
+        ("is_fisheye", "fisheye", "ftheta_p0", "latlong", "equirectangular"), (PINHOLE, UNDISTORT)
+    ),
+    **dict.fromkeys(
+        ("from_na", "normal_mts_args"),
+        (
+            "absent, as poses are read in the axes of nerfstudio (this key stands for other axes)",
+            "turn the poses and remove the key",
+        ),
+    ),
+}
+CAMERA_MODELS = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "FULL_OPENCV")
+# What a `camera_type` says of lenses that bend straight lines.
+FOREIGN_TYPE = re.compile("fisheye|equirect|panoram|spheric|omni|vr180", re.IGNORECASE)
+# How alike an unknown key must be to one that is read to be taken for it.
+ALIKE = 0.6
+
+
+def check_keys(text: SceneText, faults: Faults) -> list[str]:
+    """A sentence for every key that is not read as it was meant; what would be read wrongly goes to
+    `faults`, one sentence for all frames of a kind."""
+    for key, (expected, remedy) in REFUSED.items():
+        _refuse(text, key, expected, remedy, faults)
+    _refuse_cameras(text, faults)
+    _refuse_motion(text, faults)
+    _refuse_scene_keys(text, faults)
+    return [*_not_read(text), *_unknown(text)]
+
+
+def is_foreign(frame: Record) -> bool:
+    """Whether the frame's camera is not one that can be read."""
+    model = frame.values.get("camera_model")
+    return model is not None and (not isinstance(model, str) or model.upper() not in CAMERA_MODELS)
+
+
+def _is_foreign_type(frame: Record) -> bool:
+    return FOREIGN_TYPE.search(str(frame.values.get("camera_type"))) is not None
+
+
+def is_refused(frame: FrameRecord) -> bool:
+    """Whether check_keys has told a fault of it."""
+    values = frame.record.values
+    foreign = is_foreign(frame.record) or _is_foreign_type(frame.record)
+    return foreign or any(_is_set(values.get(key)) for key in REFUSED)
+
+
+def _refuse(text: SceneText, key: str, expected: str, remedy: str, faults: Faults) -> None:
+    found = [frame.record for frame in text.frames if _is_set(frame.record.values.get(key))]
+    _tell(found, key, expected, remedy, faults)
+
+
+def _refuse_cameras(text: SceneText, faults: Faults) -> None:
+    foreign = [frame.record for frame in text.frames if is_foreign(frame.record)]
+    _tell(foreign, "camera_model", f"{PINHOLE} ({', '.join(CAMERA_MODELS)})", UNDISTORT, faults)
+    bent = [frame.record for frame in text.frames if _is_foreign_type(frame.record)]
+    _tell(bent, "camera_type", PINHOLE, UNDISTORT, faults)
+
+
+def _refuse_motion(text: SceneText, faults: Faults) -> None:
+    """Frames of different times show different things: nothing in them can be looked up in another."""
+    times = {repr(frame.own["time"]) for frame in text.frames if "time" in frame.own}
+    if len(times) > 1:
+        faults.add(
+            f"{text.top.place}: expected a scene that does not change, found {len(times)} different values "
+            "of 'time' in its frames; take the frames of one time, or rename the key to 'timestamp' if "
+            "nothing moves."
+        )
+
+
+def _refuse_scene_keys(text: SceneText, faults: Faults) -> None:
+    for key in OF_THE_SCENE:
+        value = text.top.values.get(key)
+        others = [frame.record for frame in text.frames if frame.record.values.get(key) not in (None, value)]
+        _tell(others, key, "the same for all frames, at the top level", "state it once there", faults)
+
+
+def _tell(records: Sequence[Record], key: str, expected: str, remedy: str, faults: Faults) -> None:
+    """One fault for all these frames, told of the first."""
+    if records:
+        others = f" (likewise {len(records) - 1} more frames)" if len(records) > 1 else ""
+        faults.add(str(records[0].fault(key, expected, f"{remedy}{others}")))
+
+
+def _not_read(text: SceneText) -> list[str]:
+    sentences = [
+        f"{text.top.place}: '{key}' is not used ({meaning})."
+        for key, meaning in NOT_READ.items()
+        if any(_is_set(frame.record.values.get(key)) for frame in text.frames)
+    ]
+    wanted = text.top.values.get("n_frames")
+    if isinstance(wanted, int) and wanted < len(text.frames):
+        sentences.append(f"{text.top.place}: 'n_frames' is not used: all {len(text.frames)} frames are read.")
+    return sentences
+
+
+def _unknown(text: SceneText) -> list[str]:
+    """One sentence for all keys that are in no table and say something."""
+    known = {*OF_THE_SCENE, *OF_A_FRAME, *HARMLESS, *NOT_READ, *REFUSED, "time", "n_frames", "frames"}
+    counts = Counter(key for frame in text.frames for key in frame.own)
+    top = {key for key, value in text.top.values.items() if value is not None}
+    found = [_described(key, counts[key]) for key in sorted({*counts, *top} - known)]
+    if not found:
+        return []
+    return [
+        f"{text.top.place}: these keys are not known and not used: {', '.join(found)}; correct their names, "
+        "or remove them if they mean nothing."
+    ]
+
+
+def _described(key: str, frames: int) -> str:
+    """An unknown key, where it stands, and what it may be meant for."""
+    meant = difflib.get_close_matches(key.lower(), (*OF_THE_SCENE, *OF_A_FRAME), 1, ALIKE)
+    where = f" in {frames} frames" if frames else ""
+    return f"'{printable(key)}'{where}" + (f" (did you mean '{meant[0]}'?)" if meant else "")
+
+
+def _is_set(value: Any) -> bool:
+    """Whether a value says more than its absence would."""
+    return any(value) if isinstance(value, (list, tuple)) else bool(value)

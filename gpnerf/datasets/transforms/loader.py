@@ -1,0 +1,132 @@
+"""transforms.json of nerfstudio / instant-ngp -> SceneIndex.
+
+Beyond their keys a frame may name `semantic_path` and `instance_path`, and the top level `semantic_classes`
+(names in the order of their ids), `ignore_label` (255), `near` and `far` in the units of the poses. All keys
+that are known: keys.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gpnerf.datasets.depth_range import DepthRange, maps_to_measure
+from gpnerf.datasets.files.records import Record
+from gpnerf.datasets.index.file_checks import check_lossless, check_shared, check_sizes
+from gpnerf.datasets.index.scene_index import KINDS, SceneIndex, folders_of, probe
+from gpnerf.datasets.splits import stated_frames
+from gpnerf.datasets.transforms import camera, depth
+from gpnerf.datasets.transforms.files import beside, missing_files, named_files
+from gpnerf.datasets.transforms.keys import check_keys, is_refused
+from gpnerf.datasets.transforms.labels import class_names_of, ignore_label
+from gpnerf.datasets.transforms.splits import stated_splits
+from gpnerf.datasets.transforms.text import FILE_NAMES, SceneText, read_text
+from gpnerf.system.errors import Faults
+
+
+def index_scene(folder: Path, faults: Faults) -> SceneIndex:
+    """The scene in `folder`, frames in the order of the numbers in their file names.
+
+    near and far are the file's, or else what some depth maps show, or else the sparse points; None where
+    there is none of them. Faults of single frames go to `faults`, and the frame is left out; raises
+    DataError where there is no scene at all. Of the pixels, only those depth maps are looked at.
+    """
+    text = read_text(folder)
+    warnings = [*check_keys(text, faults), *beside(folder, text)]
+    class_names = class_names_of(text)
+    rows = _rows(folder, text, faults)
+    files = {kind: tuple(row[kind] for row in rows) for kind in KINDS}
+    columns = {name: np.stack([row[name] for row in rows]) for name in ("intrinsics", "poses", "sizes")}
+    _check_files(folder, text, files, columns["sizes"], faults)
+    splits = tuple(row["split"] for row in rows)
+    shown = _not_scored(splits)
+    measured = maps_to_measure([files["depth"][number] for number in shown if files["depth"][number]])
+    unit = depth.depth_unit(text, warnings)
+    points = depth.points_to_watch(folder, text, warnings)
+    found = DepthRange(None, None, "")
+    with faults.collected():
+        found = depth.depth_range(folder, text, measured, unit, {key: columns[key][shown] for key in columns})
+    return SceneIndex(
+        names=_names(files["image"]),
+        files=files,
+        distortion=np.stack([row["distortion"] for row in rows]),
+        near=found.near,
+        far=found.far,
+        range_source=found.source,
+        splits=splits,
+        watched=(*FILE_NAMES, *points, *folders_of(files), *probe(files), *measured),
+        depth_unit=unit,
+        class_names=class_names,
+        ignore_label=ignore_label(text, class_names, warnings),
+        warnings=tuple(warnings),
+        **columns,
+    )
+
+
+def _check_files(
+    folder: Path, text: SceneText, files: dict[str, tuple[str, ...]], sizes: np.ndarray, faults: Faults
+) -> None:
+    check_shared(files, text.top.place, faults)
+    check_lossless(folder, files, text.top.place, faults)
+    check_sizes(folder, files, sizes, text.said_by, faults)
+
+
+def _not_scored(splits: Sequence[str]) -> list[int]:
+    """Without the views that the scene itself states to be scored, which say nothing of the range; which ones
+    the options choose where it states none is not known here."""
+    scored, _ = stated_frames(splits) or ((), ())
+    return sorted({*range(len(splits))} - {*scored})
+
+
+def _rows(folder: Path, text: SceneText, faults: Faults) -> list[dict]:
+    """Every frame's entry in all columns of the index, in the order of the index; at least one."""
+    rows = []
+    missing: list[str] = []
+    for frame, split in zip(text.frames, stated_splits(text, faults), strict=True):
+        if is_refused(frame):
+            continue
+        with faults.collected():
+            row = _frame(folder, frame.record, missing)
+            rows += [row | {"split": split}] if row else []
+    if missing:
+        faults.add(missing_files(folder, missing, text.top.place))
+    if not rows:
+        faults.raise_any()
+    return sorted(rows, key=lambda row: _natural(row["image"]))
+
+
+def _frame(folder: Path, frame: Record, missing: list[str]) -> dict | None:
+    """One frame's entry in every column of the index but its split, None for a frame without its image;
+    files that are not there go to `missing`."""
+    if not frame.text("file_path"):
+        raise frame.fault("file_path", "the path of an image")
+    paths = named_files(folder, frame, missing)
+    if not paths["image"]:
+        return None
+    size = camera.size(frame, folder / paths["image"])
+    return {
+        **paths,
+        "sizes": np.array(size),
+        "intrinsics": camera.intrinsics(frame, *size),
+        "poses": camera.pose(frame),
+        "distortion": camera.distortion(frame),
+    }
+
+
+def _names(images: tuple[str, ...]) -> tuple[str, ...]:
+    """Frames are named by the stem of their image, or by its path where stems clash."""
+    paths = [Path(image).with_suffix("").as_posix() for image in images]
+    stems = [Path(image).stem for image in images]
+    return tuple(paths if len(set(stems)) < len(stems) else stems)
+
+
+def _natural(path: str) -> list:
+    """Sort key by the stem, then the path, under which frame_2 comes before frame_10."""
+    return [_numbered(Path(path).stem), _numbered(Path(path).with_suffix("").as_posix())]
+
+
+def _numbered(text: str) -> list[str | int]:
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", text)]

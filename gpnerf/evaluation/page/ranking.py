@@ -1,0 +1,61 @@
+"""How the scores of views are called and written, and the order that they give."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from gpnerf.evaluation.page.content import ViewEntry
+from gpnerf.evaluation.view_results import TITLES
+
+LOWER_IS_BETTER = {"lpips", "lpips_as_published"}
+BY_NAME = "name"
+
+
+def score_name(key: str) -> str:
+    return TITLES.get(key, key)
+
+
+def score_text(key: str, value: float | None) -> str:
+    """PSNR with two digits, all else with three; a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{value:.{2 if key.startswith('psnr') else 3}f}"
+
+
+def score_keys(views: Sequence[ViewEntry]) -> list[str]:
+    """The scores that at least one view has, in the order of their first appearance."""
+    return list(
+        dict.fromkeys(key for view in views for key, value in view.scores.items() if value is not None)
+    )
+
+
+def ranks(views: Sequence[ViewEntry]) -> list[dict[str, int]]:
+    """The place of each view, 0 for the worst, by every score that it has, and by scene and name.
+
+    Names count in numeric order: view 9 before view 10.
+    """
+    places: list[dict[str, int]] = [{} for _ in views]
+    by_name = sorted(
+        range(len(views)), key=lambda index: (natural(views[index].scene), natural(views[index].view))
+    )
+    for place, index in enumerate(by_name):
+        places[index][BY_NAME] = place
+    for key in score_keys(views):
+        sign = -1.0 if key in LOWER_IS_BETTER else 1.0
+        known = [index for index in by_name if _known(views[index].scores.get(key))]
+        known.sort(key=lambda index: sign * views[index].scores[key])
+        for place, index in enumerate(known):
+            places[index][key] = place
+    return places
+
+
+def _known(value: float | None) -> bool:
+    return value is not None and not math.isnan(value)
+
+
+def natural(text: str) -> list[tuple[float, str]]:
+    """A key for sorting: numbers within a text count by their value, and come before letters."""
+    parts = re.split(r"(\d+)", text)
+    return [(int(part), "") if part.isdecimal() else (math.inf, part) for part in parts if part]

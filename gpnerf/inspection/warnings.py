@@ -1,0 +1,133 @@
+"""What is odd in a scene, and perhaps wrong: a sentence for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gpnerf.datasets.probes.first_reading import scene_warnings
+from gpnerf.datasets.probes.meanings import (
+    alpha_warnings,
+    label_warnings,
+    mask_warnings,
+    orientation_warnings,
+)
+from gpnerf.datasets.probes.misreading import reading_warnings
+from gpnerf.datasets.probes.plausibility import OUTSIDE_RANGE, range_warnings, unit_of
+from gpnerf.inspection.checks import SceneCheck
+
+# Below these a person should look: the part of a test view that its sources see, and valid depth.
+LEAST_OVERLAP = 0.7
+LEAST_DEPTH = 0.3
+# A step between two frames is a jump if it is so many times the usual one and such a part of far.
+JUMP_RATIO, JUMP_SHARE = 10.0, 0.05
+# Median colour difference and relative depth difference of neighbours that fit together.
+WARP_FITS = (0.15, 0.08)
+
+
+def warnings_of(check: SceneCheck) -> list[str]:
+    """Sentences about what is odd and perhaps wrong."""
+    return [sentence for find in WARNINGS for sentence in find(check)]
+
+
+def _scene_warning(check: SceneCheck) -> list[str]:
+    return scene_warnings(check.scene, check.black_strip)
+
+
+def _reading_warning(check: SceneCheck) -> list[str]:
+    return reading_warnings(check.scene.name, check.misreading)
+
+
+def _warp_warning(check: SceneCheck) -> list[str]:
+    errors = check.warp_error()
+    if errors is None or _reading_warning(check):
+        return []
+    color, depth = errors
+    if color < WARP_FITS[0] and depth < WARP_FITS[1]:
+        return []
+    return [
+        f"{check.scene.name}: neighbouring frames do not fit together (median differences of {color:.3f} in "
+        f"colour and {depth:.1%} in depth, expected below {WARP_FITS[0]} and {WARP_FITS[1]:.0%}); check "
+        "the axes and the scale of the poses, the unit of depth, and the intrinsics."
+    ]
+
+
+def _jump_warning(check: SceneCheck) -> list[str]:
+    poses, unit = check.poses, unit_of(check.scene)
+    if poses.largest_jump < max(JUMP_SHARE * check.scene.far, JUMP_RATIO * poses.median_step):
+        return []
+    names = [check.scene.index.names[number] for number in poses.largest_jump_at]
+    return [
+        f"{check.scene.name}: the camera jumps by {poses.largest_jump:.2f}{unit} between the frames "
+        f"{names[0]} and {names[1]} (usual step: {poses.median_step:.3f}{unit}); look at the map of the path."
+    ]
+
+
+def _still_warning(check: SceneCheck) -> list[str]:
+    if max(check.poses.extent) > 0:
+        return []
+    return [f"{check.scene.name}: the camera never moves, so that nothing tells near from far."]
+
+
+def _overlap_warning(check: SceneCheck) -> list[str]:
+    """Not where the range cannot be right, by which overlap is measured unless there are depth maps."""
+    scene = check.scene
+    if check.overlap is None or check.overlap >= LEAST_OVERLAP:
+        return []
+    assumed = not scene.index.count("depth")
+    if assumed and range_warnings(scene):
+        return []
+    doubt = f"if the range {scene.near:.3g} to {scene.far:.3g} is right, " if assumed else ""
+    return [
+        f"{scene.name}: the sources see only {check.overlap:.0%} of a test view on average (expected at "
+        f"least {LEAST_OVERLAP:.0%}); {doubt}raise --num_source_views or allow more --source_frames."
+    ]
+
+
+def _depth_warning(check: SceneCheck) -> list[str]:
+    pixels, scene = check.pixels, check.scene
+    if not pixels.depths:
+        return []
+    sentences = []
+    if pixels.valid_depths < LEAST_DEPTH * pixels.depths:
+        share = pixels.valid_depths / pixels.depths
+        sentences.append(f"{scene.name}: only {share:.0%} of the depth readings are valid.")
+    outside = pixels.depths_outside / max(1, pixels.valid_depths)
+    if outside > OUTSIDE_RANGE:
+        sentences.append(
+            f"{scene.name}: {outside:.0%} of the valid depth lies outside near {scene.near:.4g} m and far "
+            f"{scene.far:.4g} m; widen the range, or check the unit of depth."
+        )
+    return sentences
+
+
+def _alpha_warning(check: SceneCheck) -> list[str]:
+    return alpha_warnings(check.scene)
+
+
+def _mask_warning(check: SceneCheck) -> list[str]:
+    return mask_warnings(check.scene)
+
+
+def _orientation_warning(check: SceneCheck) -> list[str]:
+    return orientation_warnings(check.scene)
+
+
+def _label_warning(check: SceneCheck) -> list[str]:
+    return label_warnings(check.scene, np.array([check.pixels.unlabelled, *check.pixels.classes]))
+
+
+WARNINGS: tuple[Callable[[SceneCheck], list[str]], ...] = (
+    _scene_warning,
+    _reading_warning,
+    _warp_warning,
+    _jump_warning,
+    _still_warning,
+    _overlap_warning,
+    _depth_warning,
+    _alpha_warning,
+    _mask_warning,
+    _orientation_warning,
+    _label_warning,
+)
