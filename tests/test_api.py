@@ -12,7 +12,7 @@ from script_runs import REPOSITORY
 
 import gpnerf
 from gpnerf.api import Model
-from gpnerf.datasets.examples import TestExamples, TestView
+from gpnerf.datasets import examples
 from gpnerf.rendering.view import render_example
 from gpnerf.system.errors import CheckpointError, ConfigError, DataError
 
@@ -36,7 +36,7 @@ def test_the_lines_of_the_readme_run(room, rooms_run, capsys):
 
 def test_a_view_from_python_is_that_of_the_scripts(room, rooms_run):
     model, scene = gpnerf.load(rooms_run, device="cpu"), gpnerf.open_scene(room)
-    frames = TestExamples([TestView(scene, 2, range(5))], 24, 32, 2, "distance")
+    frames = examples.TestExamples([examples.TestView(scene, 2, range(5))], 24, 32, 2, "distance")
     example = frames[0]
     expected = render_example(model.method, example, None, "float32")
     images, cameras, masks = scene.photographs(frames.sources(0), height=24, width=32)

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 from report_example import COLORS, NAMES, decoded, example
 
-from gpnerf.datasets import rooms
 from gpnerf.datasets.labels import class_colors
 from gpnerf.evaluation.page import ViewEntry
 from gpnerf.evaluation.page.document import page
 from gpnerf.evaluation.page.pictures import classes_shown, data_uri
 from gpnerf.media.visualize import depth_map, depth_range, error_map, label_map
 from gpnerf.rooms.layout import CLASS_NAMES, make_room
+from gpnerf.rooms.shots import camera_at
 from gpnerf.rooms.tracer import Tracer
 
 
@@ -39,7 +39,7 @@ def test_the_classes_of_a_label_map_are_found_by_their_colours():
 def test_a_hundred_views_of_a_room_stay_below_15_megabytes():
     height, width = 240, 320
     room = make_room(seed=8)
-    seen = Tracer(room).draw(rooms.camera(room.loop.poses(1)[0], height, width))
+    seen = Tracer(room).draw(camera_at(room.loop.poses(1)[0], height, width))
     truth = seen.depth.astype(np.float32) / 1000.0
     photograph = seen.color.transpose(2, 0, 1) / np.float32(255)
     # As a rendering has them: blurred, depth with noise of a centimetre.
