@@ -11,7 +11,7 @@ from tqdm import tqdm
 from gpnerf.datasets.examples import Example
 from gpnerf.media.images import write_image
 from gpnerf.metrics.image import psnr
-from gpnerf.rendering.panels import compare, pictures
+from gpnerf.rendering.panels import comparison_panel, view_pictures
 from gpnerf.rendering.view import RenderedView
 from gpnerf.system.scripting import make_folder
 
@@ -36,8 +36,8 @@ class Journal:
 
     def picture(self, step: int, view: RenderedView, example: Example, class_names: tuple[str, ...]) -> None:
         """A rendered view beside the truth, to TensorBoard and to a file."""
-        shown = pictures(view, example.target, class_names)
-        panel = compare(shown, view, example.target, class_names)
+        pictures = view_pictures(view, example.target, class_names)
+        panel = comparison_panel(pictures, view, example.target, class_names)
         self.board.add_image("held_out", panel, step, dataformats="HWC")
         quality = psnr(view.color, example.target.image, example.target.mask)
         if quality is not None:
