@@ -150,7 +150,7 @@ def instance_config(folder, rooms_config, **options):
 def test_instances_are_trained_and_scored_by_ap(rooms_config, rooms_run, tmp_path, matching):
     config = instance_config(tmp_path, rooms_config, instance_matching=matching, load_weights=rooms_run)
     stderr = run_here("train.py", "--config", config)
-    assert "fresh tensors: head.classify.bias, head.classify.weight." in stderr
+    assert "new tensors: head.classify.bias, head.classify.weight." in stderr
     run_here("eval.py", "--config", config, "--table", "2")
     overall = json.loads((tmp_path / "out" / EXPNAME / "eval" / "metrics.json").read_text())["overall"]
     assert overall["miou"] is None

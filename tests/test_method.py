@@ -83,7 +83,7 @@ def test_a_method_that_takes_a_number_of_source_views_takes_no_other(toy):
 
 def test_a_method_of_one_scene_refuses_two(toy_config):
     sentence = refusal("train.py", "--config", toy_config, "--train_scenes", "0,1")
-    assert "Expected one scene, as --method toy learns a single one, found 2" in sentence
+    assert "Expected one scene, because --method toy learns a single one, found 2" in sentence
 
 
 def test_a_checkpoint_of_another_method_is_refused(toy_config):
@@ -91,7 +91,7 @@ def test_a_checkpoint_of_another_method_is_refused(toy_config):
     toy_config.write_text(toy_config.read_text().replace("method = toy\n", ""))
     for script in ("eval.py", "render.py"):
         sentence = refusal(script, "--config", toy_config)
-        assert "holds a model of --method toy, found --method gpnerf; add --method toy." in sentence
+        assert "found --method gpnerf; add --method toy." in sentence
     sentence = refusal("train.py", "--config", toy_config)
     assert "holds another model: method is toy, not gpnerf" in sentence
 

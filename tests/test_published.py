@@ -164,7 +164,7 @@ def test_imported_model_trains_evaluates_and_renders_like_any_other(
     sizes += " --transformer_width 64 --layers 2 --head published --steps 1 --frames 1"
     arguments = ["--config", rooms_config, "--out", tmp_path, "--expname", "tuned", *sizes.split()]
     stderr = run_here("train.py", *arguments, "--load_weights", tmp_path / "imported")
-    assert "fresh tensors: head.predictor.bias, head.predictor.weight." in stderr
+    assert "new tensors: head.predictor.bias, head.predictor.weight." in stderr
     run_here("eval.py", *arguments)
     run_here("render.py", *arguments)
     overall = json.loads((tmp_path / "tuned" / "eval" / "metrics.json").read_text())["overall"]
