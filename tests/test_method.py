@@ -57,7 +57,7 @@ def test_a_method_brings_its_own_options_and_no_others(toy):
     options = parse_options("", ["--method", "toy", "--toy_width", "5"])
     assert (options.toy_width, options.num_source_views) == (5, 0)
     assert not hasattr(options, "transformer_width")
-    sentence = "--transformer_width is an option of --method gpnerf, found it with --method toy"
+    sentence = "--transformer_width is an option of --method gpnerf, found with --method toy"
     with pytest.raises(ConfigError, match=sentence):
         parse_options("", ["--method", "toy", "--transformer_width", "64"])
     with pytest.raises(ConfigError, match="--toy_width is an option of --method toy, found it with"):
@@ -91,6 +91,7 @@ def test_a_checkpoint_of_another_method_is_refused(toy_config):
     toy_config.write_text(toy_config.read_text().replace("method = toy\n", ""))
     for script in ("eval.py", "render.py"):
         sentence = refusal(script, "--config", toy_config)
+        assert "Expected --method toy, the method of the model in" in sentence
         assert "found --method gpnerf; add --method toy." in sentence
     sentence = refusal("train.py", "--config", toy_config)
     assert "holds another model: method is toy, not gpnerf" in sentence

@@ -110,7 +110,7 @@ def test_of_two_networks_the_coarse_one_and_its_features_are_taken(tmp_path: Pat
         ),
         ("net_coarse", "rgbfeat_fc.0.weight", lambda t: t[:, :3], "imply color_features 0"),
         ("net_coarse", "rgbfeat_fc.0.weight", lambda t: t[0], "tensors of other dimensions"),
-        ("net_coarse", "rgbfeat_fc.0.weight", lambda t: t[:62], "sizes that are not built: .*multiple"),
+        ("net_coarse", "rgbfeat_fc.0.weight", lambda t: t[:62], "unsupported sizes: .*multiple"),
         ("net_coarse", "q_fcs.0.0.weight", lambda t: t[:, :64], "imply frequencies -1"),
         ("feature_net", "conv1.weight", lambda t: t[:0], "imply encoder_width 0"),
     ),

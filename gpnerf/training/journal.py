@@ -17,7 +17,7 @@ from gpnerf.system.scripting import make_folder
 
 
 class Journal:
-    """Writes the record of a run from a step on; entries for later steps, of an interrupted run, are dropped."""
+    """Writes the record of a run from a step on; drops what an interrupted run wrote for later steps."""
 
     def __init__(self, folder: Path, step: int) -> None:
         self.folder = folder

@@ -129,7 +129,7 @@ class Trainer:
         changes = before.changes(numerics) if before else ""
         if changes:
             log.warning(
-                f"{self.folder} computes differently than before ({changes}): training continues, but it will "
+                f"{self.folder} computes differently than before ({changes}): training continues, but will "
                 "not end with the weights of an uninterrupted run."
             )
         return numerics
