@@ -60,7 +60,7 @@ def test_a_method_brings_its_own_options_and_no_others(toy):
     sentence = "--transformer_width is an option of --method gpnerf, found with --method toy"
     with pytest.raises(ConfigError, match=sentence):
         parse_options("", ["--method", "toy", "--transformer_width", "64"])
-    with pytest.raises(ConfigError, match="--toy_width is an option of --method toy, found it with"):
+    with pytest.raises(ConfigError, match="--toy_width is an option of --method toy, found with"):
         parse_options("", ["--toy_width", "5"])
 
 
@@ -72,7 +72,7 @@ def test_an_option_of_another_method_in_a_file_is_named(toy, tmp_path):
 
 
 def test_an_unknown_method_is_named_with_those_that_there_are():
-    with pytest.raises(ConfigError, match="one of gpnerf, found 'nerf'; correct --method"):
+    with pytest.raises(ConfigError, match="one of the methods gpnerf, found 'nerf'; correct --method"):
         parse_options("", ["--method", "nerf"])
 
 
