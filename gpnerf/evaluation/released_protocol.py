@@ -34,7 +34,7 @@ def released_rule(options: Namespace) -> FrameRule:
 def released_order(dataset: str, setting: str, scene: Scene) -> list[int]:
     """The frame numbers of a scene in the order of the released code.
 
-    For the unseen scenes of ScanNet, it sorts the frame names as text: 0, 1, 10, 100, 1000, ...
+    For the unseen scenes of ScanNet, that code sorts the frame names as text: 0, 1, 10, 100, 1000, ...
     """
     frames = list(range(len(scene.views)))
     if dataset == "scannet" and setting == "generalized":

@@ -20,9 +20,9 @@ from gpnerf.system.files import write_whole
 RECORD = "scores.json"
 
 
-def save_view(folder: Path, result: ViewResult, made_by: str) -> None:
-    """Writes the record of a view to its folder; made_by: a key of everything that decided its scores."""
-    values = {"made_by": made_by, "scores": result.scores, "confusion": None}
+def save_view(folder: Path, result: ViewResult, key: str) -> None:
+    """Writes the record of a view to its folder; key: changes with anything that decides its scores."""
+    values = {"made_by": key, "scores": result.scores, "confusion": None}
     if result.confusion is not None:
         cells = result.confusion.nonzero()
         counts = result.confusion[cells[:, 0], cells[:, 1]]
@@ -30,14 +30,14 @@ def save_view(folder: Path, result: ViewResult, made_by: str) -> None:
     write_whole(folder / RECORD, json.dumps(values))
 
 
-def load_view(folder: Path, scene: str, view: str, made_by: str | None = None) -> ViewResult | None:
+def load_view(folder: Path, scene: str, view: str, key: str | None = None) -> ViewResult | None:
     """Reads the record of a view; returns None if it is missing, damaged or has another key.
 
-    made_by: the key to accept; None accepts any.
+    key: the key to accept; None accepts any.
     """
     try:
         values = json.loads((folder / RECORD).read_text())
-        if made_by not in (None, values["made_by"]):
+        if key not in (None, values["made_by"]):
             return None
         confusion = None
         if values["confusion"] is not None:

@@ -39,9 +39,11 @@ def depth_guided_loss(
     """Eqs. 12 and 13: points near the true surface must resemble the teacher, points far from it must not.
 
     point_semantics: [R, S, D]. teacher: [R, D]. depths: [R, S], z of the samples. true_depth: [R], z in
-    metres, 0 if unknown; such rays are skipped. Let i_d be the sample nearest to the true depth. Sample i
-    costs 1 - cos if |i - i_d| < window and max(0, cos) if |i - i_d| > window. It does not count if |i - i_d|
-    = window, a case that Eq. 13 leaves out. Returns the mean over the counted samples.
+    metres, 0 if unknown; such rays are skipped.
+
+    Let i_d be the sample nearest to the true depth. Sample i costs 1 - cos if |i - i_d| < window, and max(0,
+    cos) if |i - i_d| > window. Eq. 13 leaves out |i - i_d| = window; such samples do not count. Returns the
+    mean over the counted samples.
     """
     cosine = F.cosine_similarity(point_semantics, teacher[:, None], dim=-1)
     nearest = (depths - true_depth[:, None]).abs().argmin(dim=-1, keepdim=True)

@@ -14,9 +14,9 @@ GROUPS = 32
 class SemanticFPNHead(nn.Module):
     """Semantic FPN: four branches, one per part of the features, enlarged to one size and summed.
 
-    Part i is reduced by the factor 2^i, then i times convolved and enlarged by 2; part 0
-    is convolved once. The output after the last
-    class means "unlabelled"; it takes part in training, and its pixels get no label.
+    Part i is reduced by the factor 2^i, then i times convolved and enlarged by 2; part 0 is convolved once.
+    The output after the last class means "unlabelled"; it takes part in training, and its pixels get no
+    label.
     """
 
     def __init__(self, part_width: int, classes: int):

@@ -1,8 +1,8 @@
 """The semantic-embedding field: D-wide features weighted by the radiance field's attention (Eqs. 5, 7).
 
-Each of the C weight channels applies to D / C neighbouring semantic channels: channel c to c D/C ... (c + 1)
-D/C - 1. For the weighting, features have the layout [..., D/C, C], so that products run along contiguous
-channels.
+Each of the C weight channels applies to D / C neighbouring semantic channels: weight channel c applies to c
+D/C ... (c + 1) D/C - 1. For the weighting, features have the layout [..., D/C, C], so that products run along
+contiguous channels.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ class RayAttention:
 class Surroundings(NamedTuple):
     """The inputs that all layers share for R rays.
 
-    views: [V, R, S, C], embedded features. difference: [V, R, S, 4], of directions. unseen: bool [V, R, S,
-    1]. points: [R, S, E], encoded. directions: [R, E], encoded.
+    views: [V, R, S, C], embedded features. difference: [V, R, S, 4], of directions. unseen: bool
+    [V, R, S, 1]. points: [R, S, E], encoded. directions: [R, E], encoded.
     """
 
     views: Tensor
