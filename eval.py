@@ -1,4 +1,4 @@
-"""Scores a trained model on the test views: a row per view, a table per scene, the paper's tables, a page."""
+"""Evaluates a trained model on the test views: scores per view and scene, the paper's tables, a page."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gpnerf.commands.options import parse_options
-from gpnerf.evaluation.evaluation import Evaluation
-from gpnerf.evaluation.output import publish, write_paper_tables
-from gpnerf.evaluation.paper_tables import Run
-from gpnerf.evaluation.scores import Evaluated
+from gpnerf.evaluation.evaluator import Evaluator
+from gpnerf.evaluation.paper_tables import Run, write_paper_tables
+from gpnerf.evaluation.report import write_report
+from gpnerf.evaluation.results import EvaluationResult
 from gpnerf.execution.numerics import make_repeatable
 from gpnerf.system.distributed import Processes, join_processes, leave_processes
 from gpnerf.system.scripting import EXIT_USER_FAULT, commit, run_script
@@ -21,12 +21,12 @@ from gpnerf.system.scripting import EXIT_USER_FAULT, commit, run_script
 log = logging.getLogger("eval")
 
 
-def facts(evaluation: Evaluation, views: int) -> dict[str, object]:
-    """What the numbers were made with, for the headers of tables."""
-    options, checkpoint = evaluation.options, evaluation.checkpoint
+def facts(evaluator: Evaluator, views: int) -> dict[str, object]:
+    """How the numbers were made, for the tables and the page."""
+    options, checkpoint = evaluator.options, evaluator.checkpoint
     return {
         "protocol": options.protocol,
-        "setting": evaluation.setting,
+        "setting": evaluator.setting,
         "dataset": options.dataset,
         "run": f"{options.out}/{options.expname}",
         "step": checkpoint.step,
@@ -41,36 +41,39 @@ def facts(evaluation: Evaluation, views: int) -> dict[str, object]:
     }
 
 
-def evaluate(options: Namespace, processes: Processes) -> tuple[Evaluation, str]:
-    """Evaluates; the first process writes all files. Returns the evaluation and the table of scenes."""
-    evaluation = Evaluation(options, processes)
-    views = evaluation.run()
+def evaluate(options: Namespace, processes: Processes) -> tuple[Evaluator, str]:
+    """Evaluates all test views; the first process writes the report.
+
+    Returns the evaluator and the table of scenes, which is empty in the other processes.
+    """
+    evaluator = Evaluator(options, processes)
+    views = evaluator.run()
     if not processes.is_first:
-        return evaluation, ""
-    names = evaluation.checkpoint.class_names
-    evaluated = Evaluated(views, facts(evaluation, len(views)), names)
+        return evaluator, ""
+    names = evaluator.checkpoint.class_names
+    result = EvaluationResult(views, facts(evaluator, len(views)), names)
     run = Path(options.out) / options.expname
-    table = publish(run, evaluation.folder, evaluated)
-    step = evaluation.checkpoint.step
-    own = Run(options.expname, evaluation.setting, options.dataset, evaluated.scenes, step)
-    write_paper_tables(evaluation.folder, options.table, own, evaluated.facts)
-    return evaluation, table
+    table = write_report(run, evaluator.folder, result)
+    step = evaluator.checkpoint.step
+    own = Run(options.expname, evaluator.setting, options.dataset, result.scenes, step)
+    write_paper_tables(evaluator.folder, options.table, own, result.facts)
+    return evaluator, table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(__doc__, arguments, "eval")
     make_repeatable(options.deterministic, options.device)
     processes = join_processes(options.device)
-    evaluation, table = evaluate(options, processes)
+    evaluator, table = evaluate(options, processes)
     leave_processes()
-    code = EXIT_USER_FAULT if evaluation.faults.sentences else 0
+    code = EXIT_USER_FAULT if evaluator.faults.sentences else 0
     if not processes.is_first:
         return code
-    if evaluation.seconds:
-        rest = 1.0 - evaluation.network_seconds / evaluation.seconds
-        log.info(f"{evaluation.seconds:.1f} s for the views, of which {rest:.1%} outside the network.")
-    log.info(f"{table}\nTables, report.html and pictures are in {evaluation.folder}.")
-    for sentence in evaluation.faults.sentences:
+    if evaluator.seconds:
+        rest = 1.0 - evaluator.network_seconds / evaluator.seconds
+        log.info(f"The views took {evaluator.seconds:.1f} s, {rest:.1%} of it outside the network.")
+    log.info(f"{table}\nTables, report.html and pictures are in {evaluator.folder}.")
+    for sentence in evaluator.faults.sentences:
         log.error(f"Not evaluated: {sentence}")
     return code
 

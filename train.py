@@ -1,4 +1,4 @@
-"""Trains a method: on many scenes, or finetunes on one. The same command resumes a stopped run."""
+"""Trains a model on many scenes, or finetunes it on one. The same command resumes a stopped run."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""GP-NeRF: colour, depth, semantic and instance maps of views nobody took, from a handful of photographs.
+"""GP-NeRF: colour, depth, labels and instances of novel views, rendered from a few photographs.
 
     model = gpnerf.load("out/rooms")
     view = model.render(images, cameras, target_camera, near, far)
 
-Names load when they are first used, so that importing data sets loads no network (PEP 562).
+Names load on first use (PEP 562), so that a program that only reads data sets imports no network.
 """
 
 from __future__ import annotations

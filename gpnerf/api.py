@@ -1,4 +1,4 @@
-"""Trained models and scenes from Python: tensors in, tensors out."""
+"""The Python interface: load a trained model or a scene, render tensors to tensors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from gpnerf.training.checkpoint import load_checkpoint
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model, ready to render; class_names: of its labels, () where it knows none."""
+    """A trained model, ready to render.
+
+    class_names: the names of its labels, empty for a model without classes. precision: see `load`.
+    """
 
     method: Method
     class_names: tuple[str, ...]
@@ -38,12 +41,12 @@ class Model:
         masks: Tensor | None = None,
         chunk_size: int | None = None,
     ) -> RenderedView:
-        """The view of a camera from V photographs: color [3, H, W], depth [H, W], labels, features.
+        """Renders the view of a camera from V photographs: color [3, H, W], depth [H, W], labels, features.
 
-        images: float [V, 3, h, w] in [0, 1]; cameras: a batch of V, Camera.stack makes one; target_camera:
-        one, with the H x W that it shall have; near, far: z-depth range of the scene in the units of the
-        poses; masks: bool [V, h, w], the pixels that may be looked up; chunk_size: rays at a time. Raises
-        ConfigError for shapes that do not go together.
+        images: float [V, 3, h, w] in [0, 1]. cameras: a batch of V cameras (see Camera.stack). target_camera:
+        one camera, whose size H x W is rendered. near, far: z-depth range of the scene, in the units of the
+        poses. masks: bool [V, h, w], True for pixels that may be used; None uses all. chunk_size: rays at a
+        time; None chooses a suitable number. Raises ConfigError for shapes that do not match.
         """
         _check(images, cameras, near, far)
         for camera in (cameras, target_camera):
@@ -56,9 +59,10 @@ class Model:
 
 
 def load(path: str | Path, device: str = "auto", precision: str = "float32") -> Model:
-    """The model of a checkpoint, or the newest of a run's folder; precision: float32 or bfloat16.
+    """Loads the model of a checkpoint.
 
-    Raises CheckpointError for a file that is none.
+    path: a file, or the folder of a run, whose newest checkpoint is used. device: auto, cpu, cuda, ...;
+    precision: float32 or bfloat16. Raises CheckpointError for a file that is not a checkpoint.
     """
     checkpoint = load_checkpoint(Path(path))
     method = checkpoint.build().to(choose_device(device)).eval()
@@ -66,9 +70,10 @@ def load(path: str | Path, device: str = "auto", precision: str = "float32") -> 
 
 
 def open_scene(path: str | Path, near: float | None = None, far: float | None = None) -> Scene:
-    """The scene in a folder, whatever its layout; near, far: depth range, where its files shall not tell.
+    """Opens the scene in a folder of any supported layout.
 
-    Raises DataError for a folder that is no scene, or holds several.
+    near, far: z-depth range; None takes it from the files of the scene. Raises DataError for a folder that
+    holds no scene or several.
     """
     found = find_scenes(Path(path))
     if len(found) > 1:
@@ -82,9 +87,9 @@ def _check(images: Tensor, cameras: Camera, near: float, far: float) -> None:
     expected = (len(cameras.intrinsics), 3, cameras.height, cameras.width)
     if tuple(images.shape) != expected or not images.is_floating_point():
         raise ConfigError(
-            f"Expected images as floats of the shape {list(expected)} that their cameras tell, found "
-            f"{list(images.shape)} of {images.dtype}; resize both together (Camera.resized), and divide "
-            "8-bit images by 255."
+            f"Expected images as floats of shape {list(expected)}, which their cameras imply, found "
+            f"{list(images.shape)} of {images.dtype}; resize images and cameras together (Camera.resized), "
+            "and divide 8-bit images by 255."
         )
     if not 0 < near < far:
         raise ConfigError(f"Expected 0 < near < far, found near {near:g} and far {far:g}; correct one.")

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from gpnerf.config.parser import Parser
 from gpnerf.config.types import names
-from gpnerf.evaluation.page import Table
-from gpnerf.evaluation.paper_tables import markdown
-from gpnerf.evaluation.scores import Evaluated, cell, read_evaluated
-from gpnerf.evaluation.view_results import POOLED_TITLES, TITLES, Scores, overall
+from gpnerf.evaluation.result_files import read_results
+from gpnerf.evaluation.results import POOLED_TITLES, TITLES, EvaluationResult, Scores, overall
+from gpnerf.evaluation.scene_table import cell
+from gpnerf.evaluation.table import Table, markdown
 from gpnerf.system.errors import ConfigError, DataError
 from gpnerf.system.scripting import run_script
 
@@ -42,28 +42,28 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def load(run: Path) -> Evaluated:
+def load(run: Path) -> EvaluationResult:
     """The evaluation of a run. Raises DataError where there is none."""
-    found = read_evaluated(run / "eval") or read_evaluated(run)
+    found = read_results(run / "eval") or read_results(run)
     if found is None:
         raise DataError(f"{run}: expected an evaluated run, found no eval/metrics.json; run eval.py first.")
     return found
 
 
-def compare(runs: dict[str, Evaluated], scores: Sequence[str]) -> list[Table]:
+def compare(runs: dict[str, EvaluationResult], scores: Sequence[str]) -> list[Table]:
     """A table per score that two runs have: a row per scene, a column per run, and differences."""
     tables = []
     for name in scores:
-        by_run = {run: _rows(evaluated, name) for run, evaluated in runs.items()}
+        by_run = {run: _rows(result, name) for run, result in runs.items()}
         scenes = list(dict.fromkeys(scene for rows in by_run.values() for scene in rows))
         if sum(any(value.get(name) is not None for value in rows.values()) for rows in by_run.values()) > 1:
             tables.append(_table(name, by_run, scenes))
     return tables
 
 
-def _rows(evaluated: Evaluated, name: str) -> dict[str, Scores]:
+def _rows(result: EvaluationResult, name: str) -> dict[str, Scores]:
     """Scores by scene, the mean of scenes last."""
-    scenes = evaluated.scenes
+    scenes = result.scenes
     return {**{scene.scene: scene.scores for scene in scenes}, MEAN: overall(scenes)}
 
 
@@ -85,11 +85,11 @@ def _table(name: str, by_run: dict[str, dict[str, Scores]], scenes: Sequence[str
     return Table(ALL_TITLES[name], columns, rows)
 
 
-def disagreements(runs: dict[str, Evaluated]) -> list[str]:
+def disagreements(runs: dict[str, EvaluationResult]) -> list[str]:
     """What the runs were evaluated with differently."""
     sentences = []
     for fact in COMPARED_FACTS:
-        values = {run: str(evaluated.facts.get(fact)) for run, evaluated in runs.items()}
+        values = {run: str(result.facts.get(fact)) for run, result in runs.items()}
         if len(set(values.values())) > 1:
             listed = ", ".join(f"{run}: {value}" for run, value in values.items())
             sentences.append(f"Not the same {fact} ({listed}): differences mean little.")

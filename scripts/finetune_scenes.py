@@ -27,7 +27,7 @@ from gpnerf.commands.options import parse_options
 from gpnerf.config.parser import Parser
 from gpnerf.config.types import REPOSITORY, names
 from gpnerf.datasets.places import each_once, scene_name
-from gpnerf.evaluation.output import merge
+from gpnerf.evaluation.report import write_joint_report
 from gpnerf.system.errors import ConfigError, Faults
 from gpnerf.system.scripting import EXIT_USER_FAULT, run_script
 from gpnerf.training.checkpoint import checkpoint_path
@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finished = [runs.place(scene) for scene in runs.scenes if (runs.place(scene) / "eval").is_dir()]
     if finished:
         command = shlex.join(["python", *sys.argv])
-        table = merge(runs.folder, finished, command)
+        table = write_joint_report(runs.folder, finished, command)
         sys.stdout.write(f"{table}\nThe report over all scenes is in {runs.folder / 'eval'}.\n")
     for sentence in faults.sentences:
         log.error(sentence)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gpnerf.evaluation.page import Curve, Report, Table, ViewEntry
+from gpnerf.evaluation.page import Curve, Report, ViewEntry
+from gpnerf.evaluation.table import Table
 
 VOID = {"img", "input", "link", "meta"}
 NAMES = ("wall", "floor", "chair", "lamp")
@@ -29,10 +30,10 @@ def pictures(seed: int, height: int = 24, width: int = 32) -> dict[str, np.ndarr
     """All eight kinds, with something of everything in them; the labels are wall above floor."""
     noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     labels = np.repeat(COLORS[[0, 1]], (height // 2, height - height // 2), axis=0)[:, None].repeat(width, 1)
-    kinds = ("photograph", "rendered", "colour error", "true depth", "rendered depth")
+    kinds = ("photograph", "rendered", "color_error", "true_depth", "rendered_depth")
     return {kind: noise // 2 + 10 * number for number, kind in enumerate(kinds)} | {
         "labels": labels,
-        "rendered labels": COLORS[np.full((height, width), 2)],
+        "rendered_labels": COLORS[np.full((height, width), 2)],
         "features": noise,
     }
 

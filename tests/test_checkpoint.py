@@ -137,7 +137,7 @@ def test_a_file_of_another_project_is_refused(tmp_path, content):
     ("content", "reason"),
     [
         ({"architecture": {"transformer_width": 7}}, "Expected --transformer_width to be a multiple"),
-        ({"settings": {"method": "nerf"}}, "Expected a method, one of .*, found 'nerf'"),
+        ({"settings": {"method": "nerf"}}, "Expected one of the methods .*, found 'nerf'"),
     ],
 )
 def test_a_model_that_this_version_cannot_build_is_refused_with_the_reason(tmp_path, content, reason):

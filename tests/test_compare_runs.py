@@ -3,8 +3,8 @@
 import pytest
 from test_results import VIEWS, scores
 
-from gpnerf.evaluation.scores import Evaluated, write_scores
-from gpnerf.evaluation.view_results import ViewResult
+from gpnerf.evaluation.result_files import write_results
+from gpnerf.evaluation.results import EvaluationResult, ViewResult
 from gpnerf.system.errors import ConfigError, DataError
 from scripts.compare_runs import main
 
@@ -20,7 +20,7 @@ def runs(tmp_path):
         if view.scene == "hall"
     ]
     for name, views in (("a", VIEWS), ("b", better)):
-        write_scores(tmp_path / name / "eval", Evaluated(views, FACTS))
+        write_results(tmp_path / name / "eval", EvaluationResult(views, FACTS))
     return tmp_path / "a", tmp_path / "b"
 
 
@@ -41,13 +41,13 @@ def test_differences_of_every_scene_and_the_mean(runs, capsys):
 
 def test_means_over_the_same_scenes_are_compared(runs, capsys):
     better = [ViewResult(view.scene, view.view, scores(view.scores["psnr"] + 2)) for view in VIEWS]
-    write_scores(runs[1] / "eval", Evaluated(better, FACTS))
+    write_results(runs[1] / "eval", EvaluationResult(better, FACTS))
     main([str(run) for run in runs])
     assert "| **mean of scenes** | 26.50 | 28.50 | +2.000 |" in capsys.readouterr().out
 
 
 def test_what_was_evaluated_differently_is_said(runs, capsys):
-    write_scores(runs[1] / "eval", Evaluated(VIEWS, FACTS | {"protocol": "released"}))
+    write_results(runs[1] / "eval", EvaluationResult(VIEWS, FACTS | {"protocol": "released"}))
     main([str(run) for run in runs])
     assert "Not the same protocol (" in capsys.readouterr().out
 

@@ -74,7 +74,7 @@ def test_a_machine_without_a_compiler_runs_uncompiled_and_says_why(monkeypatch, 
     before = [getattr(model.transformer, name) for name in COMPILED]
     with caplog.at_level(logging.INFO):
         compile_layers(model)
-    assert "needs a C++ compiler (g++ or clang++), which is not on this machine" in caplog.text
+    assert "a C++ compiler (g++ or clang++) is not installed on this machine" in caplog.text
     assert [getattr(model.transformer, name) for name in COMPILED] == before
 
 

@@ -129,7 +129,7 @@ def test_too_little_memory_halves_the_chunk(caplog):
         halved = render_example(model, example(), None, "float32")
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0, 0)
-    assert "Out of memory: going on with" in caplog.text
+    assert "Out of memory: continuing with" in caplog.text
     torch.testing.assert_close(halved.color, whole.color, atol=1e-5, rtol=1e-5)
 
 

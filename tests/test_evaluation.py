@@ -15,8 +15,8 @@ from gpnerf.datasets.instances import instance_ids, object_names, slot_names, wi
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.datasets.layouts import load_scene
 from gpnerf.datasets.views import FrameRule, rank_views, released_sources
-from gpnerf.evaluation.evaluation import Evaluation
-from gpnerf.evaluation.protocols import released_order, released_rule
+from gpnerf.evaluation.evaluator import Evaluator
+from gpnerf.evaluation.released_protocol import released_order, released_rule
 from gpnerf.media.images import write_image
 from gpnerf.system.errors import DataError
 
@@ -24,7 +24,7 @@ from gpnerf.system.errors import DataError
 def scores_of(config, *arguments):
     """Scores of every test view, freshly made."""
     options = parse_options("", ["--config", str(config), *map(str, arguments)])
-    views = Evaluation(options).run()
+    views = Evaluator(options).run()
     return {(view.scene, view.view): view.scores for view in views}
 
 
@@ -150,14 +150,14 @@ def instance_config(folder, rooms_config, **options):
 def test_instances_are_trained_and_scored_by_ap(rooms_config, rooms_run, tmp_path, matching):
     config = instance_config(tmp_path, rooms_config, instance_matching=matching, load_weights=rooms_run)
     stderr = run_here("train.py", "--config", config)
-    assert "fresh tensors: head.classify.bias, head.classify.weight." in stderr
+    assert "new tensors: head.classify.bias, head.classify.weight." in stderr
     run_here("eval.py", "--config", config, "--table", "2")
     overall = json.loads((tmp_path / "out" / EXPNAME / "eval" / "metrics.json").read_text())["overall"]
     assert overall["miou"] is None
     assert 0.0 <= overall["strict_ap_75"] <= overall["ap_75"] <= overall["ap_50"] <= 1.0
     assert "| room_1000 |" in (tmp_path / "out" / EXPNAME / "eval" / "table_2.md").read_text()
     sentence = run_here("eval.py", "--config", config, "--target", "semantic", code=2)
-    assert "The checkpoint was trained with --target instance, found --target semantic" in sentence
+    assert "Expected --target instance, as the checkpoint was trained, found --target semantic" in sentence
 
 
 def test_objects_that_occur_in_test_frames_alone_are_reported(rooms_config, tmp_path):

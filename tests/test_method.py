@@ -57,10 +57,10 @@ def test_a_method_brings_its_own_options_and_no_others(toy):
     options = parse_options("", ["--method", "toy", "--toy_width", "5"])
     assert (options.toy_width, options.num_source_views) == (5, 0)
     assert not hasattr(options, "transformer_width")
-    sentence = "--transformer_width is an option of --method gpnerf, found it with --method toy"
+    sentence = "--transformer_width is an option of --method gpnerf, found with --method toy"
     with pytest.raises(ConfigError, match=sentence):
         parse_options("", ["--method", "toy", "--transformer_width", "64"])
-    with pytest.raises(ConfigError, match="--toy_width is an option of --method toy, found it with"):
+    with pytest.raises(ConfigError, match="--toy_width is an option of --method toy, found with"):
         parse_options("", ["--toy_width", "5"])
 
 
@@ -72,7 +72,7 @@ def test_an_option_of_another_method_in_a_file_is_named(toy, tmp_path):
 
 
 def test_an_unknown_method_is_named_with_those_that_there_are():
-    with pytest.raises(ConfigError, match="one of gpnerf, found 'nerf'; correct --method"):
+    with pytest.raises(ConfigError, match="one of the methods gpnerf, found 'nerf'; correct --method"):
         parse_options("", ["--method", "nerf"])
 
 
@@ -83,7 +83,7 @@ def test_a_method_that_takes_a_number_of_source_views_takes_no_other(toy):
 
 def test_a_method_of_one_scene_refuses_two(toy_config):
     sentence = refusal("train.py", "--config", toy_config, "--train_scenes", "0,1")
-    assert "Expected one scene, as --method toy learns a single one, found 2" in sentence
+    assert "Expected one scene, because --method toy learns a single one, found 2" in sentence
 
 
 def test_a_checkpoint_of_another_method_is_refused(toy_config):
@@ -91,7 +91,8 @@ def test_a_checkpoint_of_another_method_is_refused(toy_config):
     toy_config.write_text(toy_config.read_text().replace("method = toy\n", ""))
     for script in ("eval.py", "render.py"):
         sentence = refusal(script, "--config", toy_config)
-        assert "holds a model of --method toy, found --method gpnerf; add --method toy." in sentence
+        assert "Expected --method toy, the method of the model in" in sentence
+        assert "found --method gpnerf; add --method toy." in sentence
     sentence = refusal("train.py", "--config", toy_config)
     assert "holds another model: method is toy, not gpnerf" in sentence
 

@@ -83,17 +83,17 @@ def test_results_of_another_folder_of_that_name_are_not_replaced(tmp_path):
 
 
 def test_the_setting_of_an_evaluation_is_by_folders(scene_writer):
-    from gpnerf.evaluation.evaluation import Evaluation
+    from gpnerf.evaluation.evaluator import Evaluator
 
     root = scene_writer().write().parent
     checkpoint = Namespace(options={"data_root": str(root), "train_scenes": ("tiny/",)})
-    evaluation = Evaluation.__new__(Evaluation)
-    evaluation.checkpoint = checkpoint
+    evaluator = Evaluator.__new__(Evaluator)
+    evaluator.checkpoint = checkpoint
     for tested, setting in (("./tiny", "per scene"), ("link", "per scene"), ("other", "generalized")):
-        evaluation.options = parse_options(
+        evaluator.options = parse_options(
             "", ["--data_root", str(root), "--test_scenes", spelled(root, tested)]
         )
-        assert evaluation.setting == setting
+        assert evaluator.setting == setting
 
 
 def test_scenes_of_one_name_are_two_while_the_known_one_is_there(tmp_path):

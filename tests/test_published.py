@@ -110,7 +110,7 @@ def test_of_two_networks_the_coarse_one_and_its_features_are_taken(tmp_path: Pat
         ),
         ("net_coarse", "rgbfeat_fc.0.weight", lambda t: t[:, :3], "imply color_features 0"),
         ("net_coarse", "rgbfeat_fc.0.weight", lambda t: t[0], "tensors of other dimensions"),
-        ("net_coarse", "rgbfeat_fc.0.weight", lambda t: t[:62], "sizes that are not built: .*multiple"),
+        ("net_coarse", "rgbfeat_fc.0.weight", lambda t: t[:62], "unsupported sizes: .*multiple"),
         ("net_coarse", "q_fcs.0.0.weight", lambda t: t[:, :64], "imply frequencies -1"),
         ("feature_net", "conv1.weight", lambda t: t[:0], "imply encoder_width 0"),
     ),
@@ -164,7 +164,7 @@ def test_imported_model_trains_evaluates_and_renders_like_any_other(
     sizes += " --transformer_width 64 --layers 2 --head published --steps 1 --frames 1"
     arguments = ["--config", rooms_config, "--out", tmp_path, "--expname", "tuned", *sizes.split()]
     stderr = run_here("train.py", *arguments, "--load_weights", tmp_path / "imported")
-    assert "fresh tensors: head.predictor.bias, head.predictor.weight." in stderr
+    assert "new tensors: head.predictor.bias, head.predictor.weight." in stderr
     run_here("eval.py", *arguments)
     run_here("render.py", *arguments)
     overall = json.loads((tmp_path / "tuned" / "eval" / "metrics.json").read_text())["overall"]

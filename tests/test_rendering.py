@@ -30,7 +30,7 @@ def test_chunks_are_halved_where_memory_runs_out(caplog):
 
     model.render_rays = scarce
     found = render_example(model, example, 200, "float32")
-    assert "Out of memory: going on with 50 rays at a time (--chunk_size 50)." in caplog.text
+    assert "Out of memory: continuing with 50 rays at a time (--chunk_size 50)." in caplog.text
     torch.testing.assert_close(found.color, expected.color, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(found.features, expected.features, atol=1e-5, rtol=1e-5)
 

@@ -6,8 +6,9 @@ import json
 import pytest
 from test_results import VIEWS, scores
 
-from gpnerf.evaluation.scores import Evaluated, read_evaluated, scene_table, write_scores
-from gpnerf.evaluation.view_results import RECORD, ViewResult, by_scene, save_view
+from gpnerf.evaluation.result_files import RECORD, read_results, save_view, write_results
+from gpnerf.evaluation.results import EvaluationResult, ViewResult, by_scene
+from gpnerf.evaluation.scene_table import scene_table
 
 
 def test_the_table_has_a_line_per_scene_the_mean_last_and_only_columns_with_values():
@@ -20,7 +21,9 @@ def test_the_table_has_a_line_per_scene_the_mean_last_and_only_columns_with_valu
 
 
 def test_the_files_of_a_report(tmp_path):
-    table = write_scores(tmp_path, Evaluated(VIEWS, {"step": 1200, "protocol": "paper"}, ("wall", "floor")))
+    table = write_results(
+        tmp_path, EvaluationResult(VIEWS, {"step": 1200, "protocol": "paper"}, ("wall", "floor"))
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.json", "table.md", "views.csv"]
     text = (tmp_path / "table.md").read_text()
     assert text.startswith(table) and "step 1200, protocol paper" in text
@@ -39,14 +42,14 @@ def test_the_files_of_a_report(tmp_path):
 def test_a_report_can_be_read_again(tmp_path):
     for view in VIEWS:
         save_view(tmp_path / view.scene / view.view, view, "x")
-    write_scores(tmp_path, Evaluated(VIEWS, {"step": 1}, ("wall", "floor")))
-    again = read_evaluated(tmp_path)
+    write_results(tmp_path, EvaluationResult(VIEWS, {"step": 1}, ("wall", "floor")))
+    again = read_results(tmp_path)
     assert (again.facts, again.class_names) == ({"step": 1}, ("wall", "floor"))
     assert [(view.scene, view.view, view.scores) for view in again.views] == [
         (view.scene, view.view, view.scores) for view in VIEWS
     ]
     assert again.scenes[0].scores == by_scene(VIEWS)[0].scores
     (tmp_path / "hall" / "2" / RECORD).unlink()
-    assert read_evaluated(tmp_path).scenes[0].confusion is None
+    assert read_results(tmp_path).scenes[0].confusion is None
     (tmp_path / "metrics.json").write_text("{")
-    assert read_evaluated(tmp_path) is None
+    assert read_results(tmp_path) is None

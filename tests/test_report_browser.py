@@ -193,7 +193,7 @@ def test_a_picture_opens_steps_and_closes_and_gives_the_focus_back(opened):
     opened.press("ArrowLeft")
     assert opened.value(state)[1:3] == ["labels · b / 10", "wall\nfloor"]
     opened.press("ArrowRight", times=2)
-    assert opened.value(state)[1:3] == ["features · b / 10", ""]
+    assert opened.value(state)[1:3] == ["rendered features (PCA) · b / 10", ""]
     for _ in range(6):
         opened.press("Tab")
         inside = (

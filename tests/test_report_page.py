@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from report_example import CONFUSION, EVIL, QUOTES, decoded, example, is_exact, pictures, tree, views
 
-from gpnerf.evaluation.page import Curve, Table, ViewEntry, write_page
+from gpnerf.evaluation.page import Curve, ViewEntry, write_page
 from gpnerf.evaluation.page.confusion import row_shares
 from gpnerf.evaluation.page.document import page
 from gpnerf.evaluation.page.ranking import natural, ranks, score_text
+from gpnerf.evaluation.table import Table
 
 
 @pytest.fixture(scope="module")
@@ -173,14 +174,13 @@ def test_a_score_that_no_view_has_orders_by_name():
 
 
 def test_texts_of_the_data_never_become_markup():
-    maps = {**pictures(0), EVIL: pictures(0)["features"]}
     report = example(
         title=EVIL + QUOTES,
         facts={EVIL: QUOTES, "command": EVIL},
         tables=[Table(EVIL, [EVIL, QUOTES], [[EVIL, QUOTES]], note=EVIL)],
         class_names=(EVIL, QUOTES, "chair", "lamp"),
         curves=[Curve(f"training/{EVIL}", [1, 2], [1.0, 2.0])],
-        views=[ViewEntry(EVIL, QUOTES, {"psnr": 1.0}, maps)],
+        views=[ViewEntry(EVIL, QUOTES, {"psnr": 1.0}, pictures(0))],
     )
     content = tree(page(report))
     assert len(content.all("script")) == 1
@@ -216,7 +216,7 @@ def test_a_report_without_labels_curves_or_views_leaves_these_sections_out():
         "confusion": None,
         "class_ious": [],
     }
-    maps = {kind: pictures(0)[kind] for kind in ("photograph", "rendered", "rendered depth")}
+    maps = {kind: pictures(0)[kind] for kind in ("photograph", "rendered", "rendered_depth")}
     bare = [ViewEntry("a", "1", {"psnr": 20.0, "miou": None}, maps), ViewEntry("a", "2", {}, {})]
     content = tree(page(example(**nothing, curves=[], views=bare)))
     assert [heading.text for heading in content.all("h2")] == ["Scores", "Views"]

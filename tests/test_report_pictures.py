@@ -9,11 +9,18 @@ from report_example import COLORS, NAMES, decoded, example
 from gpnerf.datasets.labels import class_colors
 from gpnerf.evaluation.page import ViewEntry
 from gpnerf.evaluation.page.document import page
-from gpnerf.evaluation.page.pictures import classes_shown, data_uri
+from gpnerf.evaluation.page.pictures import KINDS, LABELS, PAIRS, classes_shown, data_uri
 from gpnerf.media.visualize import depth_map, depth_range, error_map, label_map
+from gpnerf.rendering.panels import CAPTIONS, LOWER, UPPER
 from gpnerf.rooms.layout import CLASS_NAMES, make_room
 from gpnerf.rooms.shots import camera_at
 from gpnerf.rooms.tracer import Tracer
+
+
+def test_every_picture_has_one_key_that_can_name_its_file():
+    assert KINDS.keys() == CAPTIONS.keys() == {*UPPER, *LOWER}
+    assert all(key.isidentifier() for key in CAPTIONS)
+    assert {*LABELS, *(key for pair in PAIRS for key in pair)} <= CAPTIONS.keys()
 
 
 def test_exact_pictures_come_back_unchanged_and_photographs_nearly():
@@ -50,11 +57,11 @@ def test_a_hundred_views_of_a_room_stay_below_15_megabytes():
     maps = {
         "photograph": seen.color,
         "rendered": rendered,
-        "colour error": error_map(rendered.transpose(2, 0, 1) / np.float32(255), photograph),
-        "true depth": depth_map(truth, *limits),
-        "rendered depth": depth_map(depth, *limits),
+        "color_error": error_map(rendered.transpose(2, 0, 1) / np.float32(255), photograph),
+        "true_depth": depth_map(truth, *limits),
+        "rendered_depth": depth_map(depth, *limits),
         "labels": labels,
-        "rendered labels": labels,
+        "rendered_labels": labels,
         "features": labels // 2 + rendered // 2,
     }
     without = len(page(example(views=[])))

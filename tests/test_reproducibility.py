@@ -118,5 +118,5 @@ def test_a_run_that_is_resumed_with_other_threads_says_so_and_goes_on(config, st
         STEPS // 2 + 1,
         threads=1,
     )
-    assert f"computes otherwise than before (threads: 1, not {straight.numerics.threads})" in said
+    assert f"computes differently than before (threads: 1, not {straight.numerics.threads})" in said
     assert load_checkpoint(folder).step == STEPS // 2 + 1

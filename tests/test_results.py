@@ -3,15 +3,14 @@
 import pytest
 import torch
 
-from gpnerf.evaluation.view_results import (
+from gpnerf.evaluation.result_files import load_view, save_view
+from gpnerf.evaluation.results import (
     POOLED_TITLES,
     TITLES,
     ViewResult,
     by_scene,
-    load_view,
     mean_scores,
     overall,
-    save_view,
     with_majority_class,
 )
 

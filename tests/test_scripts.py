@@ -131,7 +131,7 @@ def test_photographs_alone_finetune_the_rooms_model_without_labels(scene_writer,
     stderr = run_here("train.py", "--config", config)
     assert "office has no depth maps: the depth-guided loss is switched off." in stderr
     assert "office has no semantic labels: the semantic losses and metrics are switched off." in stderr
-    assert "Starting from the weights of" in stderr and "fresh tensors: none" in stderr
+    assert "Starting from the weights of" in stderr and "new tensors: none" in stderr
     run_folder = folder.parent / "out" / EXPNAME
     assert set(EventAccumulator(str(run_folder / "tensorboard")).Reload().Tags()["scalars"]) >= {
         "training/photometric",

@@ -55,7 +55,7 @@ def stop_training(arguments: list, folder: Path, send: Callable[[int], None], af
                 os.killpg(process.pid, signal.SIGKILL)
     text = output.read_text()
     assert "Traceback" not in text
-    stopped = re.search(r"Stopped after step (\d+); the same command goes on from (.*)\.\n", text)
+    stopped = re.search(r"Stopped after step (\d+); the same command resumes from (.*)\.\n", text)
     step = int(stopped[1])
     assert Path(stopped[2]) == checkpoint_path(folder, step)
     assert load_checkpoint(checkpoint_path(folder, step)).step == step

@@ -5,18 +5,16 @@ import json
 
 import pytest
 
-from gpnerf.evaluation.paper_results import TABLE_1, TABLE_2, TABLE_2_AVERAGE, TABLE_3, TABLE_4
 from gpnerf.evaluation.paper_tables import (
     Run,
-    latex,
-    markdown,
     table_1,
     table_2,
     table_3,
     table_4,
-    write_table,
 )
-from gpnerf.evaluation.view_results import TITLES, SceneResult
+from gpnerf.evaluation.published_numbers import TABLE_1, TABLE_2, TABLE_2_AVERAGE, TABLE_3, TABLE_4
+from gpnerf.evaluation.results import TITLES, SceneResult
+from gpnerf.evaluation.table import latex, markdown, write_table
 
 
 def run(dataset="scannet", setting="generalized", name="mine", **scenes):
@@ -53,7 +51,7 @@ def test_table_1_of_other_data_has_columns_of_its_own_and_no_difference():
     ours = row_of(table, "**this repository")
     assert (ours["rooms mIoU"], ours["mIoU - paper's"]) == ("60.00", "-")
     assert "Empty cells" not in table.note
-    assert "no classes, or its test views no labels" in table_1([run(hall={"psnr": 20.0})]).note
+    assert "no classes, or its test views have no labels" in table_1([run(hall={"psnr": 20.0})]).note
 
 
 def test_table_2_has_a_row_per_scene_of_replica_and_of_ours():

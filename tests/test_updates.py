@@ -36,7 +36,7 @@ def test_a_step_without_a_finite_gradient_changes_nothing_and_is_counted(caplog)
     with caplog.at_level(logging.WARNING):
         update(1, [broken_example()])
     assert update.skipped == 1
-    assert "Step 1 is skipped: its gradient is not finite (wall, view 0)." in caplog.text
+    assert "Step 1 is skipped because its gradient is not finite (wall, view 0)." in caplog.text
     for name, tensor in update.model.state_dict().items():
         assert torch.equal(tensor, before[name]), name
     update(2, [tiny_example()])

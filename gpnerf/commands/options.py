@@ -1,6 +1,6 @@
 """All options of train.py, eval.py and render.py.
 
-The scripts share config files, so every one accepts all options; its --help shows those that it reads.
+The scripts share config files, so each script accepts all options; its --help shows those that it reads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RUN, TRAINING, RENDERING = "run", "training", "rendering"
 SIZES, FUNCTION, RECIPE = (f"method: {part}" for part in ("sizes", "function", "recipe"))
 EVALUATION, VIDEO = "evaluation", "video"
 ALWAYS = ("options", RUN, PLACE, FRAMES)
-# The groups that a script reads besides these.
+# The groups that each script reads in addition to ALWAYS.
 READ = {
     "train": (SIZES, FUNCTION, RECIPE, TRAINING),
     "eval": (RENDERING, EVALUATION),
@@ -50,7 +50,7 @@ def build_parser(description: str, method: type[Method]) -> Parser:
 def parse_options(
     description: str, arguments: Sequence[str] | None = None, script: str = "train"
 ) -> Namespace:
-    """Options of a script. Raises ConfigError for unknown ones, wrong types and contradictions."""
+    """Parses the options of a script; raises ConfigError for unknown, malformed or contradictory ones."""
     method = _method(arguments)
     parser = build_parser(description, method)
     parser.show_only((*ALWAYS, *READ[script]))
@@ -68,9 +68,9 @@ def parse_options(
 
 
 def _method(arguments: Sequence[str] | None) -> type[Method]:
-    """The method that the command line or its files name; its options are not known before."""
+    """The method that the command line or its config files name; it decides which other options exist."""
     parser = config_parser("")
-    # --help is for the parser that knows all options.
+    # --help is left to the parser that knows all options.
     words = sys.argv[1:] if arguments is None else arguments
     _add_method(parser)
     options, _ = parser.parse_known_args([word for word in words if word not in ("-h", "--help")])
@@ -86,13 +86,13 @@ def _add_method(parser: Parser) -> None:
 
 
 def _settle_source_views(options: Namespace, method: type[Method]) -> None:
-    """By default as many as the method wants."""
+    """Sets the number of source views to the method's default, or checks the given number."""
     wanted = method.source_views
     if options.num_source_views is None:
         options.num_source_views = wanted
     elif method.fixed_source_views and options.num_source_views != wanted:
         raise ConfigError(
-            f"Expected {wanted} source views, as --method {options.method} takes no other number, found "
+            f"Expected {wanted} source views, the only number that --method {options.method} supports, found "
             f"--num_source_views {options.num_source_views}; leave the option out."
         )
 
@@ -107,7 +107,7 @@ def _describe_unknown(parser: Parser, unknown: str, options: Namespace) -> str:
     ]
     if owners:
         return (
-            f"{name} is an option of --method {' and '.join(owners)}, found it with --method "
+            f"{name} is an option of --method {' and '.join(owners)}, found with --method "
             f"{options.method}{where}; leave it out, or choose that method."
         )
     known = [option for action in parser._actions for option in action.option_strings]
@@ -117,7 +117,10 @@ def _describe_unknown(parser: Parser, unknown: str, options: Namespace) -> str:
 
 
 def _let_shape_follow(options: Namespace, arguments: Sequence[str]) -> None:
-    """A height alone on the command line, or a width, stands alone: it takes no width from a config file."""
+    """Lets a height or width that stands alone on the command line keep the shape of the photographs.
+
+    The other side is then not taken from a config file.
+    """
     given = {name for name in ("height", "width") for word in arguments if word.split("=")[0] == f"--{name}"}
     if given == {"height"}:
         options.width = None
@@ -130,68 +133,68 @@ def _run(parser: Parser) -> None:
     _add_method(parser)
     add("--expname", default="gpnerf", help="name of the run")
     add("--out", default="out", help="folder of all runs; this one writes to OUT/EXPNAME")
-    add("--seed", type=count, default=0, help="of initial weights, examples, pixels and depths")
+    add("--seed", type=count, default=0, help="seed of initial weights, examples, pixels and depths")
     add("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, ...")
     add(
         "--precision",
         choices=("auto", "float32", "bfloat16"),
         default="auto",
-        help="of the network (geometry, losses: float32). auto: bfloat16 on a GPU that has it, and on a CPU "
-        "where a short timing finds it faster",
+        help="precision of the network; geometry and losses stay in float32. auto: bfloat16 on a GPU that "
+        "supports it, and on a CPU if a short timing finds it faster",
     )
     add(
         "--compile",
         choices=WHEN,
         default="auto",
-        help="layers by torch.compile: faster after up to a minute. auto: if the run is long enough and a "
-        "timing finds them faster; not for training on a CPU, which gains nothing",
+        help="compile layers by torch.compile, which takes up to a minute. auto: if the run is long enough "
+        "and a timing finds it faster, but never for training on a CPU",
     )
     add(
         "--deterministic",
         choices=WHEN,
         default="auto",
-        help="sums in one order, so that equal runs give equal numbers, bit for bit. auto: on a CPU, where "
-        "it costs little; on a GPU it is slower, and a few operations have no such order",
+        help="compute sums in a fixed order, so that equal runs give equal numbers, bit for bit. auto: on a "
+        "CPU, where it costs little; on a GPU it is slower, and a few operations have no fixed order",
     )
 
 
 def _training(parser: Parser) -> None:
     add = add_options(parser, TRAINING, StepOptions, Schedule).add_argument
-    add("--steps", type=positive, default=200_000, help="length of the training")
+    add("--steps", type=positive, default=200_000, help="number of training steps")
     add(
         "--slots",
         type=positive,
         default=None,
-        help="hungarian: outputs of the head (default: as ids in a view)",
+        help="with --instance_matching hungarian: outputs of the head (default: most instances in a view)",
     )
     add(
         "--load_weights",
         default=None,
-        help="checkpoint, or folder of a run, whose weights to start from (finetuning)",
+        help="checkpoint, or folder of a run, from whose weights to start (finetuning)",
     )
-    add("--workers", type=count, default=2, help="processes that read images; 0: none")
+    add("--workers", type=count, default=2, help="additional processes that read images")
     add("--log_every", type=positive, default=50, help="steps between TensorBoard scalars")
     add("--picture_every", type=positive, default=5_000, help="steps between pictures of a held-out view")
     add("--checkpoint_every", type=positive, default=1_000, help="steps between checkpoints")
-    add("--milestone_every", type=count, default=50_000, help="steps between those that stay; 0: none")
+    add("--milestone_every", type=count, default=50_000, help="steps between permanent checkpoints; 0: none")
     add(
         "--max_hours",
         type=amount,
         default=None,
-        help="save and stop after this time; the same command goes on",
+        help="save and stop after this time; the same command resumes",
     )
 
 
 def _rendering(parser: Parser) -> None:
     add = parser.add_argument_group(RENDERING).add_argument
-    add("--checkpoint", default=None, help="file to use (default: the run's latest)")
+    add("--checkpoint", default=None, help="checkpoint file to use (default: the newest of the run)")
     add(
         "--chunk_size",
         type=positive,
         default=None,
-        help="rays at a time; bounds the memory (default: by device and its memory)",
+        help="rays at a time; bounds the memory (default: chosen by device and memory)",
     )
-    add("--stride", type=positive, default=1, help="render every so many rows and columns (quicker preview)")
+    add("--stride", type=positive, default=1, help="render every N-th row and column, as a quick preview")
 
 
 def _evaluation(parser: Parser) -> None:
@@ -200,16 +203,16 @@ def _evaluation(parser: Parser) -> None:
         "--segment",
         choices=("rendered", "target"),
         default="rendered",
-        help="what the head sees; target: features of the true image (red curve of Fig. 8)",
+        help="features that the head segments: rendered, or of the true image (red curve of Fig. 8)",
     )
     add(
         "--protocol",
         choices=PROTOCOLS,
         default="paper",
-        help="released repeats the frames and sources of the released code, leaks and all",
+        help="released: the frames and source views of the released code, including its leaks",
     )
-    add("--table", type=table_numbers, default=(), help="the paper's tables to write, 1,2,3,4 or all")
-    add("--lpips", type=yes_or_no, default=True, help="measure LPIPS if its weights are on this machine")
+    add("--table", type=table_numbers, default=(), help="tables of the paper to write, such as 1,2 or all")
+    add("--lpips", type=yes_or_no, default=True, help="compute LPIPS if its weights are on this machine")
 
 
 def _video(parser: Parser) -> None:

@@ -1,4 +1,4 @@
-"""The video of a scene along a camera path: its frames, each rendered once, and where they are kept."""
+"""Renders the video of a scene along a camera path; finished frames are kept on disk."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ class VideoRenderer:
                 claim(self.folder, self.scene.folder)
 
     def run(self) -> Path:
-        """Renders the frames that are missing, every process a share; the first then writes the video.
+        """Renders the missing frames, a share in every process, and writes the video in the first one.
 
-        Returns its path.
+        Returns the path of the video.
         """
         with self.processes.first_alone():
             frames = self._finished_frames()
@@ -83,14 +83,14 @@ class VideoRenderer:
             panel = video_panel(view, look, self.checkpoint.class_names)
             write_image(self._frame_path(number), panel)
         self.processes.wait()
-        # Not by a suffix: the name of a scene may hold dots.
+        # with_suffix would cut the name of a scene that holds dots.
         video = self.folder.with_name(f"{self.folder.name}.mp4")
         if self.processes.is_first:
             write_video(video, self._all_frames(), self.options.fps)
         return video
 
     def _look(self) -> tuple[Look, RenderedView | None]:
-        """Colours and depth range of all frames, kept on disk; and the first frame, if made for them."""
+        """The colour scales of all frames, kept on disk, and the first frame if it was just rendered."""
         path, first = self.folder / "look.pt", None
         if not path.is_file():
             first = self._render(0)
@@ -127,7 +127,7 @@ class VideoRenderer:
             yield read_image(self._frame_path(number))
 
     def _finished_frames(self) -> set[int]:
-        """Frames on disk that this very rendering has made; those of another one are removed."""
+        """The numbers of the frames that an equal rendering wrote; frames of any other are deleted."""
         made_by = {
             "step": self.checkpoint.step,
             "weights": self.checkpoint.fingerprint(),

@@ -1,16 +1,13 @@
-"""The four tables of the paper with our rows beside the published ones, as markdown, csv, LaTeX and JSON."""
+"""The four tables of the paper, with our rows below the published ones."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from gpnerf.evaluation.page import Table
-from gpnerf.evaluation.paper_results import (
+from gpnerf.evaluation.published_numbers import (
     TABLE_1,
     TABLE_2,
     TABLE_2_AVERAGE,
@@ -19,8 +16,9 @@ from gpnerf.evaluation.paper_results import (
     TABLE_4,
     TABLE_4_PARTS,
 )
-from gpnerf.evaluation.view_results import SceneResult, Scores, overall
-from gpnerf.system.files import write_whole
+from gpnerf.evaluation.result_files import read_results
+from gpnerf.evaluation.results import SceneResult, Scores, overall
+from gpnerf.evaluation.table import Table, write_table
 
 OURS = "this repository"
 PAPER = "GP-NeRF"
@@ -33,8 +31,10 @@ NOTHING = "-"
 
 @dataclass(frozen=True)
 class Run:
-    """The results of one evaluation. setting: "generalized", "finetuned" or "per scene"; step: of the
-    checkpoint."""
+    """One evaluated run.
+
+    setting: "generalized", "finetuned" or "per scene"; step: training steps of its checkpoint.
+    """
 
     name: str
     setting: str
@@ -47,8 +47,46 @@ class Run:
         return overall(self.scenes)
 
 
+def write_paper_tables(folder: Path, numbers: Sequence[str], run: Run, facts: Mapping[str, Any]) -> list[str]:
+    """Writes the tables of these numbers, such as "1", to `folder`; returns the names of their files.
+
+    Tables 1 to 3 show `run`, and the finetuned and instance runs of the same name
+    (scripts/finetune_scenes.py). Table 4 shows the runs of scripts/run_ablations.py.
+    """
+    out = Path(str(facts["run"])).parent
+    runs = [run, *_kept_runs(out, f"{run.name}_finetuned"), *_kept_runs(out, f"{run.name}_instances")]
+    tables = {
+        "1": lambda: table_1([one for one in runs if one.scores.get("ap_75") is None]),
+        "2": lambda: table_2(runs),
+        "3": lambda: table_3([one for one in runs if one.scores.get("ap_75") is None]),
+        "4": lambda: table_4({number: _ablations(out, number) for number in TABLE_4}),
+    }
+    for number in numbers:
+        write_table(folder, f"table_{number}", tables[number](), facts)
+    return [f"table_{number}" for number in numbers]
+
+
+def _kept_runs(out: Path, pattern: str) -> list[Run]:
+    """The evaluated runs whose names match a glob pattern."""
+    runs = []
+    for folder in sorted(out.glob(f"{pattern}/eval")):
+        found = read_results(folder)
+        if found:
+            facts = found.facts
+            runs.append(
+                Run(folder.parent.name, facts["setting"], facts["dataset"], found.scenes, facts["step"])
+            )
+    return runs
+
+
+def _ablations(out: Path, number: str) -> list[Run]:
+    return [
+        run for parent in (out, out / "ablations") for run in _kept_runs(parent, f"table4_id{number}_seed*")
+    ]
+
+
 def table_1(runs: Sequence[Run]) -> Table:
-    """Semantic segmentation: accuracies and mIoU in percent, and how far our mIoU is from the paper's."""
+    """Semantic segmentation: accuracies and mIoU in percent, and our mIoU minus the one of the paper."""
     datasets = list(dict.fromkeys(["replica", "scannet", *(run.dataset for run in runs)]))
     titles = [f"{dataset} {title}" for dataset in datasets for title in ("total acc.", "avg. acc.", "mIoU")]
     rows = [
@@ -65,8 +103,9 @@ def table_1(runs: Sequence[Run]) -> Table:
         "Table 1. Semantic segmentation",
         ["method", "setting", *titles, "mIoU - paper's"],
         rows,
-        "Percent. mIoU and average accuracy over the classes present in a view's truth, averaged per view, "
-        "scene and data set; unlabelled pixels are not counted." + _gaps(runs, ACCURACIES),
+        "Percent. mIoU and average accuracy over the classes present in the labels of a view, averaged over "
+        "the views of a scene and then over scenes; unlabelled pixels do not count."
+        + _gaps(runs, ACCURACIES),
     )
 
 
@@ -92,8 +131,8 @@ def table_2(runs: Sequence[Run]) -> Table:
         "Table 2. Instance segmentation, AP at 0.75",
         ["scene", *TABLE_2_METHODS, OURS, "ours - GP-NeRF"],
         rows,
-        "Percent; per image by DM-NeRF's recipe, in which unmatched predictions are no false positives "
-        "(the stricter AP stands in table.md)." + gap,
+        "Percent; per image, by the recipe of DM-NeRF, which does not count unmatched predictions as false "
+        "positives (table.md also has the strict AP)." + gap,
     )
 
 
@@ -113,14 +152,14 @@ def table_3(runs: Sequence[Run]) -> Table:
         "Table 3. Reconstruction (published rows: ScanNet)",
         ["method", "setting", "PSNR", "SSIM", "LPIPS", "PSNR - paper's"],
         rows,
-        "PSNR of unclipped colours; SSIM with an 11x11 Gaussian window, zero-padded (rows taken from "
-        "Semantic-Ray: uniform window); LPIPS: VGG with inputs in [0, 1], as published."
+        "PSNR of unclipped colours; SSIM with an 11x11 Gaussian window, zero-padded (published rows taken "
+        "from Semantic-Ray: uniform window); LPIPS: VGG with inputs in [0, 1], as published."
         + _gaps(runs, QUALITIES),
     )
 
 
 def table_4(runs: Mapping[str, Sequence[Run]]) -> Table:
-    """Ablation. runs: those of each ID, one per seed; their mean is shown."""
+    """Ablation. runs: by ID, one run per seed; the table shows their mean."""
     rows = []
     for number, (parts, miou, psnr) in TABLE_4.items():
         scores = [run.scores for run in runs.get(number, ())]
@@ -146,59 +185,12 @@ def table_4(runs: Mapping[str, Sequence[Run]]) -> Table:
             "steps",
         ],
         rows,
-        "mIoU in percent, PSNR in dB; ours are means over seeds." + gap,
+        "mIoU in percent, PSNR in dB; our numbers are means over seeds." + gap,
     )
-
-
-def markdown(table: Table) -> str:
-    """The table with its title and note."""
-    return f"### {table.title}\n\n{markdown_rows(table)}\n{table.note}\n"
-
-
-def markdown_rows(table: Table) -> str:
-    """The table alone."""
-    aligned = ["---", *["--:"] * (len(table.columns) - 1)]
-    return "".join(f"| {' | '.join(row)} |\n" for row in (table.columns, aligned, *table.rows))
-
-
-def latex(table: Table) -> str:
-    """The table as a tabular of booktabs."""
-    columns = "l" + "r" * (len(table.columns) - 1)
-    body = [" & ".join(map(_latex_cell, row)) + r" \\" for row in table.rows]
-    header = " & ".join(map(_latex_cell, table.columns)) + r" \\"
-    lines = [f"% {table.title}. {table.note}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", header]
-    return "\n".join([*lines, r"\midrule", *body, r"\bottomrule", r"\end{tabular}", ""])
-
-
-def write_table(folder: Path, name: str, table: Table, facts: Mapping[str, str]) -> None:
-    """Writes name.md, .csv, .tex and .json; facts: protocol, checkpoint, ..., how the rows were made."""
-    made_by = facts_line(facts)
-    write_whole(folder / f"{name}.md", f"{markdown(table)}\n{made_by}\n")
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([table.columns, *([cell.strip("*") for cell in row] for row in table.rows)])
-    write_whole(folder / f"{name}.csv", text.getvalue())
-    write_whole(folder / f"{name}.tex", f"% {made_by}\n{latex(table)}")
-    write_whole(
-        folder / f"{name}.json", json.dumps({**asdict(table), "made_by": dict(facts)}, indent=1) + "\n"
-    )
-
-
-def facts_line(facts: Mapping[str, object]) -> str:
-    """How numbers were made, in a line."""
-    return ", ".join(f"{name} {value}" for name, value in facts.items())
 
 
 def _ours(run: Run) -> str:
     return f"**{OURS}: {run.name}**"
-
-
-def _latex_cell(cell: str) -> str:
-    bold = cell.startswith("**")
-    text = cell.strip("*")
-    for special in "&%$#_{}":
-        text = text.replace(special, f"\\{special}")
-    return rf"\textbf{{{text}}}" if bold else text
 
 
 def _percent(value: float | None) -> float | None:
@@ -222,11 +214,11 @@ def _cells(groups: Sequence[Sequence[float | None]], decimals: int | Sequence[in
 
 
 def _gaps(runs: Sequence[Run], names: Sequence[str]) -> str:
-    """Why cells of our rows are empty."""
+    """Sentences that say why cells of our rows are empty."""
     reasons = {
         "lpips_as_published": "the VGG weights of LPIPS are not on this machine",
         TABLE_2_SCORE: "the run was not trained with --target instance",
-        "miou": "the run has no classes, or its test views no labels",
+        "miou": "the run has no classes, or its test views have no labels",
     }
     missing = [
         name for name in names if name in reasons and any(run.scores.get(name) is None for run in runs)

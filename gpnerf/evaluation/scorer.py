@@ -1,4 +1,4 @@
-"""A rendered view and the truth -> every score of the tables."""
+"""Scores of one rendered view against the truth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gpnerf.datasets.examples import Photograph
 from gpnerf.datasets.scene import Frame
-from gpnerf.evaluation.view_results import AP_NAMES, STRICT_AP_NAMES, TITLES, Scores, ViewResult
+from gpnerf.evaluation.results import AP_NAMES, STRICT_AP_NAMES, TITLES, Scores, ViewResult
 from gpnerf.metrics.image import LPIPS, psnr, ssim, ssim_scikit
 from gpnerf.metrics.instance import THRESHOLDS, average_precision, match_instances, strict_average_precision
 from gpnerf.metrics.semantic import confusion_matrix, image_scores
@@ -17,16 +17,23 @@ from gpnerf.rendering.view import RenderedView
 
 
 class Scorer:
-    """What is measured is fixed for an evaluation: classes or instances, with or without LPIPS."""
+    """Computes the scores of views; one evaluation measures the same scores of every view."""
 
     def __init__(self, num_classes: int, instances: bool, lpips: LPIPS | None) -> None:
-        """num_classes: outputs of the head that are scored, 0 for none. instances: outputs are objects."""
+        """num_classes: outputs of the head to score, 0 for none. instances: outputs are objects, not classes.
+
+        lpips: None leaves LPIPS out.
+        """
         self.num_classes, self.instances, self.lpips = num_classes, instances, lpips
 
     def __call__(
         self, view: RenderedView, target: Frame, nearest: Photograph | None, stride: int = 1
     ) -> ViewResult:
-        """nearest: the closest source photograph if there is one, a baseline. stride: of colour, depth."""
+        """Scores a view.
+
+        nearest: the closest source photograph, whose copy is a baseline; None without sources. stride: of
+        the rendered colour and depth.
+        """
         truth = at_stride(target, stride)
         scores: Scores = dict.fromkeys(TITLES)
         scores["psnr"] = psnr(view.color, truth.image, truth.mask)
@@ -58,7 +65,7 @@ class Scorer:
 
 
 def _psnr_of_copy(source: Photograph, truth: Frame, stride: int) -> float | None:
-    """PSNR of a source photograph in place of the truth, over the pixels that count in both."""
+    """PSNR of a source photograph shown as the rendering, over the pixels that count in both."""
     masks = [truth.mask, None if source.mask is None else source.mask[::stride, ::stride]]
     count = [mask for mask in masks if mask is not None]
     return psnr(
@@ -67,7 +74,7 @@ def _psnr_of_copy(source: Photograph, truth: Frame, stride: int) -> float | None
 
 
 def at_stride(target: Frame, stride: int) -> Frame:
-    """The truth at the rendered pixels; labels keep their size, as the rendered ones do."""
+    """The truth at the rendered pixels; labels keep their size, as rendered labels do."""
     kept = (..., slice(None, None, stride), slice(None, None, stride))
     depth, mask = (None if one is None else one[kept] for one in (target.depth, target.mask))
     return replace(target, image=target.image[kept], depth=depth, mask=mask)

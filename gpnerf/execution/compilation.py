@@ -1,4 +1,4 @@
-"""Layers compiled by torch.compile: the same formulas in fewer passes over memory, where that can be had."""
+"""Compilation of a method's layers by torch.compile: the same formulas in fewer passes over memory."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from gpnerf.system.choices import WORTH_CHANGING, timed
 
 log = logging.getLogger(__name__)
 
-# Graphs of one function: per number of samples, with and without semantics, gradients and mixer.
+# Limit of graphs per function; each number of samples, semantics, gradients and mixer on or off adds one.
 MOST_GRAPHS = 64
-# Compiling takes about a minute on first use: shorter runs do not ask whether it would be faster.
+# Compiling takes about a minute on first use; runs shorter than this never compile by themselves.
 WORTH_ASKING_S = 180.0
 
-# Sums over fewer views than this are loops of one thread, not reductions among threads.
+# Sums over fewer views than this become loops of one thread instead of reductions among threads.
 GPU_OPTIONS = {"unroll_reductions_threshold": 33}
 
-# Functions of a module by their names.
+# Compiled or plain functions, by their module and name.
 Functions = dict[tuple[torch.nn.Module, str], Callable]
 
 
 def missing_compiler(device: torch.device) -> str | None:
-    """What torch.compile needs on a device and cannot find, in words; None if it is all there."""
+    """The name of what torch.compile needs on a device and cannot find; None if nothing is missing."""
     if device.type == "cuda":
         return None if importlib.util.find_spec("triton") else "the package triton"
     candidates = (os.environ.get("CXX"), "g++", "clang++", "c++")
@@ -38,25 +38,27 @@ def missing_compiler(device: torch.device) -> str | None:
 
 
 def compile_layers(model: Method) -> bool:
-    """Compiles what runs for every sample of every ray; the first use of each shape takes seconds.
+    """Compiles the layers of the model; the first use of each shape takes seconds.
 
-    What is missing, or fails while compiling, is said once, and the layers run as they are. Returns whether
-    they are compiled.
+    Without a compiler, or if compilation fails, a message is logged once and the layers run uncompiled.
+    Returns whether the layers are compiled.
     """
     missing = missing_compiler(model.device)
     if missing:
-        log.info(f"Running without torch.compile, slower: it needs {missing}, which is not on this machine.")
+        log.info(
+            f"Running without torch.compile, which is slower: {missing} is not installed on this machine."
+        )
         return False
     _install(_compiled(_layers(model), model.device))
     return True
 
 
 def worth_compiling(wanted: str, sample: Sample, precision: str, machine: str) -> bool:
-    """Whether to compile the layers of the sample's model: yes, no, or auto: where they are then faster.
+    """Decides whether to compile the layers of the sample's model.
 
-    auto times both, for a run that is long enough to make up for the minute that compiling takes. It leaves
-    training on a CPU as it is, where most of the time goes into what a layer keeps for its gradient
-    (docs/performance.md). The layers are then as they were.
+    wanted: yes, no, or auto, which times both forms and takes the faster one. auto never compiles for short
+    runs, which do not make up for the time of compiling, nor for training on a CPU, which spends most of its
+    time on tensors kept for the gradient (docs/performance.md). The model is left uncompiled.
     """
     model = sample.model
     if wanted != "auto":
@@ -76,7 +78,7 @@ def worth_compiling(wanted: str, sample: Sample, precision: str, machine: str) -
 
 
 def _timed_both(sample: Sample, precision: str, facts: Sequence[object]) -> dict:
-    """The seconds of the sample "plain" and "compiled"."""
+    """Times the sample with plain and with compiled layers: seconds by "plain" and "compiled"."""
     layers = _layers(sample.model)
     compiled = _compiled(layers, sample.model.device)
 
@@ -91,13 +93,13 @@ def _timed_both(sample: Sample, precision: str, facts: Sequence[object]) -> dict
 
 
 def _layers(model: Method) -> Functions:
-    """The functions that are worth compiling, as they are."""
+    """The model's functions that are worth compiling, in their current form."""
     parts = model.compiled_parts()
     return {(owner, name): getattr(owner, name) for owner, names in parts.items() for name in names}
 
 
 def _compiled(layers: Functions, device: torch.device) -> Functions:
-    # It warns of every machine without a GPU.
+    # This logger warns on every machine without a GPU.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     torch._dynamo.config.cache_size_limit = MOST_GRAPHS
     torch._dynamo.config.suppress_errors = True

@@ -1,6 +1,6 @@
-"""How a run computes: machine, threads, precision, algorithms.
+"""How a run computes: machine, threads, precision and algorithms.
 
-Runs that agree in all of it, in options and in seed get the same numbers, bit for bit (docs/reliability.md).
+Runs with the same numerics, options and seed produce the same numbers, bit for bit (docs/reliability.md).
 """
 
 from __future__ import annotations
@@ -26,35 +26,36 @@ from gpnerf.system.numerics_record import Numerics
 
 log = logging.getLogger(__name__)
 
-# So that cuBLAS sums in one order; it reads this when CUDA starts.
+# Makes cuBLAS sum in one order; it reads this variable when CUDA starts.
 CUBLAS_WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def make_repeatable(wanted: str, device_name: str) -> bool:
-    """Fixes the number of threads, and the order of sums if wanted; to be called before a GPU is used.
+    """Fixes the number of threads and, if wanted, the order of sums. Call it before a GPU is used.
 
-    wanted: deterministic algorithms: yes, no, or auto: on a CPU, where they cost little. Returns whether
-    they are on.
+    wanted: whether to use deterministic algorithms: yes, no, or auto, which uses them on a CPU, where they
+    cost little. Returns whether they are used.
     """
     on_cuda = device_name.startswith("cuda") or (device_name == "auto" and torch.cuda.is_available())
     on = wanted == "yes" or (wanted == "auto" and not on_cuda)
-    # Else PyTorch fills whatever it allocates, which is read nowhere.
+    # PyTorch would otherwise fill all memory that it allocates; nothing here reads unwritten memory.
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.use_deterministic_algorithms(on, warn_only=True)
-    # As many threads as there are, whatever MKL finds at a call: setting the number also fixes it.
+    # Without an explicit number, MKL may choose another number of threads at every call.
     torch.set_num_threads(torch.get_num_threads())
     if on and on_cuda:
         os.environ.setdefault(*CUBLAS_WORKSPACE)
         torch.backends.cudnn.benchmark = False
         log.info(
-            "Sums have one order, as --deterministic yes asks: slower, as scattered sums are sorted first. "
-            "PyTorch names the operations that have no such order on a GPU, once each; runs differ by those."
+            "Sums have one order because of --deterministic yes. This is slower, since scattered sums are "
+            "sorted first. PyTorch warns once of each operation that has no fixed order on a GPU; only "
+            "these can make runs differ."
         )
     return on
 
 
 def machine_name(device: torch.device) -> str:
-    """What the kernels are chosen by: the GPU, or the processor and its vector instructions."""
+    """The name of the GPU, or of the processor and its vector instructions; it decides the kernels."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_processor()} ({torch.backends.cpu.get_cpu_capability()})"
@@ -71,10 +72,10 @@ def _processor() -> str:
 def settle(
     model: Method, options: Namespace, work: Workload, processes: Processes, before: Numerics | None = None
 ) -> Numerics:
-    """Decides what --precision auto and --compile auto mean for this model and work, says it, and compiles.
+    """Decides what --precision auto and --compile auto mean for this model and work, and compiles.
 
-    before: of the run's last checkpoint; auto then stays what it was, if the machine is of that kind.
-    All processes decide as the first one does.
+    before: the numerics of the run's last checkpoint; on a machine of the same kind, auto keeps its choices.
+    All processes follow the choices of the first one.
     """
     machine, sample = machine_name(model.device), Sample(model, work)
     if before and before.machine != machine:
@@ -105,7 +106,7 @@ def _precision(wanted: str, sample: Sample, machine: str, before: Numerics | Non
 
 
 def _faster_precision(sample: Sample, machine: str) -> str:
-    """bfloat16 on a GPU that has it, and on a CPU where the model's own layers are then faster."""
+    """bfloat16 on a GPU that supports it, and on a CPU if a timing of the model's layers finds it faster."""
     device = sample.model.device
     if device.type == "cuda":
         return "bfloat16" if has_bfloat16(device) else "float32"

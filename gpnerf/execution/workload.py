@@ -1,4 +1,4 @@
-"""What a run asks of the network, and a small sample of it, to time."""
+"""The work that a run has for the network, and a small sample of it for timing."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from gpnerf.geometry.rays import Rays
 from gpnerf.methods.method import Method
 from gpnerf.system.devices import autocast
 
-# Scene of a sample: any will do.
+# An arbitrary scene: z-depth range and distance of neighbouring cameras.
 NEAR, FAR, BASELINE = 0.5, 5.0, 0.1
-# Of the largest tensor of a sample, so that it takes a fraction of a second on any machine.
+# Size of the largest tensor of a sample, which then takes a fraction of a second on any machine.
 SAMPLE_BYTES = 10 * 2**20
 
 
 @dataclass(frozen=True)
 class Workload:
-    """`items` training steps or rendered views, each of `rays` rays from V source views of height x width
-    pixels. training: with gradients. chunk: rays at a time."""
+    """The work of a run: `items` training steps or rendered views of `rays` rays each.
+
+    height, width: size of the source views, in pixels. views: number of source views. training: gradients are
+    computed. chunk: rays at a time.
+    """
 
     height: int
     width: int
@@ -36,8 +39,10 @@ class Workload:
 
 
 class Sample:
-    """Some rays of a workload, rendered by its model again and again; for training, the encoding of a source
-    image and all gradients too. Leaves no trace in the model."""
+    """A few rays of a workload, which the model can render repeatedly.
+
+    For training, a sample also encodes a source image and computes all gradients. The model is not changed.
+    """
 
     def __init__(self, model: Method, work: Workload) -> None:
         self.model, self.work = model, work
@@ -48,15 +53,15 @@ class Sample:
 
     @property
     def count(self) -> float:
-        """How many samples make up the whole workload."""
+        """The number of samples that make up the whole workload."""
         return self.work.items * self.work.rays / self.rays
 
     def facts(self, machine: str) -> list:
-        """All that the time of a sample depends on, as JSON values."""
+        """Everything that the time of a sample depends on, as JSON values."""
         work, model = self.work, self.model
         parts = (asdict(part) for part in (model.sizes, model.function, model.recipe))
         values = {name: value for part in parts for name, value in part.items()}
-        # Rates and weights of losses change no time.
+        # Learning rates and loss weights do not change the time.
         timed = {name: value for name, value in values.items() if not name.startswith(("lr_", "weight_"))}
         settings = json.dumps([type(model).__name__, timed], sort_keys=True)
         key = hashlib.sha256(settings.encode()).hexdigest()[:16]
@@ -65,7 +70,7 @@ class Sample:
         return [machine, str(torch.__version__), *torch_set, key, *run]
 
     def run(self, precision: str) -> None:
-        """Computes the sample; a GPU has finished when it returns."""
+        """Renders the sample and waits until a GPU has finished."""
         model, training = self.model, self.work.training
         with torch.set_grad_enabled(training), autocast(model.device, precision):
             if training or precision not in self.kept:
@@ -82,7 +87,7 @@ class Sample:
             torch.cuda.synchronize(model.device)
 
     def _prepared(self) -> Any:
-        """One image, as if all views showed it; prepared once where a method can."""
+        """Prepares source views that all show one image; a separable method prepares only one of them."""
         model, views = self.model, self.work.views
         if not (model.separable and views):
             return model.prepare(self._ramps(views), NEAR, FAR)
@@ -97,7 +102,7 @@ class Sample:
         return SourceViews(images, Camera.stack(self._cameras(views))).to(self.model.device)
 
     def _cameras(self, count: int) -> list[Camera]:
-        """Side by side, looking ahead with a right angle of view."""
+        """Cameras in a row, all looking ahead, with a horizontal angle of view of 90 degrees."""
         height, width = self.work.height, self.work.width
         poses = torch.eye(4).repeat(count, 1, 1)
         poses[:, 0, 3] = BASELINE * torch.arange(count)

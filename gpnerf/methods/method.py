@@ -1,7 +1,7 @@
-"""Method: the one interface between a way to render views and everything else.
+"""Method: the one interface between a way to render views and the rest of the package.
 
-Training, rendering, evaluation and checkpoints talk to nothing else; none of them asks which method it is.
-docs/architecture.md holds the interface against every method and every plan of this project.
+Training, rendering, evaluation and checkpoints use a method only through this interface, and none of them
+asks which method it is. docs/architecture.md checks the interface against further methods and plans.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from gpnerf.system.errors import ConfigError
 
 @dataclass(frozen=True)
 class RayPass:
-    """R rays after one pass over S samples: color [R, 3]; depth [R], z in metres; rising depths [R, S] of the
-    samples and their weights [R, S]; and where asked for, semantic [R, D], the entries of the map that
-    Method.labels reads, and point_semantics [R, S, D], the same of every sample."""
+    """R rays after one pass over S samples.
+
+    color: [R, 3]. depth: [R], z in metres. depths: [R, S], rising z of the samples. weights: [R, S], of the
+    samples. semantic: [R, D], the rays' entries of the label map (see Method.labels), None unless requested.
+    point_semantics: [R, S, D], the same for every sample, None unless requested.
+    """
 
     color: Tensor
     depth: Tensor
@@ -34,28 +37,29 @@ class RayPass:
 
     @staticmethod
     def concatenate(parts: Sequence[RayPass]) -> RayPass:
-        """The rays of all parts, which have the same fields."""
+        """Joins the rays of all parts; a field is None in all parts or in none."""
         columns = zip(*(vars(part).values() for part in parts), strict=True)
         return RayPass(*(None if column[0] is None else torch.cat(column) for column in columns))
 
 
 class StepLosses(NamedTuple):
-    """What an example gives in training: unweighted losses by name, and the PSNR of its final colours, dB."""
+    """The losses of one example: unweighted, by name, and the PSNR of its rendered colours in dB."""
 
     losses: dict[str, Tensor]
     psnr: Tensor
 
 
 class Method(nn.Module):
-    """A way to render colour, depth and labels of views nobody took.
+    """A way to render colour, depth and labels of novel views.
 
-    Facts of a class: the dataclasses of its settings, whose options `--method NAME` adds: Sizes decides
-    tensors, and has a field `classes`; Function decides outputs with the same tensors; Recipe is read by
-    training alone, and has a field lr_NAME for every parameter group and weight_NAME for every loss.
-    per_scene: knows the one scene that it was trained on. source_views: how many it wants, by default or,
-    if fixed_source_views, always. separable: a source view is prepared without the others, so that it can
-    be kept. map_stride: pixels from one entry of the label map to the next. smallest_image: shortest side
-    that it can render, pixels.
+    Three frozen dataclasses hold the settings of a method; `--method NAME` adds their fields as options.
+    Sizes: the shapes of the parameters; has a field `classes`. Function: what else changes the outputs.
+    Recipe: what only training reads; has a field lr_NAME per parameter group and weight_NAME per loss.
+
+    per_scene: the model represents the one scene on which it was trained. source_views: their default number,
+    and the only one if fixed_source_views. separable: each source view is prepared without the others, so
+    that it can be kept. map_stride: pixels between neighbouring entries of the label map. smallest_image:
+    shortest side that can be rendered, in pixels.
     """
 
     Sizes: ClassVar[type]
@@ -83,11 +87,11 @@ class Method(nn.Module):
     # Rendering
 
     def prepare(self, sources: SourceViews, near: float, far: float) -> Any:
-        """What rendering needs of V source views, once; no cameras, which may be given otherwise later."""
+        """Computes once what rendering needs of V source views, except their cameras."""
         raise NotImplementedError
 
     def join(self, parts: Sequence[Any]) -> Any:
-        """What was prepared of single views -> as if it were of all; for separable methods."""
+        """Joins views that were prepared one by one, as if they had been prepared together (if separable)."""
         raise NotImplementedError
 
     def render_rays(
@@ -98,66 +102,69 @@ class Method(nn.Module):
         semantics: bool,
         generator: torch.Generator | None = None,
     ) -> list[RayPass]:
-        """All passes over the rays, the final one last; cameras: of the V source views.
+        """Renders R rays; returns all passes, the final one last.
 
-        semantics: the last pass also renders the entries of the label map. generator: random depths, for
-        training.
+        prepared: from `prepare` or `join`. cameras: of the V source views. semantics: the last pass also
+        renders the entries of the label map. generator: draws random sample depths, for training.
         """
         raise NotImplementedError
 
     def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """A rendered label map [D, h, w] -> classes [height, width] and their probabilities; IGNORE: none."""
+        """Turns a label map [D, h, w] into classes [height, width], IGNORE for none, and probabilities."""
         confidence, labels = label_map.softmax(dim=0).max(dim=0)
         return labels, confidence
 
     def target_map(self, image: Tensor) -> Tensor | None:
-        """The label map [D, h, w] of a true image [3, H, W]; None where a method does not look at it."""
+        """The label map [D, h, w] of a true image [3, H, W]; None for a method that does not use it."""
         return None
 
     def bytes_per_ray(self, views: int) -> int:
-        """Of the largest tensor that a ray needs with V source views, by which chunks are chosen."""
+        """Size in bytes of the largest tensor of one ray with V source views; it decides the chunk size."""
         raise NotImplementedError
 
     def compiled_parts(self) -> Mapping[nn.Module, Sequence[str]]:
-        """Functions, as attributes of modules, that torch.compile makes faster."""
+        """Functions that torch.compile makes faster, as attribute names by module."""
         return {}
 
     # Training
 
     def losses(self, example: Example, rays: int, generator: torch.Generator) -> StepLosses:
-        """The losses that the maps of the example allow, of about so many rays; all randomness is of
-        `generator` and of the global one."""
+        """Computes the losses that an example allows, over about this number of rays.
+
+        A loss is left out if the example lacks its truth, such as depth. All random numbers come from
+        `generator` and from the global generator.
+        """
         raise NotImplementedError
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """All that learns, by the NAME of its learning rate --lr_NAME."""
+        """All trained parameters, by the NAME of their learning rate --lr_NAME."""
         raise NotImplementedError
 
     @property
     def loss_names(self) -> list[str]:
-        """All losses that the method knows."""
+        """The names of all losses of the method."""
         return [one.name.removeprefix("weight_") for one in fields(self.recipe) if "weight_" in one.name]
 
     def total(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """Eq. 8: the losses at hand, each times --weight_NAME, added up."""
+        """Eq. 8: the sum of the given losses, each times --weight_NAME."""
         return sum(getattr(self.recipe, f"weight_{name}") * loss for name, loss in losses.items())
 
     def backward(self, losses: Mapping[str, Tensor], share: float = 1.0) -> Tensor:
-        """Adds `share` of the gradient of the total to those of the parameters; returns the total."""
+        """Adds `share` times the gradient of the total to the parameters' gradients; returns the total."""
         total = self.total(losses)
         (share * total).backward()
         return total.detach()
 
     def memory_remedy(self, rays: int, views: int) -> str:
-        """The options, and their values, by which a step of so many rays takes less memory; "" for none."""
+        """Options of the method that reduce the memory of a step of this many rays; "" if there are none."""
         return ""
 
     @classmethod
     def check_size(cls, height: int | None, width: int | None) -> None:
-        """Raises ConfigError for a side that is too short; None is not known yet."""
+        """Raises ConfigError if a side is too short; None: the side is not known yet."""
         least = cls.smallest_image
         if min(side for side in (height, width, least) if side is not None) < least:
             raise ConfigError(
                 f"Expected --height and --width of at least {least} pixels, which the network needs, "
-                f"found {height or 'none'} and {width or 'none'}; raise them."
+                f"found {height or 'none'} and {width or 'none'}; increase them."
             )

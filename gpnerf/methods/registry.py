@@ -1,4 +1,4 @@
-"""The methods by their names: a new one is one line here."""
+"""The methods by name; a new method adds one line here."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ METHODS: dict[str, type[Method]] = {"gpnerf": GPNeRF}
 
 
 def method_class(name: str) -> type[Method]:
-    """Raises ConfigError for a name that is no method's."""
+    """The method of a name; raises ConfigError for an unknown name."""
     if name not in METHODS:
         raise ConfigError(
-            f"Expected a method, one of {', '.join(sorted(METHODS))}, found {name!r}; correct --method."
+            f"Expected one of the methods {', '.join(sorted(METHODS))}, found {name!r}; correct --method."
         )
     return METHODS[name]

@@ -1,4 +1,4 @@
-"""What decides a model: its method, sizes, function and recipe, as options, objects and records."""
+"""The settings of a model: its method, sizes, function and recipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PARTS = ("sizes", "function", "recipe")
 
 @dataclass(frozen=True)
 class Settings:
-    """sizes, function, recipe: of the method's dataclasses; see Method."""
+    """A method and an object of each of its three settings classes; see Method."""
 
     method: str
     sizes: Any
@@ -25,7 +25,10 @@ class Settings:
 
     @staticmethod
     def of(method: str, **values: Any) -> Settings:
-        """From fields of any of the three; the others keep their defaults. TypeError for unknown ones."""
+        """Builds settings from fields of the three classes; other fields keep their defaults.
+
+        Raises TypeError for an unknown field.
+        """
         kinds = _kinds(method)
         names = {part: {one.name for one in fields(kind)} for part, kind in kinds.items()}
         unknown = set(values) - set().union(*names.values())
@@ -41,19 +44,19 @@ class Settings:
 
     @staticmethod
     def from_options(options: Namespace, classes: int) -> Settings:
-        """Of options.method; classes: how many the data has."""
+        """Builds the settings of options.method from the options; classes: number of classes in the data."""
         kinds = _kinds(options.method)
         sizes = from_options(kinds.pop("sizes"), options, classes=classes)
         return Settings(options.method, sizes, *(from_options(kind, options) for kind in kinds.values()))
 
     @staticmethod
     def from_record(record: Mapping[str, Any]) -> Settings:
-        """From what `record` gave, perhaps by an older version: fields that it lacks keep their defaults."""
+        """Builds settings from a `record`; fields that an older version did not write keep their defaults."""
         method = record["method"]
         return Settings(method, *(kind(**record[part]) for part, kind in _kinds(method).items()))
 
     def record(self) -> dict[str, Any]:
-        """As plain values, for a checkpoint."""
+        """The settings as plain values, for a checkpoint."""
         return {"method": self.method, **{part: asdict(getattr(self, part)) for part in PARTS}}
 
     def build(self) -> Method:
@@ -61,7 +64,7 @@ class Settings:
         return method_class(self.method)(self.sizes, self.function, self.recipe)
 
     def differences(self, wanted: Settings, but: tuple[str, ...] = (), parts: tuple[str, ...] = PARTS) -> str:
-        """In words, where `wanted` is another; "" where it is the same. but: fields that do not matter."""
+        """Describes the fields that differ from `wanted`, "" if none does; but: fields to leave out."""
         if self.method != wanted.method:
             return f"method is {self.method}, not {wanted.method}"
         pairs = [

@@ -1,4 +1,4 @@
-"""Pictures of a rendered view beside the truth: for TensorBoard, evaluation and the README."""
+"""Pictures of a rendered view and of the truth, and panels that put them side by side."""
 
 from __future__ import annotations
 
@@ -25,49 +25,59 @@ from gpnerf.media.visualize import (
 from gpnerf.rendering.view import RenderedView
 from gpnerf.system.files import write_whole
 
+# Later frames of a video may see nearer and farther surfaces than the first, by this factor.
 DEPTH_MARGIN = 1.3
-# What stands above what where both are there.
-UPPER = ("photograph", "labels", "true depth", "colour error")
-LOWER = ("rendered", "rendered labels", "rendered depth", "features")
-# Their order where they are shown one by one.
-PICTURES = tuple(name for pair in zip(UPPER, LOWER, strict=True) for name in pair)
+# The pictures of a view in the order of display: key, which also names the file -> caption.
+CAPTIONS = {
+    "photograph": "photograph",
+    "rendered": "rendered",
+    "labels": "labels",
+    "rendered_labels": "rendered labels",
+    "true_depth": "true depth",
+    "rendered_depth": "rendered depth",
+    "color_error": "colour error",
+    "features": "rendered features (PCA)",
+}
+# The two rows of a panel.
+UPPER = ("photograph", "labels", "true_depth", "color_error")
+LOWER = ("rendered", "rendered_labels", "rendered_depth", "features")
 
 
-def pictures(view: RenderedView, truth: Frame, class_names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Everything that can be shown of a view, uint8 RGB [H, W, 3] by name.
+def view_pictures(view: RenderedView, truth: Frame, class_names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The pictures of a view, uint8 RGB [H, W, 3] by the keys of CAPTIONS.
 
-    truth: at the rendered pixels. What the data or the model lack is left out.
+    truth: at the rendered pixels. A picture is left out where the data or the model lacks its content.
     """
     near, far = depth_range(view.depth if truth.depth is None else truth.depth)
     table = class_colors(class_names)
     compared = view.color if truth.mask is None else torch.where(truth.mask, view.color, truth.image)
-    shown = {
+    pictures = {
         "photograph": without_masked(colors(truth.image), truth.mask),
         "rendered": colors(view.color),
-        "colour error": error_map(compared, truth.image),
-        "rendered depth": depth_map(view.depth, near, far),
+        "color_error": error_map(compared, truth.image),
+        "rendered_depth": depth_map(view.depth, near, far),
     }
     if truth.depth is not None:
-        shown["true depth"] = depth_map(truth.depth, near, far)
+        pictures["true_depth"] = depth_map(truth.depth, near, far)
     if view.labels is not None and truth.semantic is not None:
-        shown["labels"] = label_map(truth.semantic, table)
-        shown["rendered labels"] = label_map(view.labels, table)
+        pictures["labels"] = label_map(truth.semantic, table)
+        pictures["rendered_labels"] = label_map(view.labels, table)
     if view.features is not None:
-        shown["features"] = FeaturePCA.fit(view.features)(view.features)
-    return shown
+        pictures["features"] = FeaturePCA.fit(view.features)(view.features)
+    return pictures
 
 
-def compare(
-    shown: dict[str, np.ndarray], view: RenderedView, truth: Frame, class_names: tuple[str, ...]
+def comparison_panel(
+    pictures: dict[str, np.ndarray], view: RenderedView, truth: Frame, class_names: tuple[str, ...]
 ) -> np.ndarray:
-    """Truth above rendering: colour, labels, depth; then the colour error above the features' PCA.
+    """Puts the truth above the rendering (colour, labels, depth), and the colour error above the features.
 
-    shown: by `pictures`. Returns uint8 RGB [H', W', 3] with a legend of the classes that occur.
+    pictures: from `view_pictures`. Returns uint8 RGB [H', W', 3] with a legend of the classes that occur.
     """
-    rows = [[name for name in row if name in shown] for row in (UPPER, LOWER)]
-    captions = [["rendered features (PCA)" if name == "features" else name for name in row] for row in rows]
-    picture = grid([[shown[name] for name in row] for row in rows], captions)
-    if "labels" not in shown:
+    rows = [[key for key in row if key in pictures] for row in (UPPER, LOWER)]
+    captions = [[CAPTIONS[key] for key in row] for row in rows]
+    picture = grid([[pictures[key] for key in row] for row in rows], captions)
+    if "labels" not in pictures:
         return picture
     table = class_colors(class_names)
     present = np.unique(torch.stack([truth.semantic, view.labels]))
@@ -77,7 +87,7 @@ def compare(
 
 @dataclass(frozen=True)
 class Look:
-    """What must not change between the frames of a video: the depth range and the colours of features."""
+    """The colour scales that all frames of a video share: the depth range and the PCA of the features."""
 
     near: float
     far: float
@@ -85,7 +95,7 @@ class Look:
 
     @staticmethod
     def fit(view: RenderedView) -> Look:
-        """From the first frame; later ones may see what is somewhat nearer or farther."""
+        """Fits the scales to the first frame, with a margin around its depths."""
         near, far = depth_range(view.depth)
         pca = None if view.features is None else FeaturePCA.fit(view.features)
         return Look(near / DEPTH_MARGIN, far * DEPTH_MARGIN, pca)
@@ -104,7 +114,7 @@ class Look:
 
 
 def video_panel(view: RenderedView, look: Look, class_names: tuple[str, ...]) -> np.ndarray:
-    """One frame of a video: colour and depth above labels and features, with the legend of all classes."""
+    """A frame of a video: colour and depth above labels and features, with a legend of all classes."""
     rows = [[colors(view.color), depth_map(view.depth, look.near, look.far)]]
     captions = [["colour", "depth"]]
     if view.labels is None:

@@ -1,4 +1,4 @@
-"""A whole view in chunks of rays: peak memory depends on the chunk size alone."""
+"""Renders whole views in chunks of rays, so that peak memory depends on the chunk size alone."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RenderedView:
-    """color [3, H, W], not clipped; depth [H, W] z in metres; features [D, h, w], the rendered label map
-    (S_sem of Fig. 3b), and labels [H, W] with their probabilities [H, W], None without classes. All on the
-    CPU."""
+    """A rendered view, on the CPU.
+
+    color: [3, H, W], not clipped to [0, 1]. depth: [H, W], z in metres. features: [D, h, w], the rendered
+    label map (S_sem of Fig. 3b). labels: [H, W]. confidence: [H, W], the probabilities of the labels. The
+    last three are None for a model without classes.
+    """
 
     color: Tensor
     depth: Tensor
@@ -34,16 +37,18 @@ class RenderedView:
     confidence: Tensor | None = None
 
 
-# Of the largest tensor of a layer, [V, R, S, C]: on a CPU what its caches hold, on a GPU what keeps it busy.
+# Size at which the largest tensor of a layer, [V, R, S, C], is fast: it fits a CPU's caches, or keeps a GPU
+# busy.
 FAST_BYTES = {"cpu": 10 * 2**20, "cuda": 640 * 2**20}
-# Such tensors alive at a time, a generous bound; measured by scripts/benchmark.py (docs/performance.md).
+# A generous bound on the number of such tensors alive at a time (benchmarks/benchmark.py measures it).
 ALIVE = 12
 
 
 def suitable_chunk(model: Method, views: int) -> int:
-    """Rays at a time for a model and V source views: as many as are fast, in half of the memory.
+    """Rays at a time for a model and V source views: as many as are fast and fit in memory.
 
-    Not of the free memory, of which there is more or less: other chunks are rounded otherwise.
+    They may take half of the device's total memory. The free memory does not count, because it varies, and
+    chunks of another size round differently.
     """
     fast, memory = FAST_BYTES.get(model.device.type, FAST_BYTES["cpu"]), memory_of(model.device)
     largest = fast if memory is None else min(fast, memory // (2 * ALIVE))
@@ -51,7 +56,7 @@ def suitable_chunk(model: Method, views: int) -> int:
 
 
 def workload_of(model: Method, options: Namespace, views: int) -> Workload:
-    """What it takes to render so many views by the options."""
+    """The work of rendering this number of views with the options."""
     return Workload(
         options.height,
         options.width,
@@ -64,16 +69,16 @@ def workload_of(model: Method, options: Namespace, views: int) -> Workload:
 
 
 class Chunks:
-    """Pixels in chunks of one size, the last one filled up, so that compiled layers see one shape.
+    """Chunks of pixels of one size; the last one is padded, so that compiled layers see a single shape.
 
-    The size is halved, for all chunks to come, where memory does not suffice.
+    When memory runs out, the size is halved for all further chunks.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
 
     def of(self, pixels: Tensor, render: Callable[[Tensor], RayPass]) -> Iterator[tuple[Tensor, RayPass]]:
-        """Pixels [N, 2] -> each chunk of them [n, 2] with what `render` makes of it, filled up: n or more."""
+        """Yields each chunk [n, 2] of pixels [N, 2] with its rendered rays, of which the first n count."""
         start, size = 0, min(self.size, len(pixels))
         while start < len(pixels):
             chunk = pixels[start : start + size]
@@ -84,14 +89,14 @@ class Chunks:
                 if size == 1 or not is_out_of_memory(error):
                     raise
                 size = self.size = size // 2
-                log.warning(f"Out of memory: going on with {size} rays at a time (--chunk_size {size}).")
+                log.warning(f"Out of memory: continuing with {size} rays at a time (--chunk_size {size}).")
                 continue
             yield chunk, rays
             start += size
 
 
 class Prepared(NamedTuple):
-    """What a method made of V source views, and their cameras."""
+    """The result of Method.prepare for V source views, and the cameras of these views."""
 
     record: Any
     cameras: Camera
@@ -107,10 +112,10 @@ def render_view(
     chunk_size: int | None,
     stride: int = 1,
 ) -> RenderedView:
-    """Colour and depth of every `stride`-th pixel; semantics of those that are entries of the label map.
+    """Renders colour and depth of every `stride`-th pixel, and all entries of the label map.
 
-    chunk_size: rays at a time; None: a suitable number. Halved, and said so, where memory runs out.
-    With a stride, color and depth shrink to [::stride, ::stride] of the image; labels keep its size.
+    chunk_size: rays at a time; None chooses a suitable number. It is halved with a warning when memory runs
+    out. With a stride, color and depth shrink to [::stride, ::stride] of the image; labels keep its size.
     """
     height, width = camera.height, camera.width
     color = torch.zeros(height, width, 3, device=model.device)
@@ -120,7 +125,7 @@ def render_view(
     of_map = (pixels % model.map_stride == 0).all(dim=-1) & model.has_classes
     entries = []
     chunks = Chunks(chunk_size or suitable_chunk(model, len(prepared.cameras.intrinsics)))
-    # Nothing is copied from the device before the end, so that it never waits.
+    # Copying from the device only at the end keeps it from waiting for the CPU.
     for chosen, semantics in ((pixels[colored & ~of_map], False), (pixels[of_map], True)):
 
         def render(chunk: Tensor, semantics: bool = semantics) -> RayPass:
@@ -143,17 +148,20 @@ def render_view(
 
 
 class SourceCache:
-    """Source views prepared once and kept over the frames of a video: one by one where a method can."""
+    """Prepared source views, kept over the frames of a video.
+
+    A separable method keeps each view by itself, other methods keep whole sets of views.
+    """
 
     def __init__(
         self, model: Method, read: Callable[[Sequence[int]], SourceViews], near: float, far: float
     ) -> None:
-        """read(indices) -> these source views; near, far: depth range of their scene."""
+        """read(indices) -> the source views of these indices; near, far: depth range of their scene."""
         self.model, self.read, self.range = model, read, (near, far)
         self.kept: dict[tuple[int, ...], Prepared] = {}
 
     def prepared(self, views: Sequence[int]) -> Prepared:
-        """A set of source views."""
+        """The prepared source views of these indices."""
         if not (self.model.separable and views):
             return self._of(tuple(views))
         records, cameras = zip(*(self._of((view,)) for view in views), strict=True)
@@ -171,7 +179,7 @@ class SourceCache:
 def render_example(
     model: Method, example: Example, chunk_size: int | None, precision: str, stride: int = 1
 ) -> RenderedView:
-    """The target view of an example from its sources; the target's image is not looked at."""
+    """Renders the target view of an example from its source views, without using the target image."""
     example = example.to(model.device)
     with autocast(model.device, precision):
         record = model.prepare(example.sources, example.near, example.far)
@@ -183,8 +191,10 @@ def render_example(
 
 @torch.no_grad()
 def segment_target(model: Method, example: Example, precision: str) -> tuple[Tensor, Tensor] | None:
-    """Labels and probabilities [H, W] of the *true* target image by its own features (Fig. 8, red); None by a
-    method that does not look at it."""
+    """Labels and probabilities [H, W] from the features of the *true* target image (Fig. 8, red).
+
+    None for a method that never uses the target image.
+    """
     target = example.target.to(model.device)
     with autocast(model.device, precision):
         label_map = model.target_map(target.image)

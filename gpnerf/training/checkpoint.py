@@ -1,4 +1,4 @@
-"""Checkpoints: written atomically, loaded without running code from the file, enough to rebuild the model."""
+"""Checkpoints: files that rebuild a model, written atomically and loaded without running code from them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from gpnerf.system.numerics_record import Numerics, numerics_from
 
 log = logging.getLogger(__name__)
 
-# The last files, besides the best and the milestones.
+# Number of latest files that are kept, besides the best one and the milestones.
 KEPT = 3
 BEST = "best.json"
+# The method of checkpoints that do not name one.
 FIRST_METHOD = "gpnerf"
 # Settings that change neither a tensor nor an output.
 FREE = ("recompute",)
@@ -35,8 +36,11 @@ FREE = ("recompute",)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """step: how many steps are done; class_names: of the head's outputs; options: for the record; numerics:
-    how they were computed, None in files older than this record."""
+    """The state of a training after some steps.
+
+    step: number of finished steps. class_names: names of the head's outputs. options: of the command line,
+    for the record. numerics: how the steps were computed, None in old files.
+    """
 
     step: int
     settings: Settings
@@ -53,7 +57,7 @@ class Checkpoint:
         return model
 
     def fingerprint(self) -> str:
-        """Differs for other weights."""
+        """A hash of the weights."""
         digest = hashlib.sha256()
         for name in sorted(self.model):
             digest.update(self.model[name].contiguous().numpy().tobytes())
@@ -72,11 +76,11 @@ def list_checkpoints(folder: Path) -> list[Path]:
 def save_checkpoint(
     folder: Path, checkpoint: Checkpoint, loss: float | None = None, milestone_every: int = 0
 ) -> Path:
-    """Writes folder/step_NNNNNNN.pt under a temporary name, then renames it.
+    """Writes folder/step_NNNNNNN.pt under a temporary name, renames it, and deletes old files.
 
-    Of the older files, the last few stay, those of every `milestone_every` steps (0: none), and the best by
-    `loss`, the mean training loss since the file before: test views decide nothing. Raises CheckpointError
-    where it cannot be written; the older files are then as they were.
+    Kept are the latest files, a milestone every `milestone_every` steps (0: none), and the best file. The
+    best one has the lowest `loss`, the mean training loss since the previous file; test views play no part.
+    Raises CheckpointError if the file cannot be written; the old files then remain unchanged.
     """
     path = checkpoint_path(folder, checkpoint.step)
     partial = path.with_suffix(".partial")
@@ -84,7 +88,7 @@ def save_checkpoint(
     content["numerics"] = asdict(checkpoint.numerics) if checkpoint.numerics else None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # By way of memory: torch.save hides what the system says of a file that it cannot write.
+        # Serialised in memory first, because torch.save hides the cause when it cannot write a file.
         data = io.BytesIO()
         torch.save(content, data)
         with open(partial, "wb") as file:
@@ -96,8 +100,8 @@ def save_checkpoint(
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise CheckpointError(
-            f"{path} cannot be written ({error.strerror}): make room on its disk, or make {folder} writable; "
-            "the same command then goes on from the checkpoint before."
+            f"{path} cannot be written ({error.strerror}): make room on its disk, or make {folder} writable. "
+            "The same command then resumes from the previous checkpoint."
         ) from error
     for old in list_checkpoints(folder)[:-KEPT]:
         step = _step_of(old)
@@ -111,7 +115,7 @@ def _step_of(path: Path) -> int:
 
 
 def best_step(folder: Path) -> tuple[int | None, float]:
-    """The step of the checkpoint with the lowest training loss so far, and that loss; None without one."""
+    """The step of the checkpoint with the lowest training loss so far (None without one), and that loss."""
     try:
         best = json.loads((folder / BEST).read_text())
         return int(best["step"]), float(best["loss"])
@@ -120,7 +124,7 @@ def best_step(folder: Path) -> tuple[int | None, float]:
 
 
 def _note_best(folder: Path, step: int, loss: float | None) -> int | None:
-    """Remembers the step if its loss is the lowest; returns the best one's."""
+    """Records the step if its loss is the lowest so far; returns the best step."""
     best, lowest = best_step(folder)
     if loss is None or not loss < lowest:
         return best
@@ -129,9 +133,9 @@ def _note_best(folder: Path, step: int, loss: float | None) -> int | None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint; of a folder, the newest in it that can be read.
+    """Reads a checkpoint. For a folder, reads the newest readable checkpoint in it.
 
-    Raises CheckpointError if the file is missing, damaged or of another kind.
+    Raises CheckpointError if the file is missing, damaged or not a checkpoint.
     """
     if path.is_dir():
         newest = latest_checkpoint(path)
@@ -139,7 +143,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             return newest
         path = path / "step_*.pt"
     if not path.is_file():
-        raise CheckpointError(f"Checkpoint {path} does not exist; train first, or name another file.")
+        raise CheckpointError(f"Checkpoint {path} does not exist; train a model first, or name another file.")
     try:
         _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -148,7 +152,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         return Checkpoint(**content)
     except ConfigError as error:
         raise CheckpointError(f"{path} holds a model of another version: {error}") from error
-    except Exception as error:  # what a foreign file raises depends on its bytes
+    except Exception as error:  # A foreign file can raise any exception.
         raise CheckpointError(
             f"{path} is not a readable checkpoint of this program ({type(error).__name__}); it may be "
             "truncated or from another project: delete it, or name another file."
@@ -156,8 +160,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _settings(content: dict[str, Any]) -> Settings:
-    """Of a checkpoint. The first versions knew one method, whose sizes and the like were all in one, and had
-    rates and loss weights among the options alone."""
+    """The settings in a checkpoint of any version.
+
+    The first versions had a single method. They kept sizes, function and part of the recipe in one
+    dictionary, "architecture", and learning rates and loss weights only among the options.
+    """
     if "architecture" not in content:
         return Settings.from_record(content["settings"])
     recipe = option_names(method_class(FIRST_METHOD).Recipe)
@@ -166,7 +173,7 @@ def _settings(content: dict[str, Any]) -> Settings:
 
 
 def _check_sums(path: Path) -> None:
-    """Raises ValueError for a flipped bit, which loading would not notice."""
+    """Raises ValueError if a checksum is wrong; torch.load does not check them."""
     with zipfile.ZipFile(path) as archive:
         damaged = archive.testzip()
     if damaged:
@@ -174,9 +181,9 @@ def _check_sums(path: Path) -> None:
 
 
 def latest_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint of a run that can be read, or None before the first.
+    """The newest readable checkpoint of a run; None if the run has no checkpoint yet.
 
-    Raises CheckpointError if there are some and none can be read.
+    Raises CheckpointError if there are checkpoints but none can be read.
     """
     faults = []
     for path in reversed(list_checkpoints(folder)):
@@ -194,7 +201,10 @@ def latest_checkpoint(folder: Path) -> Checkpoint | None:
 
 
 def checkpoint_to_use(folder: Path, named: str | None, method: str) -> Checkpoint:
-    """The checkpoint `named` on the command line, or the newest of the run in `folder`; of this method."""
+    """The checkpoint `named` on the command line, or the newest one of the run in `folder`.
+
+    Raises CheckpointError if there is none, or if it belongs to another method.
+    """
     found = load_checkpoint(Path(named)) if named else latest_checkpoint(folder)
     if found is None:
         raise CheckpointError(
@@ -203,14 +213,14 @@ def checkpoint_to_use(folder: Path, named: str | None, method: str) -> Checkpoin
         )
     if found.settings.method != method:
         raise CheckpointError(
-            f"{named or folder} holds a model of --method {found.settings.method}, found --method {method}; "
-            f"add --method {found.settings.method}."
+            f"Expected --method {found.settings.method}, the method of the model in {named or folder}, found "
+            f"--method {method}; add --method {found.settings.method}."
         )
     return found
 
 
 def check_settings(path: str, found: Settings, wanted: Settings, parts: tuple[str, ...] = PARTS) -> None:
-    """Raises CheckpointError naming the options in which a checkpoint differs from the model asked for."""
+    """Raises CheckpointError if a checkpoint differs from the wanted settings; names these options."""
     differing = found.differences(wanted, but=FREE, parts=parts)
     if differing:
         raise CheckpointError(
@@ -218,19 +228,22 @@ def check_settings(path: str, found: Settings, wanted: Settings, parts: tuple[st
         )
 
 
-class Taken(NamedTuple):
-    """Names of tensors. fresh: of the model, not taken from the checkpoint; unused: of the checkpoint, with
-    their shapes where the model's are others."""
+class Unmatched(NamedTuple):
+    """Names of tensors that only one side has.
+
+    fresh: tensors of the model that keep their initial values. unused: tensors of the checkpoint that the
+    model does not take, with their shapes if the model has the name in another shape.
+    """
 
     fresh: list[str]
     unused: list[str]
 
 
-def load_weights(model: Method, wanted: Settings, path: Path) -> Taken:
-    """Starts a model from another run's weights (finetuning); returns what does not come from there.
+def load_weights(model: Method, wanted: Settings, path: Path) -> Unmatched:
+    """Loads the weights of another run into a model (finetuning); returns the tensors that do not match.
 
-    Adaptor and head stay fresh where the checkpoint has none, the head's last layer where its classes differ.
-    Raises CheckpointError if other sizes differ, or the method.
+    Adaptor and head keep their initial values if the checkpoint has none; so does the last layer of the head
+    if the number of classes differs. Raises CheckpointError if the method or another size differs.
     """
     checkpoint = load_checkpoint(path)
     found = checkpoint.settings
@@ -246,4 +259,4 @@ def load_weights(model: Method, wanted: Settings, path: Path) -> Taken:
     model.load_state_dict(fitting, strict=False)
     left = {name: tensor for name, tensor in sorted(checkpoint.model.items()) if name not in fitting}
     unused = [f"{name} {list(tensor.shape)}" if name in own else name for name, tensor in left.items()]
-    return Taken(sorted(set(own) - set(fitting)), unused)
+    return Unmatched(sorted(set(own) - set(fitting)), unused)

@@ -1,4 +1,4 @@
-"""What a training learns from and shows itself by: its scenes, frames and classes, by the options."""
+"""The data of a training: scenes, held-out views and class names, as the options choose them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ log = logging.getLogger("train")
 
 
 class TrainingData(NamedTuple):
-    """Scenes to train on, views to look at, and the names of what is told apart, () for nothing."""
+    """The data of a training.
+
+    trained: scenes to train on. tested: held-out views. class_names: of the classes or objects to learn,
+    empty for none.
+    """
 
     trained: list[TrainingScene]
     tested: list[TestView]
@@ -37,7 +41,7 @@ class TrainingData(NamedTuple):
 
 
 def load_training_data(options: Namespace) -> TrainingData:
-    """Raises ConfigError or DataError for scenes that do not go together with the options."""
+    """Loads the data; raises ConfigError or DataError for scenes that do not fit the options."""
     if not options.train_scenes:
         raise ConfigError("Expected scenes to train on, found none; name them with --train_scenes.")
     rule = from_options(FrameRule, options)
@@ -57,12 +61,12 @@ def load_training_data(options: Namespace) -> TrainingData:
 
 
 def _check(options: Namespace, train: Sequence[Scene]) -> None:
-    """Raises ConfigError for what does not go with the method or the target."""
+    """Raises ConfigError for options that do not fit the method or the target."""
     method = method_class(options.method)
     method.check_size(options.height, options.width)
     if method.per_scene and len(train) > 1:
         raise ConfigError(
-            f"Expected one scene, as --method {options.method} learns a single one, found {len(train)}; "
+            f"Expected one scene, because --method {options.method} learns a single one, found {len(train)}; "
             "name one with --train_scenes."
         )
     if _matches_objects(options) and options.target != INSTANCE:
@@ -73,19 +77,19 @@ def _check(options: Namespace, train: Sequence[Scene]) -> None:
 
 
 def _matches_objects(options: Namespace) -> bool:
-    """Whether objects get other outputs in every view; not every method can do that."""
+    """Whether each view matches objects to outputs anew; not every method has this option."""
     return getattr(options, "instance_matching", None) == HUNGARIAN
 
 
 def _objects(
     options: Namespace, trained: Sequence[TrainingScene], tested: Sequence[TestView]
 ) -> tuple[str, ...]:
-    """Names of the head's outputs when it tells objects apart."""
+    """Names of the head's outputs when it learns objects."""
     if _matches_objects(options):
         return slot_names(options.slots or most_instances(trained, options.height, options.width))
     if len(trained) > 1:
         raise ConfigError(
-            f"Expected one scene with --target instance, found {len(trained)}, whose ids mean different "
-            "things; train on one, or add --instance_matching hungarian."
+            f"Expected one scene with --target instance, found {len(trained)}, whose instance ids mean "
+            "different objects; train on one, or add --instance_matching hungarian."
         )
     return known_objects(trained[0], tested, options.height, options.width)

@@ -1,4 +1,4 @@
-"""What a training shows: the progress bar, TensorBoard, and pictures of a held-out view."""
+"""The record of a training: TensorBoard, pictures of a held-out view, and the progress bar."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tqdm import tqdm
 from gpnerf.datasets.examples import Example
 from gpnerf.media.images import write_image
 from gpnerf.metrics.image import psnr
-from gpnerf.rendering.panels import compare, pictures
+from gpnerf.rendering.panels import comparison_panel, view_pictures
 from gpnerf.rendering.view import RenderedView
 from gpnerf.system.scripting import make_folder
 
 
 class Journal:
-    """Of the run in a folder, from a step on: what an interrupted run wrote of later ones is forgotten."""
+    """Writes the record of a run from a step on; drops what an interrupted run wrote for later steps."""
 
     def __init__(self, folder: Path, step: int) -> None:
         self.folder = folder
@@ -26,7 +26,7 @@ class Journal:
     def numbers(
         self, step: int, values: dict[str, torch.Tensor], rates: dict[str, float], rays: float, skipped: int
     ) -> None:
-        """Losses and PSNR, learning rates by group, rays per second, and skipped steps so far."""
+        """Writes losses, PSNR, learning rates by group, rays per second, and the number of skipped steps."""
         for name, value in values.items():
             self.board.add_scalar(f"training/{name}", value.item(), step)
         for name, rate in rates.items():
@@ -35,9 +35,9 @@ class Journal:
         self.board.add_scalar("training/skipped_steps", skipped, step)
 
     def picture(self, step: int, view: RenderedView, example: Example, class_names: tuple[str, ...]) -> None:
-        """A rendered view beside the truth, to TensorBoard and to a file."""
-        shown = pictures(view, example.target, class_names)
-        panel = compare(shown, view, example.target, class_names)
+        """Writes a rendered view beside the truth to TensorBoard and to a file."""
+        pictures = view_pictures(view, example.target, class_names)
+        panel = comparison_panel(pictures, view, example.target, class_names)
         self.board.add_image("held_out", panel, step, dataformats="HWC")
         quality = psnr(view.color, example.target.image, example.target.mask)
         if quality is not None:
@@ -49,6 +49,6 @@ class Journal:
 
 
 def show(bar: tqdm, values: dict[str, torch.Tensor], rays: float) -> None:
-    """The numbers of a step in the progress bar."""
+    """Shows the numbers of a step in the progress bar."""
     texts = [f"{name} {value.item():.3g}" for name, value in values.items()]
     bar.set_postfix_str(", ".join([*texts, f"{rays:.0f} rays/s"]))

@@ -1,4 +1,4 @@
-"""Who learns how fast, and what is random in a step."""
+"""The optimiser, its learning rates over the steps, and the random numbers of a step."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from gpnerf.methods.method import Method
 
 @dataclass(frozen=True)
 class Schedule:
-    """Learning rates times decay_rate every decay_steps (continuously), after a linear warm-up; Sec. 5.1."""
+    """Exponential decay of the learning rates after a linear warm-up (Sec. 5.1).
 
-    decay_rate: float = option(0.6, "factor of the learning rates per decay_steps", amount)
-    decay_steps: int = option(100_000, "steps", positive)
+    The rates fall by the factor decay_rate every decay_steps, continuously.
+    """
+
+    decay_rate: float = option(0.6, "factor on the learning rates every decay_steps", amount)
+    decay_steps: int = option(100_000, "steps over which decay_rate applies once", positive)
     warmup_steps: int = option(0, "steps of linear warm-up", count)
 
     def factor(self, step: int) -> float:
-        """What the rates are multiplied by at a step."""
+        """The factor on the learning rates at a step."""
         warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
         return warm * self.decay_rate ** (step / self.decay_steps)
 
@@ -43,9 +46,9 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, schedule: Schedule, ste
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:
-    """Makes all randomness of a step depend on (seed, step) alone, so that resumed runs repeat it.
+    """Makes all randomness of a step depend only on (seed, step), so that a resumed run repeats it.
 
-    Seeds the global generators (dropout) and returns one for pixels and depths.
+    Seeds the global generators (dropout) and returns a generator for pixels and depths.
     """
     state = int(np.random.SeedSequence((seed, step, 1)).generate_state(1, np.uint64)[0])
     torch.manual_seed(state)

@@ -1,4 +1,4 @@
-"""A training from its options to its last checkpoint: data, steps, pictures, resumption."""
+"""The training loop: data, steps, pictures, checkpoints and resumption."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ log = logging.getLogger("train")
 class Trainer:
     """A model in training: its optimiser, its data, its folder, and the step it has reached.
 
-    Of several processes, all do the same but for their examples; the first alone writes and speaks.
+    Processes differ only in their examples; the first one alone writes files and messages.
     """
 
     def __init__(self, options: Namespace, processes: Processes) -> None:
@@ -88,14 +88,18 @@ class Trainer:
             self.journal = Journal(self.folder, self.step)
 
     def _start(self) -> checkpoints.Checkpoint | None:
-        """Weights of the run's newest checkpoint, which is returned, of --load_weights, or fresh."""
+        """Loads the initial weights; returns the newest checkpoint of the run, if there is one.
+
+        The weights come from that checkpoint, else from --load_weights, else they stay freshly initialised.
+        """
         newest = checkpoints.latest_checkpoint(self.folder)
         if newest:
             checkpoints.check_settings(str(self.folder), newest.settings, self.settings)
             if newest.class_names != tuple(self.class_names):
                 raise CheckpointError(
-                    f"{self.folder} was trained on the classes {', '.join(newest.class_names)}, the scenes "
-                    f"have {', '.join(self.class_names)}; use its scenes, or another --expname."
+                    f"Expected scenes with the classes on which {self.folder} was trained, "
+                    f"{', '.join(newest.class_names)}, found {', '.join(self.class_names)}; use those "
+                    "scenes, or another --expname."
                 )
             self.model.load_state_dict(newest.model)
             log.info(f"Resuming {self.folder} at step {newest.step}.")
@@ -103,20 +107,20 @@ class Trainer:
         if self.options.load_weights:
             path = Path(self.options.load_weights)
             fresh, unused = checkpoints.load_weights(self.model, self.settings, path)
-            log.info(f"Starting from the weights of {path}; fresh tensors: {', '.join(fresh) or 'none'}.")
+            log.info(f"Starting from the weights of {path}; new tensors: {', '.join(fresh) or 'none'}.")
             if unused:
-                log.info(f"Tensors of {path} that are not used: {', '.join(unused)}.")
+                log.info(f"Unused tensors of {path}: {', '.join(unused)}.")
         return None
 
     def _settle(self, newest: checkpoints.Checkpoint | None) -> Numerics:
-        """How this run computes; says where that differs from how it computed before."""
+        """The numerics of this run; warns if they differ from those of the checkpoint."""
         options, before = self.options, newest.numerics if newest else None
         work = Workload(
             options.height,
             options.width,
             options.num_source_views,
             options.num_rays,
-            # All of them, so that a resumed run decides as an uninterrupted one does.
+            # Counts all steps, so that a resumed run chooses the same numerics as an uninterrupted one.
             options.steps * options.accumulate,
             training=True,
             chunk=options.num_rays,
@@ -125,15 +129,15 @@ class Trainer:
         changes = before.changes(numerics) if before else ""
         if changes:
             log.warning(
-                f"{self.folder} computes otherwise than before ({changes}): it goes on, but will not end "
-                "with the weights of an uninterrupted run."
+                f"{self.folder} computes differently than before ({changes}): training continues, but will "
+                "not end with the weights of an uninterrupted run."
             )
         return numerics
 
     def train(self) -> int:
-        """All remaining steps; returns the exit code of the script."""
+        """Trains the remaining steps; returns the exit code of the script."""
         if self.step >= self.options.steps:
-            log.info(f"{self.folder} has its {self.step} steps already.")
+            log.info(f"{self.folder} has already finished its {self.step} steps.")
             return 0
         stop = StopRequest(self.options.max_hours)
         first = self.step * self.update.examples_per_step
@@ -152,7 +156,7 @@ class Trainer:
             disable=not self.processes.is_first,
         )
         with bar:
-            # As many of the loader's examples at a time as this process has in a step.
+            # Groups the examples of the loader into the examples that this process has in a step.
             for examples in zip(*[iter(loader)] * self.options.accumulate, strict=True):
                 self._one_step(examples, bar)
                 if self.processes.any(stop.wanted, self.device):
@@ -170,9 +174,9 @@ class Trainer:
         path = self.save()
         self.journal.close()
         if self.update.skipped:
-            log.warning(f"{self.update.skipped} steps were skipped: their gradients were not finite.")
+            log.warning(f"{self.update.skipped} steps were skipped because their gradients were not finite.")
         if self.step < self.options.steps:
-            log.info(f"Stopped after step {self.step}; the same command goes on from {path}.")
+            log.info(f"Stopped after step {self.step}; the same command resumes from {path}.")
             return EXIT_STOPPED
         log.info(f"Finished {self.step} steps: {path}.")
         return 0
@@ -199,7 +203,7 @@ class Trainer:
         self.journal.numbers(self.step, values, rates, rays, self.update.skipped)
 
     def picture(self) -> None:
-        """A held-out view beside the truth."""
+        """Renders a held-out view and records it beside the truth."""
         if not len(self.held_out):
             return
         example = self.held_out[0]
@@ -209,6 +213,7 @@ class Trainer:
         self.journal.picture(self.step, view, example, self.class_names)
 
     def save(self) -> Path:
+        """Writes a checkpoint; returns its path."""
         state = checkpoints.Checkpoint(
             step=self.step,
             settings=self.settings,

@@ -1,4 +1,4 @@
-"""One update of the weights from the examples of a step, over all processes, and what may go wrong in it."""
+"""One update of the weights from the examples of a step, over all processes."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ from gpnerf.training.schedule import Schedule, set_learning_rates, step_generato
 
 log = logging.getLogger("train")
 
-# Steps in a row without a finite gradient, after which a training is given up.
+# Training ends after this many steps in a row without a finite gradient.
 MOST_SKIPPED = 10
 
 
 @dataclass(frozen=True)
 class StepOptions:
-    """What a step consists of."""
+    """The size of a training step."""
 
     num_rays: int = option(512, "rays per target view", positive)
     accumulate: int = option(1, "target views per step and process", positive)
-    clip_gradient: float = option(0.0, "longest gradient of a step; 0: any", amount)
+    clip_gradient: float = option(0.0, "largest norm of a step's gradient; 0: no limit", amount)
 
 
 class Updater:
-    """The updates of a training. skipped: steps so far whose gradient was not finite, and changed nothing."""
+    """Updates the weights step by step.
+
+    skipped: number of steps whose gradient was not finite; they left the weights unchanged.
+    """
 
     def __init__(
         self,
@@ -56,10 +59,11 @@ class Updater:
         return self.options.accumulate * self.processes.world
 
     def __call__(self, step: int, examples: Sequence[Example | GPNeRFError]) -> dict[str, Tensor]:
-        """Updates the weights by the mean gradient of the examples of all processes; these are this one's.
+        """Updates the weights by the mean gradient over the examples of all processes.
 
-        Returns the means of the total loss, of the PSNR of the rays and of each loss. Raises what a faulty
-        example holds, and TrainingError if too many steps in a row have no finite gradient.
+        examples: of this process; an error in place of an example is raised. Returns the mean total loss, the
+        mean PSNR of the rays and the mean of each loss. Raises TrainingError if too many steps in a row have
+        no finite gradient.
         """
         set_learning_rates(self.optimizer, self.schedule, step)
         self.optimizer.zero_grad(set_to_none=True)
@@ -92,8 +96,8 @@ class Updater:
             rays, views = self.options.num_rays, len(example.sources.images)
             remedy = self.model.memory_remedy(rays, views)
             raise TrainingError(
-                f"Out of memory in a step of {rays} rays and {views} source views; lower --num_rays (with a "
-                "larger --accumulate), --num_source_views, or --height and --width"
+                f"Out of memory in a step of {rays} rays and {views} source views; lower --num_rays (and "
+                "raise --accumulate), --num_source_views, or --height and --width"
                 f"{f', or add {remedy}' if remedy else ''}."
             ) from error
 
@@ -105,7 +109,7 @@ class Updater:
         return {"loss": total, "psnr": psnr, **{name: loss.detach() for name, loss in losses.items()}}
 
     def _means(self, values: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Over the examples of all processes that have a value."""
+        """The mean of each value over the examples of all processes that have it."""
         nothing = torch.zeros((), device=self.model.device)
         names = ["loss", "psnr", *self.model.loss_names]
         sums = [sum((one[name] for one in values if name in one), nothing) for name in names]
@@ -120,7 +124,7 @@ class Updater:
         self.in_a_row += 1
         own = [f"{example.target.scene}, view {example.target.name}" for example in examples]
         views = "; ".join(sum(self.processes.gather(own), []))
-        log.warning(f"Step {step} is skipped: its gradient is not finite ({views}).")
+        log.warning(f"Step {step} is skipped because its gradient is not finite ({views}).")
         if self.in_a_row == MOST_SKIPPED:
             raise TrainingError(
                 f"The gradients of {MOST_SKIPPED} steps in a row were not finite, last at step {step} "

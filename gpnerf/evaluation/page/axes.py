@@ -1,4 +1,4 @@
-"""Axes of charts: from values to places, with ticks at round numbers."""
+"""Axes of charts: values to positions, with ticks at round numbers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# From this ratio of the largest to the smallest value on, a logarithmic axis shows more.
+# Values that span a larger ratio than this are easier to read on a logarithmic axis.
 LOG_FROM = 10.0
 MOST_TICKS = 5
 
 
 @dataclass(frozen=True)
 class Axis:
-    """low and high, in units of the data, lie at start and end, in units of the drawing."""
+    """Maps values low to high (in units of the data) to positions start to end (of the drawing)."""
 
     low: float
     high: float
@@ -24,7 +24,10 @@ class Axis:
 
     @staticmethod
     def fit(values: Sequence[float], start: float, end: float, allow_log: bool = False) -> Axis:
-        """Just around finite values, at least one; logarithmic where allowed, positive and wide."""
+        """Fits an axis tightly around one or more finite values.
+
+        It is logarithmic if that is allowed and the values are positive and span a ratio of LOG_FROM.
+        """
         low, high = float(min(values)), float(max(values))
         logarithmic = allow_log and low > 0.0 and high / low >= LOG_FROM
         if low == high:
@@ -33,6 +36,7 @@ class Axis:
         return Axis(low, high, start, end, logarithmic, (log_ticks if logarithmic else even_ticks)(low, high))
 
     def at(self, value: float) -> float:
+        """The position of a value."""
         low, high = self.low, self.high
         if self.logarithmic:
             low, high, value = math.log(low), math.log(high), math.log(value)
@@ -40,7 +44,7 @@ class Axis:
 
 
 def even_ticks(low: float, high: float) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten in [low, high], as many as fit, five at most."""
+    """At most five ticks in [low, high], at multiples of 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10((high - low) / MOST_TICKS))
     for step in (power, 2.0 * power, 5.0 * power, 10.0 * power, 20.0 * power):
         # A tick at the very end must not be lost to rounding.
@@ -52,7 +56,7 @@ def even_ticks(low: float, high: float) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten in [low, high] where these are five at most, else some powers."""
+    """Ticks in [low, high] at 1, 2 and 5 times powers of ten, or at fewer factors; at most five."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for factors in ((1.0, 2.0, 5.0), (1.0, 3.0)):
         ticks = [factor * 10.0**decade for decade in decades for factor in factors]
@@ -64,7 +68,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def number_text(value: float) -> str:
-    """At most four digits: 0.0123, 23.17, 1.4k, 200k, 2M, 1.5e-5."""
+    """A number in at most four digits: 0.0123, 23.17, 1.4k, 200k, 2M, 1.5e-5."""
     size = abs(value)
     if not math.isfinite(value):
         text = str(value)

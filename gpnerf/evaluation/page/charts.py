@@ -1,4 +1,4 @@
-"""Training curves as lines on the axes of small charts that share one look."""
+"""Training curves, drawn as lines in small charts of one size."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from gpnerf.evaluation.page.content import Curve
 # Units of the drawing, about pixels.
 WIDTH, HEIGHT = 340, 200
 LEFT, RIGHT, TOP, BOTTOM = 46, 332, 8, 164
-# What a reader looks for first.
+# The quantities that come first.
 FIRST = ("loss", "psnr")
-# Longer curves get a moving mean over this share of their points.
+# Curves of at least this many points are smoothed by a moving mean over a 20th of them.
 SMOOTHED_FROM = 60
 WINDOW_SHARE = 20
 
 
 @dataclass(frozen=True)
 class Line:
-    """How a curve is drawn.
+    """A curve as drawn.
 
-    path: SVG's path data, of the values or, where they are many, of their moving mean over `raw`; dots:
-    places (x, y) of few values.
+    path: SVG path data of the values, or of their moving mean for long curves. raw: path data of the values
+    of a long curve. dots: positions (x, y) of the values of a short curve.
     """
 
     curve: Curve
@@ -36,12 +36,12 @@ class Line:
 
     @property
     def place(self) -> str:
-        """Where it was measured: training, held out."""
+        """Where the curve was measured: "training" or "held out"."""
         return self.curve.name.rpartition("/")[0].replace("_", " ")
 
     @property
     def lost(self) -> int:
-        """How many values cannot be drawn."""
+        """The number of values that cannot be drawn."""
         return sum(not math.isfinite(value) for value in self.curve.values)
 
 
@@ -57,7 +57,7 @@ class Chart:
 
 
 def charts(curves: Sequence[Curve]) -> list[Chart]:
-    """One chart per quantity: curves of one last name, such as training/psnr and held_out/psnr, share it."""
+    """One chart per quantity; training/psnr and held_out/psnr share the chart "psnr"."""
     groups: dict[str, list[Curve]] = {}
     for curve in curves:
         if any(map(math.isfinite, curve.values)):
@@ -79,7 +79,7 @@ def _finite(curve: Curve) -> list[tuple[int, float]]:
 
 
 def _line(curve: Curve, x: Axis, y: Axis) -> Line:
-    """Few values as dots on a line; many as a thin line with their moving mean over it."""
+    """Draws a short curve as a line with dots, a long one as a thin line below its moving mean."""
     path = _path(curve.steps, curve.values, x, y)
     if len(curve.values) < SMOOTHED_FROM:
         return Line(curve, path, dots=[(x.at(step), y.at(value)) for step, value in _finite(curve)])
@@ -88,7 +88,7 @@ def _line(curve: Curve, x: Axis, y: Axis) -> Line:
 
 
 def _path(steps: Sequence[int], values: Sequence[float], x: Axis, y: Axis) -> str:
-    """Pieces of line; a value that is not finite interrupts it."""
+    """SVG path data of the values; a value that is not finite interrupts the line."""
     pieces, pen = [], "M"
     for step, value in zip(steps, values, strict=True):
         if math.isfinite(value):
@@ -98,7 +98,7 @@ def _path(steps: Sequence[int], values: Sequence[float], x: Axis, y: Axis) -> st
 
 
 def moving_mean(values: Sequence[float], window: int) -> list[float]:
-    """The mean of the finite values at most `window` // 2 places away; NaN where there are none."""
+    """The mean of the finite values within `window` // 2 steps on both sides; NaN where there are none."""
     finite = np.isfinite(values)
     kernel = np.ones(window // 2 * 2 + 1)
     total, count = (np.convolve(part, kernel, "same") for part in (np.where(finite, values, 0.0), finite))

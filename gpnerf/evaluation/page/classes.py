@@ -1,4 +1,4 @@
-"""Classes: their colours, and how well each is found."""
+"""The classes by their IoU, and their colours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from gpnerf.evaluation.page.content import Report
 
 @dataclass(frozen=True)
 class FoundClass:
-    """iou: in [0, 1], None where the class does not occur; share: of all labelled pixels, None if unknown."""
+    """The IoU of a class.
+
+    iou: in [0, 1], None if the class does not occur. share: of all labelled pixels, in [0, 1], or None.
+    """
 
     name: str
     color: np.ndarray
@@ -20,7 +23,7 @@ class FoundClass:
 
 
 def found_classes(report: Report) -> list[FoundClass]:
-    """Best first, those that do not occur last; empty where none occurs."""
+    """Classes by falling IoU, then those that do not occur; empty if none occurs."""
     if all(iou is None for iou in report.class_ious):
         return []
     shares = [None] * len(report.class_ious)
@@ -31,5 +34,5 @@ def found_classes(report: Report) -> list[FoundClass]:
 
 
 def css_color(color: np.ndarray) -> str:
-    """uint8 [3] as CSS writes it: #c87828."""
+    """A color uint8 [3] in CSS, such as #c87828."""
     return f"#{color.tobytes().hex()}"

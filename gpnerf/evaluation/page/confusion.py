@@ -1,4 +1,4 @@
-"""The confusion matrix: the classes that occur, truth by prediction, and the largest confusions."""
+"""The confusion matrix of the classes that occur, and the largest confusions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ LISTED = 6
 
 @dataclass(frozen=True)
 class Cell:
-    """count: pixels of a true class by prediction; share: of all pixels of the true class, in [0, 1]."""
+    """A cell of the matrix: the pixels of one true class that got one prediction.
+
+    hit: the prediction is right. share: of all pixels of the true class, in [0, 1].
+    """
 
     truth: str
     prediction: str
@@ -24,7 +27,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Confusions:
-    """rows: a cell per predicted class; colors: uint8 [K, 3] of the K classes; largest: most pixels first."""
+    """The matrix of the K classes that occur.
+
+    rows: K rows (truth) of K cells (prediction). colors: uint8 [K, 3]. largest: wrong cells with the most
+    pixels. pixels: number of all labelled pixels.
+    """
 
     rows: list[list[Cell]]
     colors: np.ndarray
@@ -33,7 +40,7 @@ class Confusions:
 
 
 def confusions(report: Report) -> Confusions | None:
-    """None without a labelled pixel."""
+    """The matrix of a report; None without a labelled pixel."""
     if report.confusion is None or not report.confusion.any():
         return None
     occurring = np.flatnonzero(report.confusion.sum(0) + report.confusion.sum(1))

@@ -1,4 +1,4 @@
-"""What a report shows."""
+"""The content of a page, as numbers, texts and pictures."""
 
 from __future__ import annotations
 
@@ -6,30 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gpnerf.evaluation.table import Table
+
 
 @dataclass(frozen=True)
 class ViewEntry:
     """One rendered view.
 
-    scores: by metric (psnr in dB; ssim, lpips, miou, total_accuracy, average_accuracy in [0, 1]); None where
-    a metric could not be computed. pictures: uint8 RGB [H, W, 3] in the order of display, by the names of
-    gpnerf.evaluation.page.pictures.MEANINGS; any may be missing, and their sizes may differ.
+    scores: by metric (psnr in dB; ssim, lpips, miou, total_accuracy, average_accuracy in [0, 1]); None if
+    a metric could not be computed. pictures: uint8 RGB [H, W, 3] in the order of display, by the keys of
+    gpnerf.rendering.panels.CAPTIONS; any may be missing, and their sizes may differ.
     """
 
     scene: str
     view: str
     scores: dict[str, float | None]
     pictures: dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Formatted cells. A row whose first cell starts with "**" is emphasised; note: a sentence below."""
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +35,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Report:
-    """All of a page.
+    """Everything that a page shows.
 
     facts: how the numbers were made, by name; "command" is shown as code. class_colors: uint8 [K, 3].
     confusion: pixel counts int64 [K, K] (row: truth, column: prediction) or None. class_ious: [K] in [0, 1],

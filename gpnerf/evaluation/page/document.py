@@ -1,6 +1,6 @@
-"""The whole page: templates filled with a report, style and script, and a policy that lets nothing else in.
+"""The page as HTML: templates, filled with a report, one style sheet and one script.
 
-Python finds the numbers and their order; the templates (*.html, Jinja2) hold the words and the markup.
+Python computes the numbers and their order; the templates (*.html, Jinja2) hold the words and the markup.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from gpnerf.evaluation.page.classes import css_color, found_classes
 from gpnerf.evaluation.page.confusion import confusions
 from gpnerf.evaluation.page.content import Report
 from gpnerf.evaluation.page.gallery import gallery
-from gpnerf.evaluation.page.pictures import LABELS, PAIRS, classes_shown, data_uri, meaning
+from gpnerf.evaluation.page.pictures import LABELS, PAIRS, caption, classes_shown, data_uri, kind
 from gpnerf.evaluation.page.ranking import LOWER_IS_BETTER, score_name, score_text
 from gpnerf.system.files import write_whole
 
 HERE = Path(__file__).parent
-# What the templates call, and what they look things up in.
-FILTERS = (classes_shown, css_color, data_uri, meaning, number_text, score_name, score_text)
+# Functions and constants that the templates use.
+FILTERS = (caption, classes_shown, css_color, data_uri, kind, number_text, score_name, score_text)
 NAMES = {"LABELS": LABELS, "LOWER_IS_BETTER": LOWER_IS_BETTER, "MAIN": PAIRS[0]}
 
 
 def write_page(path: Path, report: Report) -> None:
-    """Writes the page, one file that needs no other and no network; there whole or not at all."""
-    # A file name that is no text must not cost the report of an evaluation.
+    """Writes the page atomically, as one file that loads nothing else."""
+    # Names of files may hold bytes that are not UTF-8; they become "?".
     write_whole(path, page(report).encode("utf-8", "replace"))
 
 
 def page(report: Report) -> str:
-    """The text of the page; sections without content are left out."""
+    """The HTML of the page; sections without content are left out."""
     script = verbatim("page.js")
     template = environment().get_template("page.html")
     return template.render(
@@ -50,7 +50,7 @@ def page(report: Report) -> str:
 
 
 def _sections(report: Report) -> list[tuple[str, str, Any]]:
-    """Heading, template and what the template calls `content`, where there is some."""
+    """The sections that have content: heading, template, and the content that the template reads."""
     sections = [
         ("Scores", "tables.html", report.tables),
         ("IoU per class", "classes.html", found_classes(report)),
@@ -63,7 +63,7 @@ def _sections(report: Report) -> list[tuple[str, str, Any]]:
 
 @cache
 def environment() -> Environment:
-    """The templates of this folder; whatever they are given is escaped, unless `verbatim` made it."""
+    """The templates of this folder; every value is escaped, except what `verbatim` returns."""
     made = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -78,12 +78,12 @@ def environment() -> Environment:
 
 
 def verbatim(name: str) -> Markup:
-    """A file of this folder, not to be escaped: the only place that says so of anything."""
+    """A file of this folder that is not escaped; nothing else in the page is exempt."""
     return Markup((HERE / name).read_text(encoding="utf-8"))
 
 
 def policy(script: str) -> str:
-    """A Content-Security-Policy: embedded pictures, this page's styles and this one script."""
+    """A Content-Security-Policy that allows only embedded pictures, inline styles and this script."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "

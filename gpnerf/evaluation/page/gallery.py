@@ -1,4 +1,4 @@
-"""The rendered views in their order, and what a reader can order, choose and compare them by."""
+"""The rendered views in their order, with the scores and scenes by which a reader orders and filters them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class RankedView:
-    """places: among all views, by score; pairs: of its pictures, to compare."""
+    """A view and its rank.
+
+    places: 0 for the worst of all views, by score. pairs: keys of two pictures that can be compared.
+    """
 
     entry: ViewEntry
     places: dict[str, int]
@@ -23,7 +26,10 @@ class RankedView:
 
 @dataclass(frozen=True)
 class Gallery:
-    """views: the worst first; keys: of their scores."""
+    """All views, the worst first.
+
+    keys: the scores that the views have. scenes: their names. pairs: of pictures that can be compared.
+    """
 
     views: list[RankedView]
     keys: list[str]

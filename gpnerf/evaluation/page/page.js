@@ -8,7 +8,7 @@
     return node;
   }
 
-  // The command: a button that copies it, or selects it where the browser keeps the clipboard closed.
+  // A button that copies the command; it selects the text if the browser denies access to the clipboard.
   function copyButton(box) {
     const button = make("button", { type: "button", className: "button", textContent: "Copy" });
     button.addEventListener("click", async () => {
@@ -23,7 +23,7 @@
     box.after(button);
   }
 
-  // The confusion matrix: one stop of the Tab key, then arrow keys; the sentence of a cell above.
+  // The confusion matrix is one stop of the Tab key; arrow keys move inside it. A line above describes the cell.
   function confusion(table) {
     const rows = [...table.tBodies[0].rows].map((row) => [...row.querySelectorAll("td")]);
     const heads = [...table.tHead.rows[0].querySelectorAll("th")];
@@ -73,10 +73,11 @@
     });
   }
 
-  const pictureOf = (view, name) =>
-    [...view.querySelectorAll(".map")].find((map) => map.dataset.map === name);
+  const pictureOf = (view, key) =>
+    [...view.querySelectorAll(".map")].find((map) => map.dataset.map === key);
+  const captionOf = (map) => map.querySelector("figcaption").textContent;
 
-  // The entries of the page's legend for the classes that these maps show.
+  // Entries of the page's legend for the classes in these pictures.
   function legendOf(maps) {
     const wanted = new Set(maps.flatMap((map) => (map?.dataset.classes ?? "").split(" ").filter(Boolean)));
     if (!wanted.size || !byId("legend")) return null;
@@ -85,7 +86,7 @@
     return make("ul", { className: "legend" }, ...chosen.map((entry) => entry.cloneNode(true)));
   }
 
-  // Two pictures on top of each other, and a range input over both that moves the boundary.
+  // Two pictures on top of each other; a range input over them moves the boundary.
   function comparison(view) {
     const box = view.querySelector(".comparison");
     if (!box) return null;
@@ -103,13 +104,13 @@
     function show(pair) {
       if (![...select.options].some((option) => option.value === pair)) return;
       select.value = pair;
-      const maps = pair.split("|").map((name) => pictureOf(view, name));
+      const maps = pair.split("|").map((key) => pictureOf(view, key));
       const [left, right] = maps.map((map) => map.querySelector("img").cloneNode());
       left.classList.add("over");
       left.alt = right.alt = "";
       for (const old of stage.querySelectorAll("img")) old.remove();
       stage.prepend(right, left);
-      tags.forEach((tag, side) => { tag.textContent = maps[side].dataset.map; });
+      tags.forEach((tag, side) => { tag.textContent = captionOf(maps[side]); });
       choice.querySelector(".legend")?.remove();
       const legend = legendOf(maps);
       if (legend) choice.append(legend);
@@ -124,7 +125,7 @@
     return show;
   }
 
-  // One dialog for all pictures; arrow keys go through those of a view.
+  // One dialog for all pictures; arrow keys step through the pictures of a view.
   function zoom() {
     const dialog = byId("zoom");
     let maps = [];
@@ -136,7 +137,7 @@
       const picture = map.querySelector("img").cloneNode();
       picture.loading = "eager";
       picture.style.setProperty("--ratio", picture.width / picture.height);
-      byId("zoom-name").textContent = `${map.dataset.map} · ${map.closest(".view").querySelector("h3").textContent}`;
+      byId("zoom-name").textContent = `${captionOf(map)} · ${map.closest(".view").querySelector("h3").textContent}`;
       byId("zoom-picture").replaceChildren(picture);
       byId("zoom-legend").replaceChildren(...[legendOf([map])].filter(Boolean));
     }

@@ -1,4 +1,4 @@
-"""Pictures inside the page: what each kind shows, and its bytes as a data URI."""
+"""Pictures inside the page: a description of each kind, and its bytes as a data URI."""
 
 from __future__ import annotations
 
@@ -9,49 +9,56 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-# Options of Pillow for WebP. Without loss, quality and method say how long it may search: for depth maps of
-# 320 x 240 these take half the time that those below would, for one percent more bytes.
-EXACT = {"lossless": True, "quality": 50, "method": 2}
-NEARLY = {"quality": 85, "method": 4}
+from gpnerf.rendering.panels import CAPTIONS
+
+# Options of Pillow for WebP. In lossless mode, quality and method set the effort: these values take half the
+# time of quality 85 and method 4 on depth maps of 320 x 240, for one percent more bytes.
+LOSSLESS = {"lossless": True, "quality": 50, "method": 2}
+LOSSY = {"quality": 85, "method": 4}
 TURBO = "red is near, dark blue far, grey unknown"
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """Of a kind of picture. exact: every pixel is a value, to be kept as it is."""
+class Kind:
+    """A kind of picture. exact: its colors encode values, so it is stored without loss."""
 
-    text: str
+    description: str
     exact: bool = False
 
 
-MEANINGS = {
-    "photograph": Meaning("photograph"),
-    "rendered": Meaning("rendered colour"),
-    "colour error": Meaning("difference of photograph and rendering, from black for none to yellow"),
-    "true depth": Meaning(f"measured depth; {TURBO}", exact=True),
-    "rendered depth": Meaning(f"rendered depth; {TURBO}", exact=True),
-    "labels": Meaning("true labels", exact=True),
-    "rendered labels": Meaning("rendered labels", exact=True),
-    "features": Meaning("rendered semantic features, three principal components as colours"),
+# By the keys of CAPTIONS.
+KINDS = {
+    "photograph": Kind("photograph"),
+    "rendered": Kind("rendered colour"),
+    "color_error": Kind("difference of photograph and rendering, from black for none to yellow"),
+    "true_depth": Kind(f"measured depth; {TURBO}", exact=True),
+    "rendered_depth": Kind(f"rendered depth; {TURBO}", exact=True),
+    "labels": Kind("true labels", exact=True),
+    "rendered_labels": Kind("rendered labels", exact=True),
+    "features": Kind("rendered semantic features, three principal components as colours"),
 }
-LABELS = ("labels", "rendered labels")
-# What belongs together, truth first.
-PAIRS = (("photograph", "rendered"), ("labels", "rendered labels"), ("true depth", "rendered depth"))
+LABELS = ("labels", "rendered_labels")
+# Pictures to compare, truth first.
+PAIRS = (("photograph", "rendered"), ("labels", "rendered_labels"), ("true_depth", "rendered_depth"))
 
 
-def meaning(name: str) -> Meaning:
-    return MEANINGS.get(name, Meaning(name))
+def caption(key: str) -> str:
+    return CAPTIONS[key]
+
+
+def kind(key: str) -> Kind:
+    return KINDS[key]
 
 
 def data_uri(pixels: np.ndarray, exact: bool) -> str:
-    """uint8 RGB [H, W, 3] as WebP, without loss where exact."""
+    """A picture uint8 RGB [H, W, 3] as WebP in a data URI; exact: compressed without loss."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", **(EXACT if exact else NEARLY))
+    Image.fromarray(pixels).save(buffer, "WEBP", **(LOSSLESS if exact else LOSSY))
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def classes_shown(pixels: np.ndarray, class_colors: np.ndarray) -> list[int]:
-    """The classes whose colours occur in a map of labels [H, W, 3]."""
+    """The classes whose colors occur in a picture of labels [H, W, 3]."""
     return np.flatnonzero(np.isin(_color_codes(class_colors), _color_codes(pixels))).tolist()
 
 

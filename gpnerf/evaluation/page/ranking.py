@@ -1,4 +1,4 @@
-"""How the scores of views are called and written, and the order that they give."""
+"""Names and texts of scores, and the ranks of views by each score."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from gpnerf.evaluation.page.content import ViewEntry
-from gpnerf.evaluation.view_results import TITLES
+from gpnerf.evaluation.results import TITLES
 
 LOWER_IS_BETTER = {"lpips", "lpips_as_published"}
 BY_NAME = "name"
@@ -18,23 +18,23 @@ def score_name(key: str) -> str:
 
 
 def score_text(key: str, value: float | None) -> str:
-    """PSNR with two digits, all else with three; a dash where there is none."""
+    """A score as text: two decimals for PSNR, three for the rest, a dash for None."""
     if value is None:
         return "–"
     return f"{value:.{2 if key.startswith('psnr') else 3}f}"
 
 
 def score_keys(views: Sequence[ViewEntry]) -> list[str]:
-    """The scores that at least one view has, in the order of their first appearance."""
+    """The scores that at least one view has, in order of appearance."""
     return list(
         dict.fromkeys(key for view in views for key, value in view.scores.items() if value is not None)
     )
 
 
 def ranks(views: Sequence[ViewEntry]) -> list[dict[str, int]]:
-    """The place of each view, 0 for the worst, by every score that it has, and by scene and name.
+    """The rank of each view by every score that it has (0: the worst), and by scene and name.
 
-    Names count in numeric order: view 9 before view 10.
+    Numbers in names are ordered by value: view 9 comes before view 10.
     """
     places: list[dict[str, int]] = [{} for _ in views]
     by_name = sorted(
@@ -56,6 +56,6 @@ def _known(value: float | None) -> bool:
 
 
 def natural(text: str) -> list[tuple[float, str]]:
-    """A key for sorting: numbers within a text count by their value, and come before letters."""
+    """A sort key for text that orders the numbers in it by value, and numbers before letters."""
     parts = re.split(r"(\d+)", text)
     return [(int(part), "") if part.isdecimal() else (math.inf, part) for part in parts if part]

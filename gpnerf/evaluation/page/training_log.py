@@ -1,4 +1,4 @@
-"""The scalars of a training run, from its TensorBoard files."""
+"""Training curves, read from the TensorBoard files of a run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MOST_POINTS = 500
 
 
 def read_curves(tensorboard_folder: Path) -> list[Curve]:
-    """All curves of training/ and held_out/, by name; empty where the folder or its event files are missing.
+    """Reads the curves of training/ and held_out/, sorted by name; returns [] without event files.
 
-    Long curves are thinned evenly to 500 points that include the first and the last. Where a run was resumed
-    from an earlier step, the values written last count.
+    Long curves are thinned evenly to 500 points, including the first and the last. If a run
+    and its resumption logged the same step, the later value counts.
     """
-    # Imported here: half a second that only reports with curves need.
+    # Imported here because it takes half a second.
     from tensorboard.backend.event_processing import event_accumulator
 
     events = event_accumulator.EventAccumulator(

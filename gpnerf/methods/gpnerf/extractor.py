@@ -1,4 +1,4 @@
-"""Multi-scale feature extractor (Sec. 4.1): ResNet-34 + FPN for semantics, a decoder for colour features."""
+"""Multi-scale feature extractor (Sec. 4.1): ResNet-34 with an FPN for semantics and a decoder for colour."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 from torchvision.ops import FeaturePyramidNetwork
 
-# Height and width in pixels; in smaller images the level at stride 16 has no room for a reflecting border.
+# Shortest side in pixels; in smaller images the level at stride 16 is too small for a reflecting border.
 SMALLEST_IMAGE = 17
 PYRAMID_LEVELS = 4
 
@@ -19,14 +19,14 @@ _Norm = partial(nn.InstanceNorm2d, affine=True, track_running_stats=False)
 
 
 class Encoder(nn.Module):
-    """The first three stages of ResNet-34 without max-pooling: strides 2, 4, 8, 16.
+    """The stem and the first three stages of ResNet-34, without max-pooling: strides 2, 4, 8, 16.
 
-    Instance norm and reflecting borders, as published; parameter names are torchvision's, so that its
-    ImageNet weights fit where widths are the standard ones.
+    It has instance norm and reflecting borders, as published. Its parameters have the names of torchvision,
+    so that ImageNet weights fit an encoder of standard widths.
     """
 
     def __init__(self, widths: Sequence[int], blocks: Sequence[int]):
-        """widths: of the stem and each stage; blocks: per stage."""
+        """widths: channels of the stem and of each stage; blocks: number of blocks of each stage."""
         super().__init__()
         self.conv1 = nn.Conv2d(3, widths[0], 7, stride=2, padding=3, bias=False, padding_mode="reflect")
         self.bn1 = _Norm(widths[0])
@@ -56,7 +56,7 @@ def _stage(before: int, after: int, blocks: int) -> nn.Sequential:
 
 
 def _reflecting(convolution: nn.Conv2d) -> nn.Conv2d:
-    """The same 3x3 convolution with reflecting instead of zero borders."""
+    """A new 3x3 convolution of the same shape with reflecting borders instead of zeros."""
     inputs, outputs, stride = convolution.in_channels, convolution.out_channels, convolution.stride
     convolution = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False, padding_mode="reflect")
     nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
@@ -64,7 +64,7 @@ def _reflecting(convolution: nn.Conv2d) -> nn.Conv2d:
 
 
 class DecoderUnit(nn.Module):
-    """3x3 convolution, instance norm, ELU; optionally after doubling the size."""
+    """3x3 convolution, instance norm and ELU; enlarge: doubles height and width first."""
 
     def __init__(self, inputs: int, outputs: int, enlarge: bool = False):
         super().__init__()
@@ -79,10 +79,10 @@ class DecoderUnit(nn.Module):
 
 
 class ColorDecoder(nn.Module):
-    """The deepest level, enlarged twice and joined with the encoder's: colour features at stride 4."""
+    """Decoder with skip connections: encoder levels -> colour features at stride 4."""
 
     def __init__(self, widths: Sequence[int], outputs: int):
-        """widths: of the encoder's stages at strides 4, 8, 16."""
+        """widths: channels of the encoder levels at strides 4, 8, 16."""
         super().__init__()
         low, middle, deep = widths
         self.up_middle = DecoderUnit(deep, middle, enlarge=True)
@@ -92,7 +92,7 @@ class ColorDecoder(nn.Module):
         self.out = nn.Conv2d(outputs, outputs, 1)
 
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
-        """Encoder levels at strides 4, 8, 16 -> [N, outputs, h, w]; h, w are those of the deepest times 4."""
+        """Encoder levels at strides 4, 8, 16 -> [N, outputs, h, w], 4 times the size of the deepest level."""
         low, middle, deep = levels
         features = self.up_middle(deep)
         features = self.join_middle(torch.cat([features, _fit(middle, features)], dim=1))
@@ -102,13 +102,13 @@ class ColorDecoder(nn.Module):
 
 
 def _fit(skip: Tensor, like: Tensor) -> Tensor:
-    """Pads with zeros (the smaller half left and above) or crops `skip` to the size of `like`."""
+    """Pads `skip` with zeros (the smaller half left and above) or crops it, to the size of `like`."""
     height, width = like.shape[-2] - skip.shape[-2], like.shape[-1] - skip.shape[-1]
     return F.pad(skip, (width // 2, width - width // 2, height // 2, height - height // 2))
 
 
 class SemanticPyramid(nn.Module):
-    """FPN over the encoder's levels; all levels enlarged to the finest and concatenated, fine to coarse."""
+    """FPN whose levels are enlarged to the size of the finest and concatenated, fine to coarse."""
 
     def __init__(self, widths: Sequence[int], level_width: int):
         super().__init__()
@@ -133,7 +133,7 @@ class Extractor(nn.Module):
         level_width: int,
         detach_decoder: bool = False,
     ):
-        """detach_decoder: keep the colour loss out of the deepest stage, as the released code does."""
+        """detach_decoder: no gradient of the colour decoder reaches the deepest stage, as released."""
         super().__init__()
         self.encoder = Encoder(widths, blocks)
         self.decoder = ColorDecoder(widths[1:], color_features)
@@ -148,7 +148,7 @@ class Extractor(nn.Module):
     def semantics(self, levels: Sequence[Tensor], blocked: bool) -> Tensor:
         """Encoder levels -> semantic features [N, D, H/2, W/2].
 
-        blocked: the gradient block of Sec. 4.3; the result does not train the extractor.
+        blocked: the result sends no gradient to the extractor (the gradient block of Sec. 4.3).
         """
         if not blocked:
             return self.pyramid(levels)

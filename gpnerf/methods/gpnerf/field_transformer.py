@@ -1,7 +1,8 @@
 """Field Aggregation Transformer: source views -> fields at a point (Eqs. 4 and 5).
 
-P stands for the points, [R, S]; V source views; C the transformer width. Views come first, [V, P, C]: what
-one view shows lies together, and sums over views run along whole rows.
+P stands for the points [R, S], V for the source views, C for the transformer width. Views are the first
+dimension, [V, P, C], so that the features of one view are contiguous and sums over views run along whole
+rows.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from torch import Tensor, nn
 
 from gpnerf.methods.gpnerf.linear import of_views
 
-# Logits of views that do not see a point. A point that no view sees gets equal weights.
+# Logit of a view that does not see a point. If no view sees the point, all views get equal weights.
 UNSEEN = -1e9
 
-# Logits pass through a layer this many times narrower than the transformer, as published.
+# The MLP of the logits is this many times narrower than the transformer, as published.
 ATTENTION_BOTTLENECK = 8
 
 
@@ -38,16 +39,16 @@ class FeedForward(nn.Module):
 
 
 class FieldAggregationLayer(nn.Module):
-    """One layer of FAT(.), Eq. 4: a point's feature attends to what each view shows of the point.
+    """One layer of FAT(.), Eq. 4: the feature of a point attends to the features of the source views.
 
-    Subtraction attention with one weight per view *and channel*: with x the features of the views, n the
-    normalised query, d the direction differences,
+    It is subtraction attention with one weight per view *and channel*. Let x be the features of the views, n
+    the normalised query, and d the direction differences:
         k = Wk x,  value = Wv k,  position = P2 relu(P1 d),
         weights = softmax over views of B2 relu(B1 (k - Wq n + position)),
         output = Wo sum over views of weights * (value + position).
-    B1 and Wv distribute over the sums, so the C-wide k of every view is never formed: `merge` forms the small
-    products Wv Wk, B1 Wk, B1 Wq and B1 P2 instead, from the parameters above. What all views share inside the
-    softmax, the bias of B2, cancels.
+    B1 and Wv distribute over the sums. `merge` therefore forms the small products Wv Wk, B1 Wk, B1 Wq and B1
+    P2 once, and the C-wide k of every view is never formed. The bias of B2 is the same for all views and
+    cancels in the softmax.
     """
 
     def __init__(self, width: int, dropout: float, epsilon: float = 1e-6):
@@ -66,13 +67,13 @@ class FieldAggregationLayer(nn.Module):
     def forward(
         self, query: Tensor, views: Tensor, difference: Tensor, unseen: Tensor, merged: Merged
     ) -> tuple[Tensor, Tensor]:
-        """query [P, C], views [V, P, C], difference [V, P, 4], unseen bool [V, P, 1]; merged: of this layer.
+        """query [P, C], views [V, P, C], difference [V, P, 4], unseen bool [V, P, 1], merged: of this layer.
 
         Returns the new query [P, C] and the weights A_FAT [V, P, C], which sum to 1 over the views.
         """
         first = self.position[0]
         position = F.relu(of_views(difference, first.weight, first.bias)).to(views.dtype)
-        # One product for all that views and positions add up to, values and hidden side by side.
+        # A single product computes the values and the hidden logits of views and positions.
         both = of_views(torch.cat([views, position], dim=-1), merged.of_view, merged.bias)
         values, hidden = both.split([query.shape[-1], len(merged.of_query)], dim=-1)
         hidden = F.relu(hidden - F.linear(self.norm(query), merged.of_query))
@@ -84,9 +85,12 @@ class FieldAggregationLayer(nn.Module):
 
 
 class Merged(NamedTuple):
-    """Products of a field layer's parameters: what a view and its position relu(P1 d), side by side, are
-    multiplied by [C + C/8, C + C/8] and the bias [C + C/8], values above hidden; and what the query is
-    multiplied by [C/8, C]."""
+    """Products of the parameters of a field layer.
+
+    of_view: [C + C/8, C + C/8], applied to the features of a view concatenated with its position relu(P1 d);
+    its outputs are the values and then the hidden logits. bias: [C + C/8], added to both. of_query: [C/8, C],
+    applied to the normalised query.
+    """
 
     of_view: Tensor
     bias: Tensor
@@ -94,7 +98,7 @@ class Merged(NamedTuple):
 
 
 def merge(layers: Sequence[FieldAggregationLayer]) -> list[Merged]:
-    """The products of every layer, in full precision; of all layers at once, as they are small."""
+    """Computes the products of all layers in one batch, in full precision."""
 
     def stacked(name: str) -> Tensor:
         return torch.stack([layer.get_parameter(name) for layer in layers])

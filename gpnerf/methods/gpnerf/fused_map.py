@@ -1,19 +1,19 @@
-"""The teacher's map of semantic features, and rendered features in it (Fig. 3a)."""
+"""The teacher, a semantic feature map of the target image, and rendered features fused into it (Fig. 3a)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-# Pixels from one cell of a map to the next.
+# Pixels between neighbouring cells of a map.
 STRIDE = 2
 
 
 def fuse(teacher: Tensor, semantic: Tensor, pixels: Tensor) -> Tensor:
-    """S_fused (Fig. 3a): the teacher map [D, h, w] with the rendered features [R, D] at their pixels' cells.
+    """S_fused (Fig. 3a): the teacher map [D, h, w] with rendered features [R, D] in their pixels' cells.
 
-    pixels [R, 2] (column, row); the cell of a pixel is (row // 2, column // 2). Of several rays in a cell the
-    first one gives the value and gets the gradient.
+    pixels: [R, 2] (column, row); the cell of a pixel is (row // 2, column // 2). If several rays fall into a
+    cell, the first one sets the value and receives the gradient.
     """
     rows, columns = pixels[:, 1] // STRIDE, pixels[:, 0] // STRIDE
     cells, order = (rows * teacher.shape[2] + columns).sort(stable=True)

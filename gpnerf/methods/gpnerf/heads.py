@@ -1,4 +1,4 @@
-"""Which perception head a model has."""
+"""The choice of the perception head."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gpnerf.methods.gpnerf.settings import Sizes
 
 
 def build_head(sizes: Sizes) -> nn.Module:
-    """The paper's U-Net decoder, no context at all, or the released code's."""
+    """Builds the paper's U-Net decoder, a linear head without context, or the head of the released code."""
     if sizes.head == "linear":
         return LinearHead(sizes.semantic_width, sizes.classes)
     if sizes.head == "published":

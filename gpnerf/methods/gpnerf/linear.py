@@ -1,4 +1,4 @@
-"""The product of a linear layer with what all views show, by the faster of two libraries."""
+"""A linear layer over the features of all views, computed by the faster of two libraries."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Whether convolutions on a CPU are oneDNN's.
+# Whether oneDNN computes convolutions on a CPU.
 ONEDNN = torch.backends.mkldnn.is_available()
 
 
 def of_views(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """A linear layer of what views show: [V, R, S, N] from inputs [V, R, S, C], weight [N, C] and bias [N].
+    """Applies a linear layer: inputs [V, R, S, C], weight [N, C], bias [N] -> [V, R, S, N].
 
-    So many rows of so few columns are multiplied faster by oneDNN than by BLAS (docs/performance.md). On a
-    CPU PyTorch leaves float32 convolutions to the one and float32 products to the other: so it is a
-    convolution there, with rays and samples as the pixels.
+    oneDNN multiplies tall, narrow matrices faster than BLAS does (docs/performance.md). On a CPU, PyTorch
+    uses oneDNN for float32 convolutions and BLAS for float32 products. There the layer is therefore written
+    as a 1x1 convolution whose pixels are the rays and samples.
     """
     if inputs.device.type != "cpu" or not ONEDNN:
         return F.linear(inputs, weight, bias)

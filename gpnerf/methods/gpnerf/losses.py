@@ -1,6 +1,7 @@
-"""The four losses of Eq. 8 as pure functions; Method.total adds them up by their weights.
+"""The four losses of Eq. 8 as pure functions; Method.total computes their weighted sum.
 
-All are means over rays (the paper writes sums; a constant factor that the weights absorb).
+The paper writes sums over rays. Here the losses are means, which differ by a constant factor that the weights
+absorb.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def photometric_loss(predicted: Tensor, truth: Tensor) -> Tensor:
 def semantic_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Eq. 10: cross-entropy of logits [K, H, W] and labels [H, W], mean over the labelled pixels.
 
-    An image without labelled pixels gives zero.
+    It is zero for an image without labelled pixels.
     """
     labelled = (labels != IGNORE).sum().clamp(min=1)
     total = F.cross_entropy(logits[None], labels[None], ignore_index=IGNORE, reduction="sum")
@@ -35,11 +36,14 @@ def distill_loss(rendered: Tensor, teacher: Tensor) -> Tensor:
 def depth_guided_loss(
     point_semantics: Tensor, teacher: Tensor, depths: Tensor, true_depth: Tensor, window: int = 2
 ) -> Tensor:
-    """Eqs. 12 and 13: points near the true surface resemble the teacher, points far from it do not.
+    """Eqs. 12 and 13: points near the true surface must resemble the teacher, points far from it must not.
 
-    point_semantics [R, S, D], teacher [R, D], sample depths [R, S] and true depth [R] as z in metres.
-    With i_d the sample nearest to the true depth: |i - i_d| < window gives 1 - cos, > window max(0, cos),
-    and exactly `window` apart nothing, as the paper leaves it out. Rays without depth (0) are skipped.
+    point_semantics: [R, S, D]. teacher: [R, D]. depths: [R, S], z of the samples. true_depth: [R], z in
+    metres, 0 if unknown; such rays are skipped.
+
+    Let i_d be the sample nearest to the true depth. Sample i costs 1 - cos if |i - i_d| < window, and max(0,
+    cos) if |i - i_d| > window. Eq. 13 leaves out |i - i_d| = window; such samples do not count. Returns the
+    mean over the counted samples.
     """
     cosine = F.cosine_similarity(point_semantics, teacher[:, None], dim=-1)
     nearest = (depths - true_depth[:, None]).abs().argmin(dim=-1, keepdim=True)

@@ -1,4 +1,4 @@
-"""GP-NeRF as a whole (Fig. 2): source views -> two fields -> a rendered ray -> a segmented image."""
+"""The whole GP-NeRF (Fig. 2): source views -> two fields -> rendered rays -> a segmented image."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from gpnerf.methods.gpnerf.transformer import JointTransformer
 from gpnerf.methods.method import Method, RayPass, StepLosses
 
 COLORS = 3
-# Of the largest tensor of the rays that are rendered again at a time: what a CPU's caches hold; on a GPU,
-# what leaves room for the hundred such tensors that their gradient needs.
+# With --recompute, size of the largest tensor of the rays rendered at a time: on a CPU it fits the caches; on
+# a GPU it leaves room for the hundred tensors of this size that the gradient needs.
 RECOMPUTED_BYTES = {"cpu": 10 * 2**20, "cuda": 128 * 2**20}
 
 
 class GPNeRF(Method):
-    """Renders colour, depth and semantic features of rays, and segments feature images.
+    """The paper's model: renders colour, depth and semantic features of rays, and segments feature maps.
 
-    Without classes there is no semantic field, and `adaptor` and `head` are None: the model is then GNT.
+    A model without classes has no semantic field, adaptor or head; it is then GNT.
     """
 
     Sizes, Function, Recipe = Sizes, Function, Recipe
@@ -64,7 +64,7 @@ class GPNeRF(Method):
         if sizes.classes:
             self.adaptor = Adaptor(sizes.semantic_width)
             self.head = build_head(sizes)
-        # As attributes, so that they can be compiled.
+        # Attributes, so that compilation can replace them (see compiled_parts).
         self.corners, self.weigh_view = corners, weigh_view
 
     def prepare(self, sources: SourceViews, near: float, far: float) -> SourceFeatures:
@@ -73,9 +73,10 @@ class GPNeRF(Method):
     def encode(
         self, sources: SourceViews, target_image: Tensor | None = None
     ) -> tuple[SourceFeatures, Tensor | None]:
-        """The source views and, in training, the target image [3, H, W] in one batch.
+        """Encodes the source views and, in training, the target image [3, H, W] in one batch.
 
-        Returns the source features and S_novel [D, H/2, W/2], the semantic features of the target image.
+        Returns the source features and the teacher S_novel [D, H/2, W/2], the semantic features of the target
+        image; None without an image or without classes.
         """
         views, images = len(sources.images), sources.images
         if target_image is not None:
@@ -109,9 +110,10 @@ class GPNeRF(Method):
         generator: torch.Generator | None = None,
         point_semantics: bool = False,
     ) -> list[RayPass]:
-        """Coarse and, if there are fine samples, fine pass over R rays; see Method.
+        """Renders the coarse pass and, with fine samples, the fine pass over R rays; see Method.
 
-        semantic [R, D] is S_sem of Eq. 7, point_semantics [R, S, D] F_sem of Eq. 5; in the last pass only.
+        The last pass has semantic [R, D], which is S_sem of Eq. 7, and point_semantics [R, S, D], which is
+        F_sem of Eq. 5.
         """
         count, device, function = len(rays), rays.origins.device, self.function
         jitter = _uniforms(count, function.samples, generator, device)
@@ -121,8 +123,8 @@ class GPNeRF(Method):
 
         def passes(chosen: slice) -> list[RayPass]:
             drawn = None if uniforms is None else uniforms[chosen]
-            asked = semantics, point_semantics
-            return self._passes(prepared, cameras, rays[chosen], depths[chosen], drawn, asked)
+            wanted = semantics, point_semantics
+            return self._passes(prepared, cameras, rays[chosen], depths[chosen], drawn, wanted)
 
         size = self.recomputed_rays(len(prepared.images))
         if count <= size or not (self.recipe.recompute and torch.is_grad_enabled()):
@@ -140,19 +142,19 @@ class GPNeRF(Method):
         rays: Rays,
         depths: Tensor,
         uniforms: Tensor | None,
-        asked: tuple[bool, bool],
+        wanted: tuple[bool, bool],
     ) -> list[RayPass]:
-        """Coarse pass at `depths` [R, S] and, if there are fine samples, the fine one at these and those.
+        """Renders the coarse pass at `depths` [R, S] and the fine pass at coarse and fine samples together.
 
-        asked: for semantics of the rays and of their points, in the last pass.
+        wanted: whether the last pass has semantics of the rays, and of their points.
         """
         function = self.function
         if function.fine_samples == 0:
-            return [self._render(prepared, cameras, rays, depths, *asked)]
+            return [self._render(prepared, cameras, rays, depths, *wanted)]
         coarse = self._render(prepared, cameras, rays, depths)
         more = fine_depths(depths, coarse.weights, function.fine_samples, function.spacing, uniforms)
         depths = torch.cat([depths, more], dim=-1).sort(dim=-1).values
-        return [coarse, self._render(prepared, cameras, rays, depths, *asked)]
+        return [coarse, self._render(prepared, cameras, rays, depths, *wanted)]
 
     def _render(
         self,
@@ -163,7 +165,7 @@ class GPNeRF(Method):
         semantics: bool = False,
         point_semantics: bool = False,
     ) -> RayPass:
-        """One pass over rising depths [R, S]: project, sample, transform, then depth and semantics."""
+        """Renders one pass at rising depths [R, S]."""
         points = rays.points(depths)
         pixels, seen = project(points, cameras)
         if prepared.masks is not None:
@@ -189,18 +191,18 @@ class GPNeRF(Method):
         return RayPass(*rendered, self.adaptor(semantic).float(), by_point)
 
     def sample_views(self, prepared: SourceFeatures, cameras: Camera, pixels: Tensor) -> Tensor:
-        """Colours and their features at the pixels [V, R, S, 2] of the source images: [V, R, S, 3+F]."""
+        """Colours and colour features of the source images at pixels [V, R, S, 2]: [V, R, S, 3+F]."""
         maps = (prepared.images, prepared.colors)
         return torch.cat([interpolate(one, pixels, cameras.height, cameras.width) for one in maps], dim=-1)
 
     def segment(self, features: Tensor, height: int, width: int) -> Tensor:
-        """A feature image [D, h, w] -> logits [K, height, width]."""
+        """A feature map [D, h, w] -> logits [K, height, width]."""
         return self.head(features[None], height, width)[0].float()
 
     def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """A feature image [D, h, w] -> the most likely classes [height, width] and their probabilities.
+        """A feature map [D, h, w] -> the most likely classes [height, width] and their probabilities.
 
-        IGNORE where the published head chooses its output for "unlabelled", the one after the last class.
+        A pixel is IGNORE if the published head chooses its last output, "unlabelled".
         """
         labels, confidence = super().labels(self.segment(label_map, height, width), height, width)
         return torch.where(labels < self.sizes.classes, labels, IGNORE), confidence
@@ -214,9 +216,10 @@ class GPNeRF(Method):
         return step_losses(self, example, rays, generator)
 
     def backward(self, losses: dict[str, Tensor], share: float = 1.0) -> Tensor:
-        """See Method. Under the full gradient block (Sec. 4.3), the distillation losses get a pass of their
-        own that ends at the transformers: in a common pass, their part in the gradient of the colour features
-        could not be told apart.
+        """Adds gradients as Method.backward does, under the gradient block (Sec. 4.3).
+
+        The full block runs a separate backward pass for the distillation losses, which stops at the
+        transformers. In a common pass, their gradient would reach the extractor through the colour features.
         """
         distilled = {one: losses[one] for one in DISTILLATION if one in losses and losses[one].requires_grad}
         if self.recipe.gradient_block != "full" or not distilled:
@@ -228,7 +231,7 @@ class GPNeRF(Method):
         return self.total(losses).detach()
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """The pyramid counts as extractor, the adaptor as transformer."""
+        """See Method. The pyramid belongs to the extractor's group, the adaptor to the transformer's."""
         transformer = list(self.transformer.parameters())
         if not self.has_classes:
             return {"extractor": list(self.extractor.parameters()), "transformer": transformer}
@@ -239,12 +242,12 @@ class GPNeRF(Method):
         }
 
     def bytes_per_ray(self, views: int) -> int:
-        """Of the largest tensor of a layer, [V, R, S, C]."""
+        """See Method. The largest tensor of a layer is [V, R, S, C]."""
         samples = self.function.samples + self.function.fine_samples
         return views * samples * self.sizes.transformer_width * torch.float32.itemsize
 
     def recomputed_rays(self, views: int) -> int:
-        """How many rays are rendered again at a time; of no more than these, recompute changes nothing."""
+        """The number of rays rendered at a time under --recompute; it has no effect on fewer rays."""
         size = RECOMPUTED_BYTES.get(self.device.type, RECOMPUTED_BYTES["cpu"])
         return max(1, size // self.bytes_per_ray(views))
 
@@ -259,7 +262,7 @@ class GPNeRF(Method):
 def _uniforms(
     rays: int, samples: int, generator: torch.Generator | None, device: torch.device
 ) -> Tensor | None:
-    """Uniform numbers [rays, samples] drawn on the generator's device, so that any device sees the same."""
+    """Uniform random numbers [rays, samples], drawn on the generator's device: equal for all devices."""
     if generator is None:
         return None
     return torch.rand(rays, samples, generator=generator, device=generator.device).to(device)

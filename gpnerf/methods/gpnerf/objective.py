@@ -1,4 +1,4 @@
-"""What GP-NeRF learns from one target view (Sec. 4.3): rays are rendered, fused with its map, compared."""
+"""The training objective of GP-NeRF on one target view (Sec. 4.3)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ DISTILLATION = ("distill", "depth_guided")
 
 
 def step_losses(model: GPNeRF, example: Example, rays: int, generator: torch.Generator) -> StepLosses:
-    """The losses of one target view that its maps allow and whose weight is not zero.
+    """Computes the losses of one target view, except semantic losses whose weight is zero.
 
-    Colour needs nothing; semantic and distill need a model with classes; depth_guided also needs depth.
+    Semantic losses need a model with classes. The loss "semantic" also needs labels, "depth_guided" needs
+    depth.
     """
     target = example.target
     prepared, teacher = model.encode(example.sources, target.image if model.has_classes else None)
@@ -61,7 +62,7 @@ def _semantic_losses(
     if model.recipe.weight_semantic > 0:
         fused = fuse(teacher, rendered.semantic, pixels)
         losses |= _label_loss(model, example, fused)
-    # The gradient block: distillation moves the student towards the teacher, never the teacher.
+    # The gradient block: distillation trains the student to match the teacher, not the reverse.
     goal = teacher_at(teacher, pixels).float()
     goal = goal if model.recipe.gradient_block == "none" else goal.detach()
     if model.recipe.weight_distill > 0:
@@ -74,8 +75,11 @@ def _semantic_losses(
 
 
 def _label_loss(model: GPNeRF, example: Example, fused: Tensor) -> dict[str, Tensor]:
-    """Empty without labels. Objects that are matched have their ids as labels, each in the output that suits
-    it best at the moment: ids need not mean the same in two views."""
+    """The semantic loss of the fused map; empty without labels.
+
+    Under Hungarian matching, the instance ids are assigned to the outputs of the head that currently fit them
+    best, because an id may mean another object in another view.
+    """
     target = example.target
     matched = model.recipe.instance_matching == HUNGARIAN
     labels = target.instance if matched else target.semantic

@@ -1,4 +1,4 @@
-"""Context-aware perception head (Sec. 4.1, Eq. 3): a feature image -> a label image."""
+"""Context-aware perception head (Sec. 4.1, Eq. 3): a feature map -> logits of every pixel."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ NORMS = ("group", "none")
 
 
 class UNetHead(nn.Module):
-    """Decoder of a U-Net over the four parts of the semantic feature image, coarse to fine.
+    """Decoder of a U-Net over the four parts of the semantic feature map, coarse to fine.
 
-    Level i enlarges the level below by a 2x2 up-convolution, combines it with part i of the features
-    (text: concatenation, the default; Eq. 3: addition) and applies two 3x3 convolutions with ReLU.
-    Part i is first reduced to the resolution of pyramid level i. The paper gives no normalisation;
-    group norm, which the released head has, is the default, "none" takes the paper by the letter.
+    Level i enlarges the level below by a 2x2 up-convolution, combines it with part i of the features, and
+    applies two 3x3 convolutions with ReLU. Part i is first reduced to the resolution of pyramid level i.
+    combination: "concat" as in the text of the paper, or "add" as in Eq. 3. norm: "group" as in the released
+    head, or "none" as in the paper, which mentions no normalisation.
     """
 
     def __init__(self, part_width: int, classes: int, combination: str = "concat", norm: str = "group"):
@@ -32,7 +32,7 @@ class UNetHead(nn.Module):
         self.classify = nn.Conv2d(part_width, classes, 1)
 
     def forward(self, features: Tensor, height: int, width: int) -> Tensor:
-        """features [N, D, h, w] (cell (i, j) at pixel (2i, 2j)) -> logits [N, K, height, width]."""
+        """features [N, D, h, w], cell (i, j) at pixel (2i, 2j) -> logits [N, K, height, width]."""
         rows, columns = features.shape[-2:]
         features = pad_to_multiple(features, 8)
         parts = features.chunk(4, dim=1)
@@ -45,7 +45,7 @@ class UNetHead(nn.Module):
 
 
 class LinearHead(nn.Module):
-    """Every cell classified by itself: the label rendering without context that the paper argues against."""
+    """Classifies every cell by itself: label rendering without context, which the paper argues against."""
 
     def __init__(self, width: int, classes: int):
         super().__init__()
@@ -78,9 +78,9 @@ def pad_to_multiple(features: Tensor, multiple: int) -> Tensor:
 
 
 def to_pixels(cells: Tensor, height: int, width: int) -> Tensor:
-    """Bilinear [N, K, h, w] -> [N, K, height, width] with cell (i, j) at pixel (2i, 2j) exactly.
+    """Interpolates cells [N, K, h, w] to pixels [N, K, height, width], bilinearly.
 
-    Pixels beyond the last cell repeat it.
+    Cell (i, j) lies exactly at pixel (2i, 2j); pixels beyond the last cell repeat it.
     """
     rows, columns = cells.shape[-2:]
     size = (2 * rows - 1, 2 * columns - 1)

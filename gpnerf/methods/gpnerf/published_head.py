@@ -7,14 +7,16 @@ from torch import Tensor, nn
 
 from gpnerf.methods.gpnerf.perception_head import pad_to_multiple
 
+# Groups of the group norm.
 GROUPS = 32
 
 
 class SemanticFPNHead(nn.Module):
-    """Four branches, one per part of the features, enlarged to one size and summed; no skip connections.
+    """Semantic FPN: four branches, one per part of the features, enlarged to one size and summed.
 
-    Part i is reduced 2^i times, then convolved and doubled i times. The output after the last class means
-    "unlabelled": it takes part in training, and its pixels count as not predicted.
+    Part i is reduced by the factor 2^i, then i times convolved and enlarged by 2; part 0 is convolved once.
+    The output after the last class means "unlabelled"; it takes part in training, and its pixels get no
+    label.
     """
 
     def __init__(self, part_width: int, classes: int):

@@ -1,4 +1,4 @@
-"""Ray Aggregation Transformer: points of a ray -> the ray (Eqs. 6 and 7)."""
+"""Ray Aggregation Transformer: features of the points of a ray attend to each other (Eqs. 6 and 7)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ class RayAggregationLayer(nn.Module):
         self.feed_forward = FeedForward(width, dropout, epsilon)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """features [R, S, C] -> new features [R, S, C], and of A_RAT [R, heads, S, S], whose rows sum to 1,
-        the first and the mean row, both [R, heads, S]."""
+        """features [R, S, C] -> new features [R, S, C], and two rows of the attention A_RAT [R, heads, S, S].
+
+        These are the first row and the mean of all rows, both [R, heads, S]. Every row of A_RAT sums to 1.
+        """
         width = features.shape[-1]
         normed = self.norm(features)
         joint = F.linear(normed, torch.cat([self.query.weight, self.key.weight, self.value.weight]))

@@ -1,4 +1,4 @@
-"""Published GNT and GP-NeRF checkpoints in our terms: their tensor names, and the sizes they imply."""
+"""Published GNT and GP-NeRF checkpoints: their tensors under our names, and the sizes that they imply."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from gpnerf.methods.gpnerf.model import COLORS
 from gpnerf.methods.gpnerf.settings import Sizes
 from gpnerf.system.errors import CheckpointError, ConfigError
 
-# Parts of a published file -> regular expressions of their tensor names -> ours; the first full match counts.
+# Regular expressions of published tensor names -> our names, by part of the file; the first full match
+# counts.
 TRANSFORMER_LAYER = {
     r"attn_norm\.(.*)": r"norm.\1",
     r"ff_norm\.(.*)": r"feed_forward.norm.\1",
@@ -54,17 +55,17 @@ NAMES = {
     },
     "sem_seg_head": {r"predictor\.(.*)": r"head.predictor.\1"},
 }
-# Of two networks the one whose weights are taken, and the other.
+# A GNT file may hold two networks; the coarse one is used.
 COARSE, FINE = "net_coarse", "net_fine"
 EMBED = "transformer.embed.0.weight"
 FEATURES = ("extractor.decoder.out.weight", "extractor.decoder.out.bias")
-# Sizes of which there must be one at least.
+# Sizes that must be at least 1.
 COUNTS = ("encoder_width", "color_features", "transformer_width", "layers", "frequencies", "level_width")
 LAYERS = {"view_crosstrans": "field_layers", "view_selftrans": "ray_layers"}
 
 
 def our_name(part: str, name: str) -> str | None:
-    """The name in our model of a tensor of a published part, or None if there is no such tensor."""
+    """Our name of a tensor in a part of a published file; None for an unknown tensor."""
     name = name.removeprefix("module.")
     layer = re.fullmatch(r"(view_crosstrans|view_selftrans)\.(\d+)\.(.*)", name)
     if part == "net_coarse" and layer:
@@ -72,7 +73,7 @@ def our_name(part: str, name: str) -> str | None:
         return inner and f"transformer.{LAYERS[layer[1]]}.{layer[2]}.{inner}"
     block = re.fullmatch(r"scale_heads\.(\d)\.(\d)\.(norm\.)?(weight|bias)", name)
     if part == "sem_seg_head" and block:
-        # Between two convolutions of a branch stands one enlargement, which has no weights.
+        # Published branches count the enlargement after each convolution, which has no weights.
         return f"head.scale_heads.{block[1]}.{int(block[2]) // 2}.{1 if block[3] else 0}.{block[4]}"
     return _translate(NAMES[part], name)
 
@@ -86,8 +87,11 @@ def _translate(table: Mapping[str, str], name: str) -> str | None:
 
 
 class Published(NamedTuple):
-    """A published file. tensors: by our names; theirs: our names -> those in the file; unused: its parts that
-    are left out."""
+    """The content of a published file.
+
+    tensors: by our names. theirs: our names -> names in the file. unused: parts of the file that are left
+    out.
+    """
 
     path: Path
     tensors: dict[str, Tensor]
@@ -96,23 +100,23 @@ class Published(NamedTuple):
 
 
 def read_published(path: Path) -> Published:
-    """Reads a published .pth. Raises CheckpointError for any other file.
+    """Reads a published .pth file; raises CheckpointError for any other file.
 
-    Of a GNT with two networks the coarse one is read, which renders both passes here, and the channels of
-    the features that belong to it.
+    Of a GNT file with two networks, only the coarse network and its feature channels are read; here this
+    network renders both passes.
     """
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist; name a published GNT or GP-NeRF .pth file.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # Foreign bytes raise whatever they happen to look like.
+    except Exception as error:  # A foreign file can raise any exception.
         raise CheckpointError(
             f"{path} cannot be read as weights ({type(error).__name__}); it is truncated, not a PyTorch "
             "file, or would run code when loaded: get it again from its source."
         ) from error
     if not isinstance(content, dict) or not isinstance(content.get(COARSE), dict):
         raise CheckpointError(
-            f"{path} has no part {COARSE}; expected a GNT or GP-NeRF checkpoint with "
+            f"{path} has no part {COARSE}; expected a GNT or GP-NeRF checkpoint with the parts "
             f"{', '.join(NAMES)}: name such a file."
         )
     tensors, theirs = _rename(path, content)
@@ -138,7 +142,7 @@ def _rename(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, Tensor], 
 
 
 def _keep_coarse_features(tensors: dict[str, Tensor]) -> None:
-    """Cuts the channels behind those that the coarse network takes."""
+    """Cuts off the feature channels that the coarse network does not read."""
     embed = tensors.get(EMBED)
     if embed is not None and embed.ndim == 2:
         for name in FEATURES:
@@ -147,7 +151,7 @@ def _keep_coarse_features(tensors: dict[str, Tensor]) -> None:
 
 
 def implied_sizes(published: Published, heads: int = 4) -> Sizes:
-    """The sizes that published tensors have. Raises CheckpointError where they are those of no model."""
+    """The sizes that the published tensors imply; raises CheckpointError if no model has such sizes."""
     try:
         sizes = _sizes(published.tensors)
     except KeyError as error:
@@ -169,7 +173,7 @@ def implied_sizes(published: Published, heads: int = 4) -> Sizes:
     try:
         return Sizes(**sizes, heads=heads)
     except ConfigError as error:
-        raise CheckpointError(f"{published.path} has tensors of sizes that are not built: {error}") from error
+        raise CheckpointError(f"{published.path} has tensors of unsupported sizes: {error}") from error
 
 
 def _sizes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -194,7 +198,7 @@ def _sizes(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def check_shapes(published: Published, model: nn.Module) -> None:
-    """Raises CheckpointError for tensors that a model of the implied sizes has no place for."""
+    """Raises CheckpointError for a tensor that does not fit a model of the implied sizes."""
     own = model.state_dict()
     foreign = [published.theirs[name] for name in published.tensors if name not in own]
     if foreign:
@@ -206,8 +210,8 @@ def check_shapes(published: Published, model: nn.Module) -> None:
         if tensor.shape != own[name].shape:
             raise CheckpointError(
                 f"{published.path}: expected {published.theirs[name]} of shape {list(own[name].shape)}, as "
-                f"the sizes of the others imply, found {list(tensor.shape)}; the parts are not of one "
-                "training or of a variant that is not built here: name another file."
+                f"the sizes of the others imply, found {list(tensor.shape)}; the parts are from different "
+                "trainings or of an unsupported variant: name another file."
             )
 
 

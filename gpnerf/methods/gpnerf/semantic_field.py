@@ -1,7 +1,8 @@
 """The semantic-embedding field: D-wide features weighted by the radiance field's attention (Eqs. 5, 7).
 
-Weight channel c of C serves the D / C neighbouring semantic channels c D/C ... (c + 1) D/C - 1. While they
-are weighed, the features are laid out [..., D/C, C], so that a product runs along contiguous channels.
+Each of the C weight channels applies to D / C neighbouring semantic channels: weight channel c applies to c
+D/C ... (c + 1) D/C - 1. For the weighting, features have the layout [..., D/C, C], so that products run along
+contiguous channels.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from gpnerf.geometry.projection import Corners, blend
 
 
 def group_channels(features: Tensor, width: int) -> Tensor:
-    """[..., D] -> [..., D / width, width]: channels that share a weight come under each other."""
+    """[..., D] -> [..., D / width, width]; channels that share a weight get the same last index."""
     return features.unflatten(-1, (width, -1)).transpose(-1, -2)
 
 
@@ -28,9 +29,10 @@ def ungroup_channels(features: Tensor) -> Tensor:
 def weigh(
     features: Tensor, joint_weights: Tensor, field_weights: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
-    """What one view adds to the features of rays [R, D / C, C] and, if asked for, of points [R, S, D / C, C].
+    """The contribution of one view to rays [R, D / C, C] and to points [R, S, D / C, C].
 
-    features [R, S, D / C, C], joint_weights and field_weights [R, S, C].
+    features: [R, S, D / C, C]. joint_weights: [R, S, C]. field_weights: [R, S, C], or None to leave out the
+    points.
     """
     features = features.float()
     by_ray = (features * joint_weights[:, :, None]).sum(dim=1)
@@ -40,8 +42,10 @@ def weigh(
 def weigh_view(
     view_map: Tensor, around: Corners, joint_weights: Tensor, field_weights: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
-    """weigh, of what one view shows: its map [h, w, D], laid out by group_channels, at the corners around the
-    points [R, S]."""
+    """Interpolates the map of one view at the points [R, S] and weighs it; see `weigh`.
+
+    view_map: [h, w, D], in the layout of group_channels. around: the corners around the points.
+    """
     one = Corners(around.indices[None], around.weights[None])
     features = blend(view_map[None], one)[0].unflatten(-1, (-1, joint_weights.shape[-1]))
     return weigh(features, joint_weights, field_weights)
@@ -50,11 +54,11 @@ def weigh_view(
 def render_semantics(
     weigh_one: Callable[[int], tuple[Tensor, Tensor | None]], views: int
 ) -> tuple[Tensor, Tensor | None]:
-    """Eq. 7 before its MLP, and Eq. 5: sums over the V views.
+    """Sums over the V views: Eq. 7 before its MLP, and Eq. 5.
 
-    weigh_one(v) -> what view v adds to rays and points, see `weigh`. Returns the rendered features [R, D]
-    and, if asked for, those of every point [R, S, D]. Views are taken one at a time, and again for the
-    gradient, so that [V, R, S, D] never exists.
+    weigh_one(v): the contribution of view v to rays and points, see `weigh`. Returns the rendered features
+    [R, D] and the features of every point [R, S, D], or None if no view contributes any. Views are summed one
+    at a time, and computed again for the gradient, so that [V, R, S, D] never exists.
     """
     rendered, points = 0.0, 0.0
     for view in range(views):
@@ -68,7 +72,7 @@ def render_semantics(
 
 
 class Adaptor(nn.Module):
-    """The MLP of Eq. 7, as published: one linear layer and a ReLU, [R, D] -> [R, D]."""
+    """The MLP of Eq. 7, one linear layer and a ReLU as published: [R, D] -> [R, D]."""
 
     def __init__(self, width: int):
         super().__init__()

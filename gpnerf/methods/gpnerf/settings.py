@@ -1,4 +1,4 @@
-"""Every size, choice and rate of GP-NeRF: the options that --method gpnerf adds, as published."""
+"""The settings of GP-NeRF, which --method gpnerf adds as options; defaults are as published."""
 
 from __future__ import annotations
 
@@ -14,30 +14,37 @@ from gpnerf.methods.gpnerf.perception_head import COMBINATIONS, HEADS, NORMS
 from gpnerf.methods.gpnerf.published_head import GROUPS
 from gpnerf.system.errors import ConfigError
 
-# What the distillation losses must not train. full: the extractor, as the paper says. features: the extractor
-# through semantic features; it still learns through the attention, which sees colour features, as in the
-# released code. none: Table 4, ID 3.
+# Where the gradient of the distillation losses stops. full: before the extractor, as in the paper. features:
+# only at the semantic features, as in the released code, where the attention still passes it to the extractor
+# through the colour features. none: nowhere (Table 4, ID 3).
 GRADIENT_BLOCKS = ("full", "features", "none")
-# The fine pass interpolates between the inner coarse samples.
+# The fine pass interpolates between inner coarse samples, so it needs at least this many coarse samples.
 SMALLEST_COARSE = 3
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What decides tensors; heads: weights trained with another number mean something else."""
+    """The shapes of the parameters.
 
-    # K, from the data; 0: colour and depth alone, as GNT.
+    `heads` changes no shape, but parameters trained with one number of heads are useless with another.
+    """
+
+    # K, from the data; 0: colour and depth only, as in GNT.
     classes: int = 0
-    encoder_width: int = option(64, "channels of the ResNet's stem", positive)
-    encoder_blocks: tuple[int, ...] = option((3, 4, 6), "blocks of its three stages", integers)
-    color_features: int = option(32, "low-level features per view", positive)
-    level_width: int = option(128, "D / 4, channels of a pyramid level", positive)
-    transformer_width: int = option(64, "C, channels of the transformers", positive)
-    layers: int = option(8, "of each transformer", positive)
-    heads: int = option(4, "of the Ray Aggregation Transformer", positive)
-    frequencies: int = option(10, "of the positional encoding", positive)
-    head: str = option("unet", "the paper's, one without context, the released one", choices=HEADS)
-    head_combination: str = option("concat", "as the text says, or as Eq. 3 does", choices=COMBINATIONS)
+    encoder_width: int = option(64, "channels of the stem of the ResNet", positive)
+    encoder_blocks: tuple[int, ...] = option((3, 4, 6), "blocks of the three stages of the ResNet", integers)
+    color_features: int = option(32, "colour features per source view", positive)
+    level_width: int = option(128, "channels of a pyramid level, D / 4", positive)
+    transformer_width: int = option(64, "channels of the transformers, C", positive)
+    layers: int = option(8, "layers of each transformer", positive)
+    heads: int = option(4, "attention heads of the Ray Aggregation Transformer", positive)
+    frequencies: int = option(10, "frequencies of the positional encoding", positive)
+    head: str = option(
+        "unet", "perception head: of the paper, without context, or as released", choices=HEADS
+    )
+    head_combination: str = option(
+        "concat", "joining of U-Net levels, as in the paper's text or as in Eq. 3", choices=COMBINATIONS
+    )
     head_norm: str = option("group", "normalisation in the perception head", choices=NORMS)
 
     @property
@@ -62,50 +69,54 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Function:
-    """What decides outputs with the same tensors."""
+    """Settings that change the outputs but not the shapes of the parameters."""
 
-    samples: int = option(48, "per ray in the coarse pass", positive)
-    fine_samples: int = option(16, "added in the fine pass; 0: no such pass", count)
-    spacing: str = option("inverse", "coarse samples even in 1/z or in z", choices=SPACINGS)
+    samples: int = option(48, "samples per ray in the coarse pass", positive)
+    fine_samples: int = option(16, "samples per ray added in the fine pass; 0: no fine pass", count)
+    spacing: str = option("inverse", "coarse samples evenly spaced in 1/z or in z", choices=SPACINGS)
 
     def __post_init__(self) -> None:
         if self.samples < SMALLEST_COARSE and self.fine_samples:
             raise ConfigError(
-                f"Expected --samples of at least {SMALLEST_COARSE}, as the fine pass needs, "
-                f"found {self.samples}; raise it, or set --fine_samples 0."
+                f"Expected --samples of at least {SMALLEST_COARSE}, which the fine pass needs, "
+                f"found {self.samples}; increase it, or set --fine_samples 0."
             )
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What training alone reads. Learning rates: Sec. 5.1. Loss weights: the paper gives none, the defaults
-    are those of the released code.
+    """Settings that only training reads.
+
+    Learning rates are from Sec. 5.1. The paper gives no loss weights; the defaults are those of the released
+    code.
     """
 
-    weight_photometric: float = option(0.25, "alpha_1 of Eq. 8; 0 switches a loss off", amount)
-    weight_semantic: float = option(1.5, "alpha_2", amount)
-    weight_distill: float = option(0.25, "alpha_3", amount)
-    weight_depth_guided: float = option(0.25, "alpha_4", amount)
-    lr_extractor: float = option(5e-3, "learning rate, pyramid included", amount)
-    lr_transformer: float = option(1e-5, "learning rate", amount)
+    weight_photometric: float = option(0.25, "weight alpha_1 of Eq. 8; 0 switches a loss off", amount)
+    weight_semantic: float = option(1.5, "weight alpha_2", amount)
+    weight_distill: float = option(0.25, "weight alpha_3", amount)
+    weight_depth_guided: float = option(0.25, "weight alpha_4", amount)
+    lr_extractor: float = option(5e-3, "learning rate of extractor and pyramid", amount)
+    lr_transformer: float = option(1e-5, "learning rate of transformers and adaptor", amount)
     lr_head: float = option(5e-5, "learning rate of the perception head", amount)
-    dropout: float = option(0.1, "in the transformers", amount)
+    dropout: float = option(0.1, "dropout in the transformers", amount)
     joint_attention: bool = option(
         True, "no: semantic gradients stop at the attention weights (Table 4 ID 1)", yes_or_no
     )
     gradient_block: str = option(
         "full",
-        "distillation does not train the extractor; or only not by semantic features; or does (ID 3)",
+        "distillation trains the extractor: not at all, only through the attention, or fully (Table 4 ID 3)",
         choices=GRADIENT_BLOCKS,
     )
     detach_decoder: bool = option(
-        False, "yes: the colour loss never reaches the deepest stage, as in the released code", yes_or_no
+        False,
+        "yes: the gradient of the colour decoder never reaches the deepest stage, as released",
+        yes_or_no,
     )
     instance_matching: str = option(
-        FIXED, "hungarian: for instance ids that do not mean the same in all views", choices=MATCHINGS
+        FIXED, "hungarian: for instance ids that mean other objects in other views", choices=MATCHINGS
     )
     recompute: bool = option(
-        True, "yes: less memory: rays are rendered again for the gradient, some at a time", yes_or_no
+        True, "render rays again for the gradient, a few at a time, which takes less memory", yes_or_no
     )
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What GP-NeRF keeps of source views: computed once, cut out for every ray."""
+"""The features of source views: computed once, interpolated for every ray."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class SourceFeatures:
-    """What is computed once per source view; of V views, all maps channels last.
+    """Features of V source views, channels last.
 
-    images [V, H, W, 3]; colors [V, h, w, F]; semantics [V, h, w, D] or None, laid out by group_channels;
-    masks bool [V, H, W], pixels that may be looked up, None for all.
+    images: [V, H, W, 3]. colors: [V, h, w, F]. semantics: [V, h, w, D] in the layout of group_channels, or
+    None. masks: bool [V, H, W], True for pixels that may be used; None uses all.
     """
 
     images: Tensor
@@ -24,7 +24,10 @@ class SourceFeatures:
 
     @staticmethod
     def join(parts: Sequence[SourceFeatures]) -> SourceFeatures:
-        """The views of all parts, which have semantics or have none; images are normalised one by one."""
+        """Joins views; either all parts have semantics or none has.
+
+        This equals encoding all views at once, because instance norm treats every image by itself.
+        """
         masks = [part.masks for part in parts]
         if any(mask is not None for mask in masks):
             everything = torch.ones_like(parts[0].images[..., 0], dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Both transformers in turn: co-aggregation and joint rendering of the two fields (Sec. 4.2)."""
+"""The two transformers, alternating: co-aggregation and joint rendering of the two fields (Sec. 4.2)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from gpnerf.methods.gpnerf.ray_transformer import RayAggregationLayer
 
 @dataclass(frozen=True)
 class RayAttention:
-    """What the transformers found for R rays.
+    """The outputs of the transformers for R rays.
 
-    color [R, 3]; ray_weights [R, S], the row of the last layer's A_RAT by which samples are added, as
-    published; depth_weights [R, S], the mean of A_RAT over layers, heads and rows, which render the depth;
-    both sum to 1. None where they are not asked for: field_weights [V, R, S, C], the sum over the layers of
-    A_FAT; joint_weights [V, R, S, C], the sum over the layers of A_FAT times the mean row of A_RAT.
+    color: [R, 3]. ray_weights: [R, S], the first row of A_RAT in the last layer, mean over heads; it guides
+    the fine samples, as published. depth_weights: [R, S], the mean of A_RAT over layers, heads and rows; it
+    renders the depth. Both weights sum to 1. field_weights: [V, R, S, C], the sum of A_FAT over the layers.
+    joint_weights: [V, R, S, C], the sum over the layers of A_FAT times the mean row of A_RAT. The last two
+    are None unless requested.
     """
 
     color: Tensor
@@ -33,8 +34,11 @@ class RayAttention:
 
 
 class Surroundings(NamedTuple):
-    """What every layer sees of R rays: the embedded features of the views [V, R, S, C], difference
-    [V, R, S, 4], unseen bool [V, R, S, 1], encoded points [R, S, E] and directions [R, E]."""
+    """The inputs that all layers share for R rays.
+
+    views: [V, R, S, C], embedded features. difference: [V, R, S, 4], of directions. unseen: bool
+    [V, R, S, 1]. points: [R, S, E], encoded. directions: [R, E], encoded.
+    """
 
     views: Tensor
     difference: Tensor
@@ -52,9 +56,9 @@ def frequency_encoding(values: Tensor, frequencies: int) -> Tensor:
 
 
 class PositionMixer(nn.Module):
-    """An MLP of [feature, encoded point, encoded direction], in front of the even ray layers.
+    """An MLP of [feature, encoded point, encoded direction], before every even ray layer.
 
-    The first product is split by input, so that the direction's part is formed once per ray.
+    The first product is split by input, so that the part of the direction is computed once per ray.
     """
 
     def __init__(self, width: int, encoding: int):
@@ -74,12 +78,12 @@ class PositionMixer(nn.Module):
 
 
 class JointTransformer(nn.Module):
-    """FAT and RAT alternating `layers` times on the radiance field; their weights serve both fields.
+    """FAT and RAT, alternating `layers` times on the radiance field; their weights serve both fields.
 
-    The semantic features never pass through here. With a_l the view weights of layer l and A_l its ray
-    attention, the published rendering is  sum_l mean_s sum_t A_l[s, t] sum_v a_l[t, v] Phi[t, v],  which is
-    sum_{t, v} W[t, v] Phi[t, v]  with the joint weights  W = sum_l (mean_s A_l[s, .]) a_l.  So the D-wide
-    features are touched once for all layers (methods/gpnerf/semantic_field.py).
+    Semantic features Phi do not pass through the layers. Let a_l be the view weights of layer l and A_l its
+    ray attention. The published rendering  sum_l mean_s sum_t A_l[s, t] sum_v a_l[t, v] Phi[t, v]  equals
+    sum_{t, v} W[t, v] Phi[t, v]  with the joint weights  W = sum_l (mean_s A_l[s, .]) a_l.  The D-wide
+    features are therefore read once instead of once per layer (methods/gpnerf/semantic_field.py).
     """
 
     def __init__(
@@ -117,8 +121,11 @@ class JointTransformer(nn.Module):
         point_semantics: bool = False,
     ) -> RayAttention:
         """view_features [V, R, S, 3+F], difference [V, R, S, 4], seen bool [V, R, S], points [R, S, 3],
-        directions [R, 3] of any length. semantics: also return the weights that render the semantic field;
-        point_semantics: and those that aggregate it at every point."""
+        directions [R, 3] of any length.
+
+        semantics: also returns the weights that render the semantic field. point_semantics: also returns the
+        weights that aggregate it at every point.
+        """
         views = self.embed_views(view_features)
         around = Surroundings(
             views,
@@ -127,12 +134,12 @@ class JointTransformer(nn.Module):
             frequency_encoding(points, self.frequencies),
             frequency_encoding(F.normalize(directions, dim=-1), self.frequencies),
         )
-        # The sum of all layers' contributions stays in full precision.
+        # The residual sum over the layers stays in full precision.
         features = views.amax(dim=0).float()
         depth_weights = points.new_zeros(points.shape[:2])
         joint_weights, field_weights = (
-            torch.zeros_like(views, dtype=torch.float32) if asked else None
-            for asked in (semantics, point_semantics)
+            torch.zeros_like(views, dtype=torch.float32) if wanted else None
+            for wanted in (semantics, point_semantics)
         )
         for number, merged in enumerate(merge(self.field_layers)):
             field, ray = self.field_layers[number], self.ray_layers[number]
@@ -141,7 +148,7 @@ class JointTransformer(nn.Module):
             depth_weights = depth_weights + mean_row.detach().float().mean(dim=1)
             if not self.joint_attention:
                 weights, mean_row = weights.detach(), mean_row.detach()
-            # In place: with the semantic field, nothing is larger than these sums.
+            # In place, because these sums are the largest tensors of a pass with semantics.
             if field_weights is not None:
                 field_weights.add_(weights)
             if joint_weights is not None:
@@ -152,7 +159,7 @@ class JointTransformer(nn.Module):
         return RayAttention(color, first_row.mean(dim=1), depth_weights, field_weights, joint_weights)
 
     def embed_views(self, view_features: Tensor) -> Tensor:
-        """What the views show, [V, R, S, 3+F] -> [V, R, S, C]. compilation.py compiles this and `layer`."""
+        """Embeds the features of the views: [V, R, S, 3+F] -> [V, R, S, C]."""
         first, _, second = self.embed
         hidden = F.relu(of_views(view_features, first.weight, first.bias))
         return of_views(hidden, second.weight, second.bias)
@@ -166,8 +173,10 @@ class JointTransformer(nn.Module):
         features: Tensor,
         around: Surroundings,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """One layer of both transformers: features [R, S, C] -> new ones; A_FAT [V, R, S, C]; the first and
-        the mean row of A_RAT [R, heads, S]."""
+        """Applies one layer of both transformers to features [R, S, C].
+
+        Returns the new features, A_FAT [V, R, S, C], and the first and the mean row of A_RAT [R, heads, S].
+        """
         features, weights = field(features, around.views, around.difference, around.unseen, merged)
         if mixer is not None:
             features = mixer(features, around.points, around.directions).float()
@@ -175,5 +184,5 @@ class JointTransformer(nn.Module):
         return features, weights, first_row, mean_row
 
     def _per_channel(self, mean_row: Tensor) -> Tensor:
-        """mean_s of A_RAT [R, heads, S] for each weight channel, [R, S, C]; head h owns C / heads of them."""
+        """Repeats the mean row of A_RAT [R, heads, S] for the C / heads channels of each head: [R, S, C]."""
         return mean_row.transpose(1, 2).repeat_interleave(self.width // self.heads, dim=-1)

@@ -1,6 +1,6 @@
-"""The evaluation of the released code, to compare numbers with: its frames, their order, and its leaks.
+"""The evaluation protocol of the released code, for comparing numbers: its frames, their order, its leaks.
 
-Its scores are not those of unseen views: sources are neighbours in the video, and finetuning has seen some
+Its test views are not unseen views: source views are neighbours in the video, and finetuning trains on some
 of the test frames. The clean protocol is the FrameRule of the options.
 """
 
@@ -18,7 +18,10 @@ from gpnerf.datasets.views import FrameRule
 
 
 def released_rule(options: Namespace) -> FrameRule:
-    """The frames of the released code for a data set, or the options' own with test frames as sources."""
+    """The frames that the released code uses for a data set.
+
+    Other data sets use the frames of the options, and test frames may be source views.
+    """
     kind = "_instance" if options.target == "instance" else ""
     path: Path = REPOSITORY / "configs" / "splits" / f"{options.dataset}{kind}_frames_released.txt"
     if path.is_file():
@@ -29,9 +32,9 @@ def released_rule(options: Namespace) -> FrameRule:
 
 
 def released_order(dataset: str, setting: str, scene: Scene) -> list[int]:
-    """The frames in the order in which the released code counts them.
+    """The frame numbers of a scene in the order of the released code.
 
-    Of ScanNet's unseen scenes it sorts the numbers as texts: 0, 1, 10, 100, 1000, ...
+    For the unseen scenes of ScanNet, that code sorts the frame names as text: 0, 1, 10, 100, 1000, ...
     """
     frames = list(range(len(scene.views)))
     if dataset == "scannet" and setting == "generalized":

@@ -1,26 +1,23 @@
-"""What an evaluation knows of every view: kept on disk as soon as it is known, averaged in the end."""
+"""Scores of views, and their means over scenes and over the whole evaluation."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gpnerf.metrics.instance import THRESHOLDS
 from gpnerf.metrics.semantic import image_scores, pooled_scores
-from gpnerf.system.files import write_whole
 
 Scores = dict[str, float | None]
 
-RECORD = "scores.json"
 AP_NAMES = tuple(f"ap_{round(100 * threshold)}" for threshold in THRESHOLDS)
 STRICT_AP_NAMES = tuple(f"strict_{name}" for name in AP_NAMES)
-# Every score of a view, in the order of tables, with its title there.
+# Every score of a view with its title, in the order of the tables.
 TITLES = {
     "psnr": "PSNR",
     "ssim": "SSIM",
@@ -35,7 +32,7 @@ TITLES = {
     "psnr_nearest_view": "PSNR of the nearest view",
     "miou_majority_class": "mIoU of the majority class",
 }
-# Of a scene alone, from the sum of its confusion matrices.
+# Scores that only a scene has: they come from the sum of the confusion matrices of its views.
 POOLED_TITLES = {
     "miou_pooled": "mIoU (pooled)",
     "total_accuracy_pooled": "total acc. (pooled)",
@@ -45,7 +42,10 @@ POOLED_TITLES = {
 
 @dataclass(frozen=True)
 class ViewResult:
-    """scores: by the names of TITLES, None where it cannot be computed; confusion: int64 [K, K] or None."""
+    """Scores of one view, by the names of TITLES; a score that cannot be computed is None.
+
+    confusion: pixel counts int64 [K, K] (row: truth, column: prediction), None without labels.
+    """
 
     scene: str
     view: str
@@ -55,7 +55,10 @@ class ViewResult:
 
 @dataclass(frozen=True)
 class SceneResult:
-    """The mean of the views' scores, and the pooled ones. confusion: the sum of the views'."""
+    """Scores of one scene: means over its views, and the scores of POOLED_TITLES.
+
+    views: their number. confusion: the sum over the views, None if a view has none.
+    """
 
     scene: str
     views: int
@@ -63,35 +66,25 @@ class SceneResult:
     confusion: Tensor | None = None
 
 
-def save_view(folder: Path, result: ViewResult, made_by: str) -> None:
-    """Keeps a view in its own folder; made_by tells of everything that decided its scores."""
-    values = {"made_by": made_by, "scores": result.scores, "confusion": None}
-    if result.confusion is not None:
-        cells = result.confusion.nonzero()
-        counts = result.confusion[cells[:, 0], cells[:, 1]]
-        values["confusion"] = [len(result.confusion), cells.tolist(), counts.tolist()]
-    write_whole(folder / RECORD, json.dumps(values))
+@dataclass(frozen=True)
+class EvaluationResult:
+    """All views of an evaluation.
 
+    facts: how they were made (protocol, step, commit, ...). class_names: of the K rows of the confusion
+    matrices.
+    """
 
-def load_view(folder: Path, scene: str, view: str, made_by: str | None = None) -> ViewResult | None:
-    """A kept view, if it was made in the same way (None: in any way); else None."""
-    try:
-        values = json.loads((folder / RECORD).read_text())
-        if made_by not in (None, values["made_by"]):
-            return None
-        confusion = None
-        if values["confusion"] is not None:
-            classes, cells, counts = values["confusion"]
-            confusion = torch.zeros(classes, classes, dtype=torch.int64)
-            rows, columns = torch.tensor(cells, dtype=torch.int64).reshape(-1, 2).unbind(-1)
-            confusion[rows, columns] = torch.tensor(counts, dtype=torch.int64)
-        return ViewResult(scene, view, values["scores"], confusion)
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return None
+    views: Sequence[ViewResult]
+    facts: Mapping[str, Any]
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def scenes(self) -> list[SceneResult]:
+        return by_scene(self.views)
 
 
 def by_scene(views: Sequence[ViewResult]) -> list[SceneResult]:
-    """The views of every scene averaged, scenes in the order of their first view."""
+    """Averages the views of every scene; scenes come in the order of their first view."""
     groups: dict[str, list[ViewResult]] = {}
     for view in views:
         groups.setdefault(view.scene, []).append(view)
@@ -99,18 +92,21 @@ def by_scene(views: Sequence[ViewResult]) -> list[SceneResult]:
 
 
 def overall(scenes: Sequence[SceneResult]) -> Scores:
-    """The mean over scenes, whatever their numbers of views (Sec. 5.1)."""
+    """The mean over scenes, each with the same weight whatever its number of views (Sec. 5.1)."""
     return mean_scores([scene.scores for scene in scenes])
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """The mean of every column; None where a value is missing."""
+    """The mean of every score; None if any of its values is missing."""
     columns = {name: [one[name] for one in scores] for name in (scores[0] if scores else ())}
     return {name: None if None in column else fmean(column) for name, column in columns.items()}
 
 
 def with_majority_class(views: Sequence[ViewResult]) -> list[ViewResult]:
-    """The views, each with the mIoU of predicting everywhere what its scene's test views show most."""
+    """Adds a baseline to every view: the mIoU of predicting one class everywhere.
+
+    The class is the most frequent one in the test views of the scene.
+    """
     counts: dict[str, Tensor] = {}
     for view in views:
         if view.confusion is not None:

@@ -1,4 +1,4 @@
-"""A checkpoint on the test views of its scenes: every view is rendered, scored and kept once."""
+"""Evaluation of a checkpoint: every test view is rendered, scored and written to disk once."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ from gpnerf.datasets.run_scenes import (
 )
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
-from gpnerf.evaluation.protocols import released_order, released_rule
+from gpnerf.evaluation.released_protocol import released_order, released_rule
+from gpnerf.evaluation.result_files import load_view, save_view
+from gpnerf.evaluation.results import ViewResult, with_majority_class
 from gpnerf.evaluation.scorer import Scorer, at_stride
-from gpnerf.evaluation.view_results import ViewResult, load_view, save_view, with_majority_class
 from gpnerf.execution.numerics import settle
 from gpnerf.media.images import write_image
 from gpnerf.metrics.image import load_lpips
-from gpnerf.rendering.panels import compare, pictures
+from gpnerf.rendering.panels import comparison_panel, view_pictures
 from gpnerf.rendering.view import RenderedView, render_example, segment_target, workload_of
 from gpnerf.system.devices import choose_device, keep_freed_memory
 from gpnerf.system.distributed import Processes
@@ -47,8 +48,12 @@ from gpnerf.training.checkpoint import Checkpoint, checkpoint_to_use
 log = logging.getLogger("eval")
 
 
-class Evaluation:
-    """A checkpoint, its test views, and the folder of their results. faults: what could not be evaluated."""
+class Evaluator:
+    """Evaluates a checkpoint on its test views and writes the results to a folder of the run.
+
+    faults: what could not be evaluated. seconds: time spent on the views rendered by this process;
+    network_seconds: the part of it that the network took.
+    """
 
     def __init__(self, options: Namespace, processes: Processes | None = None) -> None:
         self.options, self.processes = options, processes or Processes()
@@ -62,7 +67,7 @@ class Evaluation:
         with self.processes.first_alone():
             self.scenes = self._load_scenes()
             self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
-            # The folder of a room tells of its size, its name of all else.
+            # Rooms need no claim: the name of a room is its seed, and only the image size changes its folder.
             for scene in self.scenes if options.dataset != "rooms" else ():
                 claim(self.folder / scene.name, scene.folder)
         if self.processes.is_first:
@@ -77,15 +82,14 @@ class Evaluation:
         self.scorer = Scorer(scored, self.instances, load_lpips(device) if options.lpips else None)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
         self.examples = TestExamples(self._test_views(), *size, released=self.released)
-        # All views, so that a resumed evaluation decides as an uninterrupted one does.
+        # Counts all views, so that a resumed evaluation chooses the same numerics as an uninterrupted one.
         work = workload_of(self.model, options, len(self.examples))
         self.numerics = settle(self.model, options, work, self.processes)
-        # Seconds in the network and in all, of the views rendered now.
         self.network_seconds = self.seconds = 0.0
 
     @property
     def setting(self) -> str:
-        """How the checkpoint knows the test scenes, in the words of the paper's tables."""
+        """How the model came to know the test scenes: "generalized", "finetuned" or "per scene"."""
         options, training = self.options, self.checkpoint.options
         trained = Path(training.get("data_root", "")), training.get("train_scenes", ())
         if not some_known(Path(options.data_root), options.test_scenes, *trained):
@@ -97,11 +101,11 @@ class Evaluation:
         return released_rule(self.options) if self.released else from_options(FrameRule, self.options)
 
     def _load_scenes(self) -> list[Scene]:
-        """The test scenes that can be read; what is wrong with the others goes to the faults."""
+        """The test scenes that can be read; errors of the others go to the faults."""
         if self.options.target != _target_of(self.checkpoint):
             raise ConfigError(
-                f"The checkpoint was trained with --target {_target_of(self.checkpoint)}, found --target "
-                f"{self.options.target}; evaluate it as it was trained."
+                f"Expected --target {_target_of(self.checkpoint)}, as the checkpoint was trained, found "
+                f"--target {self.options.target}; evaluate with the target of the training."
             )
         scenes: list[Scene] = []
         for name in each_once(Path(self.options.data_root), self.options.test_scenes):
@@ -114,7 +118,7 @@ class Evaluation:
         return [with_objects(scene, self.checkpoint.class_names) for scene in scenes]
 
     def _check_labels(self) -> bool:
-        """Whether semantic metrics can be computed; says why if not."""
+        """Whether semantic metrics can be computed; logs the reason if not."""
         labels = common_labels(self.scenes)
         if labels is None or not self.checkpoint.class_names:
             owner = "The model was trained without classes" if labels else "The test scenes have no labels"
@@ -122,8 +126,9 @@ class Evaluation:
             return False
         if labels.names != self.checkpoint.class_names:
             raise DataError(
-                f"The test scenes have the classes {', '.join(labels.names)}, the checkpoint has "
-                f"{', '.join(self.checkpoint.class_names)}; evaluate it on scenes of its own label space."
+                f"Expected test scenes with the classes of the checkpoint, "
+                f"{', '.join(self.checkpoint.class_names)}, found {', '.join(labels.names)}; "
+                "evaluate it on scenes of its own label space."
             )
         return True
 
@@ -140,40 +145,40 @@ class Evaluation:
         return views
 
     def view_folder(self, index: int) -> Path:
-        """Where the score and the pictures of a test view are kept."""
+        """The folder of the scores and pictures of a test view."""
         scene, target, _ = self.examples.views[index]
         return self.folder / scene.name / scene.index.names[target]
 
     def run(self) -> list[ViewResult]:
-        """The results of all test views; those that are kept from an earlier run are not rendered again.
+        """Evaluates all test views; a view that an earlier evaluation finished is not rendered again.
 
-        Every process renders a share of the rest, and all return all results.
+        Every process renders a share of the missing views, and every process returns all results.
         """
-        results = self._kept()
+        results = self._finished()
         if results and self.processes.is_first:
             log.info(f"{len(results)} of {len(self.examples)} views are kept from an earlier evaluation.")
         missing = [index for index in range(len(self.examples)) if index not in results]
-        # Before a view is finished, all processes must have seen the same ones missing.
+        # All processes must agree on what is missing before one of them finishes a view.
         self.processes.wait()
         self._render_missing(self.processes.share(missing))
         self.faults.add(*sum(self.processes.gather(self.faults.sentences), []))
-        results = self._kept()
+        results = self._finished()
         if not results:
             self.faults.raise_any()
         return with_majority_class([results[index] for index in sorted(results)])
 
-    def _kept(self) -> dict[int, ViewResult]:
-        """The results on disk that this very evaluation has made, by the index of their view."""
+    def _finished(self) -> dict[int, ViewResult]:
+        """The results on disk that an equal evaluation wrote, by the index of their view."""
         results = {}
         for index, (scene, target, _) in enumerate(self.examples.views):
             name = scene.index.names[target]
-            kept = load_view(self.view_folder(index), scene.name, name, self._made_by[index])
-            if kept is not None:
-                results[index] = kept
+            found = load_view(self.view_folder(index), scene.name, name, self._keys[index])
+            if found is not None:
+                results[index] = found
         return results
 
     def _render_missing(self, missing: Sequence[int]) -> None:
-        """Renders, scores and keeps views by their indices."""
+        """Renders and scores the views of these indices, and writes their results."""
         quiet = not missing or not self.processes.is_first
         bar = tqdm(total=len(missing), desc="evaluating", unit="view", disable=quiet)
         for index, example in zip(missing, self._read(missing), strict=True):
@@ -185,7 +190,7 @@ class Evaluation:
         bar.close()
 
     def _read(self, indices: Sequence[int]) -> Iterator[Example | GPNeRFError]:
-        """Examples, read while the one before is rendered."""
+        """Reads examples; each is read while the one before is rendered."""
         yield from DataLoader(
             Subset(FaultsAsItems(self.examples), indices),
             batch_size=None,
@@ -200,11 +205,12 @@ class Evaluation:
         result = self.scorer(view, example.target, _nearest(example), self.options.stride)
         target = at_stride(example.target, self.options.stride)
         folder, names = make_folder(self.view_folder(index)), self.checkpoint.class_names
-        shown = pictures(view, target, names)
-        for name, picture in shown.items():
-            write_image(folder / f"{name.replace(' ', '_')}.png", picture)
-        write_image(folder.with_name(f"{folder.name}.png"), compare(shown, view, target, names))
-        save_view(folder, result, self._made_by[index])
+        pictures = view_pictures(view, target, names)
+        for key, picture in pictures.items():
+            write_image(folder / f"{key}.png", picture)
+        panel = comparison_panel(pictures, view, target, names)
+        write_image(folder.with_name(f"{folder.name}.png"), panel)
+        save_view(folder, result, self._keys[index])
         self.seconds += time.perf_counter() - start
 
     def _render(self, example: Example) -> RenderedView:
@@ -216,15 +222,15 @@ class Evaluation:
         return view
 
     @cached_property
-    def _made_by(self) -> list[str]:
-        """Of every view, what differs where anything differs that decides its scores.
+    def _keys(self) -> list[str]:
+        """A key per view, which changes with anything that decides the scores of the view.
 
-        Taken before the first view is read: what changes while it is rendered shows at the next start.
+        Computed before the first view is read, so that the next start notices files that change meanwhile.
         """
         weights = self.checkpoint.fingerprint()
-        return [self._record(weights, index) for index in range(len(self.examples))]
+        return [self._key(weights, index) for index in range(len(self.examples))]
 
-    def _record(self, weights: str, index: int) -> str:
+    def _key(self, weights: str, index: int) -> str:
         scene, target, _ = self.examples.views[index]
         options = self.options
         values = [

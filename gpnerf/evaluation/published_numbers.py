@@ -1,4 +1,4 @@
-"""The result tables of the paper (CVPR 2024, Sec. 5), to stand beside our own rows."""
+"""The numbers that the paper prints in Tables 1 to 4 (CVPR 2024, Sec. 5)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TABLE_2 = {
 }
 TABLE_2_AVERAGE = (75.68, 77.14, 81.03, 89.50)
 
-# Table 3, ScanNet: PSNR, SSIM, LPIPS. SSIM of the rows taken from Semantic-Ray has another definition.
+# Table 3, ScanNet: PSNR, SSIM, LPIPS. The rows that the paper takes from Semantic-Ray define SSIM otherwise.
 TABLE_3 = {
     ("Semantic-NeRF", "per scene"): (25.07, 0.797, 0.196),
     ("MVSNeRF", "generalized"): (23.84, 0.733, 0.267),
@@ -53,7 +53,7 @@ TABLE_3 = {
     ("GP-NeRF", "finetuned"): (29.60, 0.923, 0.102),
 }
 
-# Table 4, ScanNet, by ID: what is on, mIoU in percent, PSNR.
+# Table 4, ScanNet, by ID: which parts are switched on, mIoU in percent, PSNR in dB.
 TABLE_4_PARTS = ("joint attention", "2D distillation", "gradient block", "depth-guided distillation")
 TABLE_4 = {
     "1": ((False, False, False, False), 56.45, 29.06),

@@ -1,0 +1,91 @@
+"""The files of an evaluation: a record per view while it runs, then views.csv, metrics.json and table.md."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gpnerf.evaluation.results import TITLES, EvaluationResult, SceneResult, ViewResult, overall
+from gpnerf.evaluation.scene_table import NOTES, scene_table
+from gpnerf.evaluation.table import facts_line, markdown_rows
+from gpnerf.system.files import write_whole
+
+# The record of a view, in the folder of its pictures.
+RECORD = "scores.json"
+
+
+def save_view(folder: Path, result: ViewResult, key: str) -> None:
+    """Writes the record of a view to its folder; key: changes with anything that decides its scores."""
+    values = {"made_by": key, "scores": result.scores, "confusion": None}
+    if result.confusion is not None:
+        cells = result.confusion.nonzero()
+        counts = result.confusion[cells[:, 0], cells[:, 1]]
+        values["confusion"] = [len(result.confusion), cells.tolist(), counts.tolist()]
+    write_whole(folder / RECORD, json.dumps(values))
+
+
+def load_view(folder: Path, scene: str, view: str, key: str | None = None) -> ViewResult | None:
+    """Reads the record of a view; returns None if it is missing, damaged or has another key.
+
+    key: the key to accept; None accepts any.
+    """
+    try:
+        values = json.loads((folder / RECORD).read_text())
+        if key not in (None, values["made_by"]):
+            return None
+        confusion = None
+        if values["confusion"] is not None:
+            classes, cells, counts = values["confusion"]
+            confusion = torch.zeros(classes, classes, dtype=torch.int64)
+            rows, columns = torch.tensor(cells, dtype=torch.int64).reshape(-1, 2).unbind(-1)
+            confusion[rows, columns] = torch.tensor(counts, dtype=torch.int64)
+        return ViewResult(scene, view, values["scores"], confusion)
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return None
+
+
+def write_results(folder: Path, result: EvaluationResult) -> str:
+    """Writes views.csv, metrics.json and table.md; returns the table of scenes in markdown."""
+    scenes = result.scenes
+    table = markdown_rows(scene_table(scenes))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["scene", "view", *TITLES])
+    for view in result.views:
+        writer.writerow([view.scene, view.view, *(view.scores[name] for name in TITLES)])
+    write_whole(folder / "views.csv", text.getvalue())
+    summary = {"made_by": dict(result.facts), "class_names": result.class_names, **summarize(scenes)}
+    write_whole(folder / "metrics.json", json.dumps(summary, indent=2) + "\n")
+    write_whole(folder / "table.md", f"{table}\n{facts_line(result.facts)}\n{NOTES}")
+    return table
+
+
+def summarize(scenes: Sequence[SceneResult]) -> dict[str, Any]:
+    """Scores and number of views, overall and by scene: {"overall": {...}, "scenes": {name: {...}}}."""
+    return {
+        "overall": {**overall(scenes), "views": sum(scene.views for scene in scenes)},
+        "scenes": {scene.scene: {**scene.scores, "views": scene.views} for scene in scenes},
+    }
+
+
+def read_results(folder: Path) -> EvaluationResult | None:
+    """Reads what `write_results` and `save_view` wrote; returns None if it is missing or damaged."""
+    try:
+        summary = json.loads((folder / "metrics.json").read_text())
+        with (folder / "views.csv").open(newline="") as file:
+            views = [_read_view(folder, row) for row in csv.DictReader(file)]
+        return EvaluationResult(views, summary["made_by"], tuple(summary["class_names"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _read_view(folder: Path, row: dict[str, str]) -> ViewResult:
+    kept = load_view(folder / row["scene"] / row["view"], row["scene"], row["view"])
+    scores = {name: float(row[name]) if row[name] else None for name in TITLES}
+    return ViewResult(row["scene"], row["view"], scores, kept and kept.confusion)
