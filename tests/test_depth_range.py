@@ -96,10 +96,10 @@ def test_frames_that_are_scored_as_stated_say_nothing_of_the_range(scene_writer,
         (b"nonsense", "sparse_pc.ply: expected a PLY file, found another beginning"),
         (
             ply(wall(-20.0)),
-            "sparse_pc.ply: expected 10 points or more in the world of the poses, found 0% of 20",
+            "sparse_pc.ply: expected 10 points or more in the coordinates of the poses, found 0% of 20",
         ),
-        (ply(wall(20.0, 2)), "found 100% of 2 in any photograph, 2 in different places"),
-        (ply(wall(20.0, 4) * 5), "found 100% of 20 in any photograph, 4 in different places"),
+        (ply(wall(20.0, 2)), "found 100% of 2 points in a photograph, at 2 different places"),
+        (ply(wall(20.0, 4) * 5), "found 100% of 20 points in a photograph, at 4 different places"),
     ],
 )
 def test_points_of_no_use_are_the_reason_of_a_refusal(unscaled, content, reason):

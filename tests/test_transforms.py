@@ -309,7 +309,7 @@ def test_without_anything_that_shows_the_range_it_must_be_given(scene_writer):
     writer = scene_writer(depth=True)
     for number in range(3):
         writer.save(f"depth/{number}.png", np.zeros((6, 8), np.uint16))
-    expected = "found no reading in 3 depth maps and no 'ply_file_path' in its transforms.json; give --near"
+    expected = "found no known depth in 3 depth maps and no 'ply_file_path' in its transforms.json"
     with pytest.raises(DataError, match=expected):
         load_folder(writer.write())
     with pytest.raises(DataError, match="give --far in the units"):

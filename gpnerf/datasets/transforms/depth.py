@@ -9,7 +9,7 @@ import numpy as np
 
 from gpnerf.datasets.depth_range import DepthRange, from_maps, from_points
 from gpnerf.datasets.files.ply import read_points
-from gpnerf.datasets.places import from_folder, leaves, spellings
+from gpnerf.datasets.places import from_folder, leads_outside, spellings
 from gpnerf.datasets.transforms.text import SceneText
 from gpnerf.system.errors import DataError, Faults
 
@@ -84,7 +84,7 @@ def points_file(folder: Path, text: SceneText) -> tuple[str, ...]:
     if path is None:
         return ()
     path = from_folder(folder, path)
-    if leaves(path):
+    if leads_outside(path):
         raise text.top.fault(key, f"a path inside {folder}", remedy)
     found = next((one for one in spellings(path) if os.path.isfile(folder / one)), path)
     try:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from gpnerf.datasets.files.records import Record, printable
-from gpnerf.datasets.places import from_folder, in_other_case, leaves, spellings
+from gpnerf.datasets.places import from_folder, in_other_case, leads_outside, spellings
 from gpnerf.datasets.transforms.text import FILE_NAMES, SceneText
 from gpnerf.media.formats import PHOTOGRAPH_SUFFIXES
 from gpnerf.system.wording import LISTED, some
@@ -49,7 +49,7 @@ def _find_file(folder: Path, frame: Record, key: str) -> str | None:
     if relative is None:
         return ""
     relative = from_folder(folder, relative)
-    if leaves(relative):
+    if leads_outside(relative):
         raise frame.fault(key, f"a path inside {folder}", "move the files there and write relative paths")
     candidates = (path + suffix for path in spellings(relative) for suffix in IMAGE_SUFFIXES)
     found = next((path for path in candidates if os.path.isfile(folder / path)), None)
