@@ -15,7 +15,7 @@ import numpy as np
 from gpnerf.datasets.depth_range import spread
 from gpnerf.datasets.index.scene_index import MAPS
 from gpnerf.datasets.probes.meanings import count_classes
-from gpnerf.datasets.probes.misreading import Misreading, misread_poses, neighbours
+from gpnerf.datasets.probes.misreading import Misreading, misread_poses, neighbors
 from gpnerf.datasets.probes.plausibility import black_strip
 from gpnerf.datasets.probes.warp import Warp, warp
 from gpnerf.datasets.scene import Frame, Scene
@@ -76,7 +76,7 @@ def check_scene(
     """
     result = SceneCheck(scene, _read_all(scene, height, width, faults), pose_report(scene.poses))
     frames = _Readable(scene, height, width)
-    in_a_row = frames.some(neighbours(len(scene.views)))
+    in_a_row = frames.some(neighbors(len(scene.views)))
     result.misreading = misread_poses(in_a_row)
     for target, source in pairwise(in_a_row):
         if target.depth is not None:

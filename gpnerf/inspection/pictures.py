@@ -51,7 +51,7 @@ def warp_panel(target: Frame, source: Frame) -> np.ndarray:
     exact = warp(target, source)
     target, source = _sized(target, 3), _sized(source, 3)
     seen = warp(target, source)
-    tiles = [colors(target.image), colors(seen.colour), error_map(seen.colour, target.image, LARGEST_ERROR)]
+    tiles = [colors(target.image), colors(seen.color), error_map(seen.color, target.image, LARGEST_ERROR)]
     for tile in tiles[1:]:
         hatch(tile, ~seen.visible.numpy())
     share = exact.visible.float().mean().item()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from gpnerf.datasets.index.file_checks import same_shape
-from gpnerf.datasets.places import leaves, spellings
+from gpnerf.datasets.places import leads_outside, spellings
 from gpnerf.media.formats import PHOTOGRAPH_SUFFIXES
 from gpnerf.media.images import image_size
 from gpnerf.preparation.colmap.model import Model
@@ -34,7 +34,7 @@ def with_found_names(model: Model, folder: Path) -> Model:
 def check_photographs(model: Model, folder: Path) -> list[Size]:
     """The size of every image of the model in `folder`. Raises DataError where one is missing or not of the
     shape of its camera."""
-    outside = [image.name for image in model.images if leaves(image.name)]
+    outside = [image.name for image in model.images if leads_outside(image.name)]
     if outside:
         raise DataError(
             f"The model: expected image names below {folder}, found {some(outside)}; run COLMAP "
