@@ -1,4 +1,4 @@
-"""Lamps and plants. Frame as in furniture.py."""
+"""Lamps and plants, in the coordinates of furniture.py."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def lampshade(rng: Rng) -> Texture:
 
 
 def plant(rng: Rng, size: float) -> Item:
-    """A tapered pot and a crown of `size` metres of broad leaves; a floor plant above 0.6."""
+    """A tapered pot and a crown of broad leaves about `size` metres wide; above 0.6, a plant for the floor."""
     pot, y = 0.34 * size + 0.10, -0.36 * size - 0.06
     height = 0.8 * pot
     solids = [

@@ -1,4 +1,4 @@
-"""Things fixed to a wall: doors, windows with curtains, pictures; and rugs. Frame as in furniture.py."""
+"""Doors, windows, curtains, framed pictures and rugs, in the coordinates of furniture.py."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def outdoors(rng: Rng) -> Outdoors:
 
 
 def curtains(rng: Rng, cloth: Texture, opening: float, top: float, bottom: float) -> list[Item]:
-    """A left and a right curtain beside an `opening` metres wide: folds hanging from half a rod each."""
+    """A left and a right curtain at the sides of an opening of `opening` metres, each on half of the rod."""
     metal = Plain(of.metal(rng))
     fold, count = rng.uniform(0.09, 0.12), int(rng.integers(4, 6))
     both = []

@@ -1,5 +1,8 @@
-"""Furniture composed of solids. In its own frame a piece stands on z = 0 with its back on the plane y = 0,
-is centred on x = 0 and extends towards -y (metres)."""
+"""Furniture composed of solids.
+
+In its own coordinates (metres), a piece stands on z = 0 with its back on the plane y = 0, is centred on x = 0
+and extends towards -y.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from gpnerf.rooms.textures import Panels, Plain, Texture
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One instance: the name of its class and its solids."""
+    """One instance. name: its class; solids: its parts."""
 
     name: str
     solids: tuple[Solid, ...]
@@ -116,7 +119,7 @@ def sofa(rng: Rng) -> Item:
 
 
 def _roll(diameter: float, length: float, center: tuple, texture: Texture) -> Solid:
-    """A lying cylinder along y."""
+    """A horizontal cylinder along y."""
     solid = cylinder((diameter, diameter, length), (0, 0, -length / 2), texture)
     return solid.moved(pitch(np.pi / 2), np.array(center))
 
