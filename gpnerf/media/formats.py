@@ -1,4 +1,4 @@
-"""Recognises files that cannot be read by their first bytes, and names the formats to save them in."""
+"""Names the format of a file that cannot be read, by its first bytes, and the format to save it in."""
 
 from __future__ import annotations
 

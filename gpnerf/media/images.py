@@ -86,7 +86,7 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def transparency(path: Path) -> float:
-    """Share of an image's pixels that are not opaque. Without alpha it is 0, and only the header is read."""
+    """Share of an image's pixels that are not opaque; without alpha it is 0, and nothing is decoded."""
     data = _read(path)
     with suppress(*HEADER_FAULTS), Image.open(io.BytesIO(data)) as image:
         if "A" not in image.getbands() and "transparency" not in image.info:

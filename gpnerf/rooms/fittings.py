@@ -101,7 +101,7 @@ def picture(rng: Rng) -> Item:
 
 
 def rug(rng: Rng, width: float, depth: float) -> Item:
-    """A flat carpet centred on the origin, rectangular or oval."""
+    """A flat, rectangular carpet centred on the origin."""
     color = materials.fabric_color(rng, (0.40, 0.68), (0.45, 0.72))
     border = materials.fabric_color(rng, (0.45, 0.75), (0.28, 0.55))
     accent = materials.tint(rng, (0.08, 0.14), (0.12, 0.38), (0.80, 0.95))

@@ -38,7 +38,7 @@ class Item:
         return self.boxes[0].min(0), self.boxes[1].max(0)
 
     def moved(self, angle: float, shift: Iterable[float]) -> Item:
-        """Turned by `angle` about its origin (radians, about z), then moved by `shift` [3]."""
+        """The item after a turn by `angle` about the z axis (radians) and a shift by `shift` [3] metres."""
         turn, shift = yaw(angle), np.asarray(tuple(shift), dtype=np.float64)
         return Item(self.name, tuple(solid.moved(turn, shift) for solid in self.solids))
 

@@ -94,7 +94,7 @@ def write_download(job: Job, folder: Path) -> None:
             for archive, (name, ids) in zip((labels, instances), _label_maps(picture).items(), strict=True):
                 png = cv2.imencode(".png", ids)[1].tobytes()
                 archive.writestr(ZipInfo(f"{name}/{number}.png"), png)
-        # The number of the motion sensor's frames.
+        # No frames of a motion sensor follow.
         sens.write(struct.pack("<Q", 0))
 
 
