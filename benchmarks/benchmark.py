@@ -88,8 +88,8 @@ def rays(name: str, given: Subject, rounds: int, device: torch.device) -> tuple[
     form's seconds per ray with semantics in equal and in large chunks.
     """
     count, ratios, larger = len(given.origins), {}, {}
-    sources, maps = given.prepared(), given.literally_encoded()
-    large = given.seeing(max(count, LARGE_CHUNK))
+    sources, maps = given.prepared(), given.literal_sources()
+    large = given.with_rays(max(count, LARGE_CHUNK))
     for kind, semantics in (("rays_color", False), ("rays_semantic", True)):
         works = [partial(given.rays, sources, semantics)]
         works += [partial(form.literal, maps, semantics) for form in (given, large)]
@@ -151,7 +151,9 @@ def frame(given: Subject, literal_rays: Sequence[float], rounds: int, device: to
     camera, example = given.example.target.camera, given.example
     parts = 1 if device.type == "cuda" else 20
     strip = replace(camera, height=camera.height // parts)
-    encoding, literally = seconds_of(given.prepared, device), seconds_of(given.literally_encoded, device)
+    encoding, literal_encoding = (
+        seconds_of(work, device) for work in (given.prepared, given.literal_sources)
+    )
     sources = given.prepared()
 
     def view() -> None:
@@ -161,7 +163,7 @@ def frame(given: Subject, literal_rays: Sequence[float], rounds: int, device: to
     ours = [encoding + parts * seconds_of(view, device) for _ in range(rounds)]
     ratios = []
     for what, each in zip(("", ", large chunks"), literal_rays, strict=True):
-        literal = [literally + camera.height * camera.width * each] * rounds
+        literal = [literal_encoding + camera.height * camera.width * each] * rounds
         ratios.append(report(f"frame {camera.width}x{camera.height}{what}", "s", ours, literal))
         if not what:
             report(
@@ -212,7 +214,7 @@ def largest_difference(given: Subject) -> float:
     """
     allow_tf32("float32")
     ours = given.rays(given.prepared("float32"), True, "float32")
-    literal = given.literal(given.literally_encoded(), True)
+    literal = given.literal(given.literal_sources(), True)
     allow_tf32(FASTEST[given.model.device.type])
     differences = [
         (ours.color - literal.color).abs().max(),
@@ -271,8 +273,8 @@ def peak_memory(given: Subject, device: torch.device) -> tuple[float, float]:
 
     The first ratio is for equal chunks, the second for LARGE_CHUNK rays in the literal form.
     """
-    sources, maps = given.prepared(), given.literally_encoded()
-    large = given.seeing(max(len(given.origins), LARGE_CHUNK))
+    sources, maps = given.prepared(), given.literal_sources()
+    large = given.with_rays(max(len(given.origins), LARGE_CHUNK))
     works = [partial(given.rays, sources, True)]
     works += [partial(form.literal, maps, True) for form in (given, large)]
     ours, literal, larger = (peak_of(work, device) / 2**20 for work in works)

@@ -50,7 +50,7 @@ class Subject:
     origins: Tensor
     directions: Tensor
 
-    def seeing(self, count: int) -> Subject:
+    def with_rays(self, count: int) -> Subject:
         """The same subject with `count` rays, spread evenly over the pixels of its view."""
         camera = self.example.target.camera
         pixels = pixel_grid(camera.height, camera.width)
@@ -78,7 +78,7 @@ class Subject:
             return Prepared(record, example.sources.cameras)
 
     @torch.no_grad()
-    def literally_encoded(self) -> LiteralSources:
+    def literal_sources(self) -> LiteralSources:
         return literal_sources(self.model, self.example.sources.images, self.example.sources.cameras)
 
 
@@ -95,7 +95,7 @@ def subject(name: str, device: torch.device, views: int | None = None, **changes
     torch.manual_seed(0)
     model = settings.build().to(device).eval()
     none = torch.zeros(0, 3, device=device)
-    return Subject(model, example, none, none).seeing(suitable_chunk(model, len(example.sources.images)))
+    return Subject(model, example, none, none).with_rays(suitable_chunk(model, len(example.sources.images)))
 
 
 def seconds_of(work: Callable[[], Any], device: torch.device) -> float:

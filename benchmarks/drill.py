@@ -105,7 +105,7 @@ class Drill:
 
 def undisturbed(drill: Drill) -> None:
     code, stderr = drill.train("undisturbed")
-    drill.check("nothing", code == 0, stderr.strip().splitlines()[-1])
+    drill.check("no fault", code == 0, stderr.strip().splitlines()[-1])
 
 
 def killed_at_random(drill: Drill, kills: int) -> None:
@@ -132,8 +132,9 @@ def killed_at_random(drill: Drill, kills: int) -> None:
         wrong += after < last or process.returncode not in (0, EXIT_STOPPED, -number)
     code, _ = drill.train("killed")
     holds = code == 0 and not wrong and drill.equals("killed", "undisturbed")
-    same = "the same weights, bit for bit" if holds else f"code {code}, {wrong} odd endings, or other weights"
-    drill.check(f"{kills} signals at random moments, {learning} between two steps", holds, same)
+    failure = f"exit code {code}, {wrong} unexpected exits, or different weights"
+    outcome = "the same weights, bit for bit" if holds else failure
+    drill.check(f"{kills} signals at random moments, {learning} between two steps", holds, outcome)
 
 
 def _last_step(drill: Drill, name: str) -> int:
@@ -151,7 +152,7 @@ def damaged_checkpoint(drill: Drill, fault: str, damage: Callable[[bytearray], b
     drill.check(
         f"newest checkpoint {fault}",
         holds,
-        "back to the one before, the same weights" if holds else stderr[-300:],
+        "resumed from the checkpoint before it, the same weights" if holds else stderr[-300:],
     )
 
 
@@ -161,7 +162,7 @@ def flip_bit(data: bytearray) -> bytes:
 
 
 def full_disk(drill: Drill) -> None:
-    """A file size limit stands in for a full disk where no small file system can be made."""
+    """Trains under a file size limit in place of a full disk, since mounting a small one needs root."""
     training = shlex.join([sys.executable, str(REPOSITORY / "train.py"), "--config", str(drill.config)])
     command = f"ulimit -f {LARGEST_FILE_KIB}; exec {training} --expname full"
     done = subprocess.run(
@@ -209,7 +210,7 @@ def out_of_time(drill: Drill) -> None:
 
 
 def loader_traffic(drill: Drill, examples: int) -> None:
-    """Many examples through one process: memory must not grow once its frames are read."""
+    """Reads many examples in one process, whose memory must not grow once all frames are read."""
     options = drill.options
     scene = load_scenes(options, options.train_scenes)[0]
     everything = range(len(scene.views))
