@@ -3,9 +3,9 @@
     python benchmarks/benchmark.py                    # half an hour on two CPU cores
     python benchmarks/benchmark.py --device cuda --json speed.json
 
-Both have the same weights and run in turn: the literal form in float32, as published, ours as it runs by
-default but always compiled, with the same rays at a time; and the literal form also with larger chunks,
-nearer to those of the released configs. Ratios above 1 are in our favour.
+Both have the same weights and run in turn. The literal form runs in float32, as published; ours runs as by
+default, but always compiled. Both render the same number of rays at a time; the literal form is also measured
+with larger chunks, closer to those of the released configs. Ratios above 1 are in our favour.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ log = logging.getLogger("benchmark")
 
 Ratios = dict[str, float]
 
-# The released configs render 2,000 rays at a time, whose features [R, S, V, 512] alone take 2.6 GB: more than
-# most machines have for all that is needed. This many fit, and no cache holds them either.
+# Rays at a time in a large chunk. The released configs render 2,000, whose features [R, S, V, 512] alone take
+# 2.6 GB, and most machines lack the memory for all the rest. 512 rays fit, and also exceed every cache.
 LARGE_CHUNK = 512
-# Of a training step: ours, and two of the literal form, whose activations for 512 take 17 GiB: more than most
-# machines have, but not most GPUs.
+# Rays of a training step: ours, and two numbers for the literal form. Its activations for 512 rays take
+# 17 GiB, which most GPUs have and most other machines do not.
 TRAIN_RAYS, LITERAL_RAYS = 512, {"cpu": (32, 96), "cuda": (32, 512)}
-# Side of the matrices whose product gives the machine's own rate.
+# Side of the matrices whose product measures the machine's own rate.
 PRODUCT = 2048
 DEMO_VIEWS, DEMO_STEPS = 4, 300
 
@@ -76,17 +76,20 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, ...")
     add("--json", type=Path, default=None, help="file for the median ratios and the parity")
-    add("--rounds", type=positive, default=3, help="of all, in turn; medians are reported (default: 3)")
+    add("--rounds", type=positive, default=3, help="rounds, of which medians are reported (default: 3)")
     add("--demo", type=Path, default=Path("out/rooms"), help="trained run whose bfloat16 views are compared")
     return parser.parse_args(arguments)
 
 
 def rays(name: str, given: Subject, rounds: int, device: torch.device) -> tuple[Ratios, Ratios, list[float]]:
-    """Ratios of colour rays and of rays with semantics, with equal chunks and with LARGE_CHUNK rays at a
-    time in the literal form; and the literal form's seconds per ray with semantics in both."""
+    """Measures rays with and without semantics.
+
+    Returns the ratios for equal chunks, the ratios for large chunks of the literal form, and the literal
+    form's seconds per ray with semantics in equal and in large chunks.
+    """
     count, ratios, larger = len(given.origins), {}, {}
-    sources, maps = given.prepared(), given.literally_encoded()
-    large = given.seeing(max(count, LARGE_CHUNK))
+    sources, maps = given.prepared(), given.literal_sources()
+    large = given.with_rays(max(count, LARGE_CHUNK))
     for kind, semantics in (("rays_color", False), ("rays_semantic", True)):
         works = [partial(given.rays, sources, semantics)]
         works += [partial(form.literal, maps, semantics) for form in (given, large)]
@@ -103,7 +106,7 @@ def rays(name: str, given: Subject, rounds: int, device: torch.device) -> tuple[
 
 
 def arithmetic(given: Subject, seconds: float, device: torch.device) -> None:
-    """How much of the machine's own rate the arithmetic of a chunk of colour rays reaches."""
+    """Prints how much of the machine's own rate the arithmetic of a chunk of colour rays reaches."""
     each = operations_per_ray(given.model, len(given.example.sources.images))
     reached, own = each * len(given.origins) / seconds, product_rate(device)
     say(
@@ -113,7 +116,7 @@ def arithmetic(given: Subject, seconds: float, device: torch.device) -> None:
 
 
 def operations_per_ray(model: GPNeRF, views: int) -> float:
-    """Multiplications and additions in the matrix products of a colour ray, both passes, merged form."""
+    """Multiplications and additions in the matrix products of a colour ray: both passes of our form."""
     net = model.transformer
     width, inputs, encoding = net.width, net.embed[0].in_features, 3 + 6 * net.frequencies
     narrow = net.field_layers[0].weigh[0].out_features
@@ -130,7 +133,7 @@ def operations_per_ray(model: GPNeRF, views: int) -> float:
 
 
 def product_rate(device: torch.device) -> float:
-    """Operations per second of a large matrix product in the precision that ours runs in."""
+    """Operations per second of a large matrix product, in the precision of our form."""
     left, right = (torch.randn(PRODUCT, PRODUCT, device=device) for _ in range(2))
     with autocast(device, FASTEST[device.type]):
         if torch.is_autocast_enabled(device.type):
@@ -140,12 +143,17 @@ def product_rate(device: torch.device) -> float:
 
 
 def frame(given: Subject, literal_rays: Sequence[float], rounds: int, device: torch.device) -> list[float]:
-    """Ratios for a whole view with labels, one for each of the literal form's seconds per ray. Ours is run (a
-    twentieth of its rows on a CPU), the literal form's time follows from its rays."""
+    """Ratios for a whole view with labels, one for each of the literal form's seconds per ray.
+
+    Ours renders the view, or a twentieth of its rows on a CPU. The literal form's time is computed from its
+    seconds per ray.
+    """
     camera, example = given.example.target.camera, given.example
     parts = 1 if device.type == "cuda" else 20
     strip = replace(camera, height=camera.height // parts)
-    encoding, literally = seconds_of(given.prepared, device), seconds_of(given.literally_encoded, device)
+    encoding, literal_encoding = (
+        seconds_of(work, device) for work in (given.prepared, given.literal_sources)
+    )
     sources = given.prepared()
 
     def view() -> None:
@@ -155,7 +163,7 @@ def frame(given: Subject, literal_rays: Sequence[float], rounds: int, device: to
     ours = [encoding + parts * seconds_of(view, device) for _ in range(rounds)]
     ratios = []
     for what, each in zip(("", ", large chunks"), literal_rays, strict=True):
-        literal = [literally + camera.height * camera.width * each] * rounds
+        literal = [literal_encoding + camera.height * camera.width * each] * rounds
         ratios.append(report(f"frame {camera.width}x{camera.height}{what}", "s", ours, literal))
         if not what:
             report(
@@ -165,7 +173,7 @@ def frame(given: Subject, literal_rays: Sequence[float], rounds: int, device: to
 
 
 def training_step(name: str, rays: int, literal: bool, device: torch.device) -> Callable[[], None]:
-    """One step with weights and an optimiser of its own."""
+    """Returns a function that takes one training step, with weights and an optimiser of its own."""
     given = subject(name, device)
     model, optimizer = given.model.train(), build_optimizer(given.model)
     if not literal:
@@ -185,7 +193,10 @@ def training_step(name: str, rays: int, literal: bool, device: torch.device) -> 
 
 
 def training(name: str, rounds: int, device: torch.device) -> float:
-    """literal / ours of a step with TRAIN_RAYS rays; the literal form's by a line through two points."""
+    """Ratio literal / ours of a step with TRAIN_RAYS rays.
+
+    The literal form's time lies on the line through the times of its two numbers of rays.
+    """
     few, many = LITERAL_RAYS[device.type]
     works = [training_step(name, TRAIN_RAYS, False, device)]
     works += [training_step(name, rays, True, device) for rays in (few, many)]
@@ -197,10 +208,13 @@ def training(name: str, rounds: int, device: torch.device) -> float:
 
 
 def largest_difference(given: Subject) -> float:
-    """Of float32 outputs: colours, ray weights, and semantic features relative to their largest entry."""
+    """Largest difference of the float32 outputs of both forms.
+
+    The outputs are colours, ray weights, and semantic features relative to their largest entry.
+    """
     allow_tf32("float32")
     ours = given.rays(given.prepared("float32"), True, "float32")
-    literal = given.literal(given.literally_encoded(), True)
+    literal = given.literal(given.literal_sources(), True)
     allow_tf32(FASTEST[given.model.device.type])
     differences = [
         (ours.color - literal.color).abs().max(),
@@ -211,8 +225,10 @@ def largest_difference(given: Subject) -> float:
 
 
 def bfloat16_parity(run: Path, device: torch.device) -> dict[str, float]:
-    """The worst of some views of the trained demo in bfloat16 against float32: PSNR in dB, share of equal
-    labels."""
+    """Compares views of the trained demo in bfloat16 with float32.
+
+    Returns the lowest PSNR in dB and the lowest share of equal labels.
+    """
     with tempfile.TemporaryDirectory() as folder:
         if latest_checkpoint(run) is None:
             say(f"{run} has no checkpoint: training the demo for {DEMO_STEPS} steps first")
@@ -236,7 +252,7 @@ def bfloat16_parity(run: Path, device: torch.device) -> dict[str, float]:
 
 
 def peak_of(work: Callable[[], object], device: torch.device) -> int:
-    """Bytes of all tensors alive at a time while `work` runs, at most, beyond those from before."""
+    """Peak memory in bytes of the tensors that `work` makes."""
     work()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -253,9 +269,12 @@ def peak_of(work: Callable[[], object], device: torch.device) -> int:
 
 
 def peak_memory(given: Subject, device: torch.device) -> tuple[float, float]:
-    """literal / ours of the peak of a chunk with semantics, and with LARGE_CHUNK rays in the literal form."""
-    sources, maps = given.prepared(), given.literally_encoded()
-    large = given.seeing(max(len(given.origins), LARGE_CHUNK))
+    """Ratios literal / ours of the peak memory of a chunk with semantics.
+
+    The first ratio is for equal chunks, the second for LARGE_CHUNK rays in the literal form.
+    """
+    sources, maps = given.prepared(), given.literal_sources()
+    large = given.with_rays(max(len(given.origins), LARGE_CHUNK))
     works = [partial(given.rays, sources, True)]
     works += [partial(form.literal, maps, True) for form in (given, large)]
     ours, literal, larger = (peak_of(work, device) / 2**20 for work in works)

@@ -1,11 +1,11 @@
-"""How long scenes take to open, and whether their images are read faster than a training consumes them.
+"""Measures how long scenes take to open, and whether examples are read faster than training consumes them.
 
     python benchmarks/benchmark_data.py                # 200 scenes x 1000 frames; a step of the demo size
     python benchmarks/benchmark_data.py --scenes 20 --frames 100 --model configs/scannet.txt
 
-Scenes are made up in the layout of ScanNet, in a temporary folder that is removed in the end: many of tiny
-files for the start, and one of full size (1296x968 photographs and labels, 640x480 depth) for the reading.
-Frames are not kept in memory, so that every image of every example is decoded.
+Synthetic scenes in the layout of ScanNet are written to a temporary folder. Many scenes of tiny files are
+opened; examples are read from one scene of full size (1296x968 photographs and labels, 640x480 depth). Frames
+are not kept in memory, so that every image of every example is decoded.
 """
 
 from __future__ import annotations
@@ -59,22 +59,22 @@ print(time.perf_counter() - start, sum(len(scene.views) for scene in scenes))
 def parse(arguments: Sequence[str] | None) -> Namespace:
     parser = Parser(description=__doc__, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False)
     add = parser.add_argument
-    add("--scenes", type=positive, default=200, help="tiny scenes for the start (default: 200)")
-    add("--frames", type=positive, default=1000, help="of each of them (default: 1000)")
+    add("--scenes", type=positive, default=200, help="tiny scenes to open (default: 200)")
+    add("--frames", type=positive, default=1000, help="frames of each tiny scene (default: 1000)")
     add("--workers", type=positive, default=2, help="processes that read images (default: 2)")
     add("--model", default="configs/sizes/demo.txt", help="config whose training step is timed")
     return parser.parse_args(arguments)
 
 
 def texture(size: tuple[int, int], seed: int, dtype: type, largest: int, channels: int = 1) -> np.ndarray:
-    """A smooth random picture, which compresses about as a photograph does."""
+    """A smooth random image [H, W] or [H, W, C], which compresses about as well as a photograph."""
     coarse = np.random.default_rng(seed).integers(0, largest, (48, 64, channels)).astype(np.float32)
     smooth = cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC).clip(0, largest)
     return smooth.astype(dtype)
 
 
 def make_scene(folder: Path, frames: int, color: tuple[int, int], depth: tuple[int, int]) -> None:
-    """Every frame is a hard link to the same four files, 1 cm further on."""
+    """Writes a scene of ScanNet whose frames are hard links to the same images, taken 1 cm apart."""
     for name in ("color", "depth", "label-filt", "pose", "intrinsic"):
         (folder / name).mkdir(parents=True)
     labels = np.ones(color, np.uint16)
@@ -94,7 +94,7 @@ def make_scene(folder: Path, frames: int, color: tuple[int, int], depth: tuple[i
 
 
 def start_up(root: Path, scenes: int, frames: int) -> None:
-    """Opens all scenes in a new process: first without an index, then with it."""
+    """Reports how long a new process takes to open all scenes, first without an index, then with it."""
     for number in tqdm(range(scenes), desc="Making scenes", unit="scene"):
         make_scene(root / f"scene{number:04d}_00", frames, TINY_SIZE, TINY_SIZE)
     for title in ("first start (indexing)", "every later start"):
@@ -109,7 +109,7 @@ def start_up(root: Path, scenes: int, frames: int) -> None:
 
 
 def examples_per_second(root: Path, workers: int) -> tuple[float, TrainingExamples]:
-    """Examples that the workers deliver per second, after the first of each worker."""
+    """Examples that the workers deliver per second after a warm-up, and the examples."""
     make_scene(root / "scene_full", FULL_FRAMES, COLOR_SIZE, DEPTH_SIZE)
     scene, frames = load_scene("scannet", root, "scene_full"), range(FULL_FRAMES)
     length = EXAMPLES + 2 * workers

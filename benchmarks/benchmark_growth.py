@@ -1,9 +1,9 @@
-"""How the cost of a ray grows with the number of views, samples, and the width; a table with exponents.
+"""Measures how the cost of a ray grows with the numbers of views and samples and with the width.
 
     python benchmarks/benchmark_growth.py --device cuda
 
-Published sizes but for the one that changes, random weights, layers compiled. An exponent of 1 means that
-twice as many cost twice as much.
+The table gives exponents: 1 means that twice as many views cost twice as much. All other sizes are the
+published ones; weights are random, layers compiled.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, ...")
-    parser.add_argument("--rounds", type=positive, default=3, help="runs of each (default: 3)")
+    parser.add_argument("--rounds", type=positive, default=3, help="runs of each size (default: 3)")
     options = parser.parse_args(arguments)
     device = choose_device(options.device)
     sizes = {

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the models that they measure, a clock, and lines of a table."""
+"""Tools that the benchmarks share: the models that they measure, a clock, and lines of a table."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ SIZES = {
     "demo": ["--config", str(ROOMS)],
 }
 CLASSES = 16
-# The precision of the form that is measured, where none is asked for.
+# Default precision of our form on each device.
 FASTEST = {"cpu": "float32", "cuda": "bfloat16"}
-# Seconds that each work runs before it is timed, and at least in every round.
+# Least seconds that each work runs before it is timed, and in every round.
 WARM_UP, MEASURED = {"cpu": 10.0, "cuda": 2.0}, {"cpu": 3.0, "cuda": 1.0}
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One model with what it renders: a chunk of rays of a held-out view of an embedded room."""
+    """One model and a chunk of rays to render, from a held-out view of an embedded room."""
 
     model: GPNeRF
     example: Example
     origins: Tensor
     directions: Tensor
 
-    def seeing(self, count: int) -> Subject:
-        """The same view seen by `count` rays, spread evenly over its pixels."""
+    def with_rays(self, count: int) -> Subject:
+        """The same subject with `count` rays, spread evenly over the pixels of its view."""
         camera = self.example.target.camera
         pixels = pixel_grid(camera.height, camera.width)
         chosen = pixels[:: max(1, len(pixels) // count)][:count].to(self.origins.device)
@@ -78,12 +78,12 @@ class Subject:
             return Prepared(record, example.sources.cameras)
 
     @torch.no_grad()
-    def literally_encoded(self) -> LiteralSources:
+    def literal_sources(self) -> LiteralSources:
         return literal_sources(self.model, self.example.sources.images, self.example.sources.cameras)
 
 
 def subject(name: str, device: torch.device, views: int | None = None, **changes: Any) -> Subject:
-    """The published model or the demo's with random weights; changes: to its sizes."""
+    """Builds the published or the demo model with random weights; changes: sizes that replace its own."""
     options = parse_options("", SIZES[name])
     scenes = load_scenes(options, options.test_scenes[:1])
     size = (options.height, options.width, views or options.num_source_views, options.view_metric)
@@ -95,7 +95,7 @@ def subject(name: str, device: torch.device, views: int | None = None, **changes
     torch.manual_seed(0)
     model = settings.build().to(device).eval()
     none = torch.zeros(0, 3, device=device)
-    return Subject(model, example, none, none).seeing(suitable_chunk(model, len(example.sources.images)))
+    return Subject(model, example, none, none).with_rays(suitable_chunk(model, len(example.sources.images)))
 
 
 def seconds_of(work: Callable[[], Any], device: torch.device) -> float:
@@ -107,8 +107,10 @@ def seconds_of(work: Callable[[], Any], device: torch.device) -> float:
 
 
 def in_turn(works: Sequence[Callable], rounds: int, device: torch.device) -> list[list[float]]:
-    """Seconds of each, one after the other, as in the middle of a long run: what is short is repeated, and
-    the first runs are not counted, while memory is given to the process and caches fill."""
+    """Seconds of each work in every round, [rounds, works], as in the middle of a long run.
+
+    Short works are repeated. The first runs are not counted, since they allocate memory and fill caches.
+    """
     for work in works:
         long_enough(work, WARM_UP[device.type], device)
     return [[long_enough(work, MEASURED[device.type], device) for work in works] for _ in range(rounds)]
@@ -128,7 +130,7 @@ def say(line: str) -> None:
 
 
 def report(what: str, unit: str, ours: Sequence[float], literal: Sequence[float]) -> float:
-    """A line of the table from the seconds of both per round; returns the median of literal / ours."""
+    """Prints a line of the table from the seconds of each round; returns the median of literal / ours."""
     ratios = [one / other for other, one in zip(ours, literal, strict=True)]
     both = [median(seconds) if unit == "s" else 1.0 / median(seconds) for seconds in (ours, literal)]
     spread = f"{min(ratios):.1f} to {max(ratios):.1f}"

@@ -1,9 +1,9 @@
-"""Kills, starves and damages the quickstart's training, and checks that nothing is lost but time.
+"""Interrupts and damages the quickstart's training, and checks that it still ends with the same weights.
 
     python benchmarks/drill.py              # a quarter of an hour on two CPU cores
     python benchmarks/drill.py --kills 10   # quicker
 
-Every line is a fault and what became of it; the last one is "N passed, M failed". Files go to a temporary
+Every line names a fault and its outcome; the last line is "N passed, M failed". Files go to a temporary
 folder, which is removed.
 """
 
@@ -34,7 +34,7 @@ from gpnerf.system.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script
 from gpnerf.training.checkpoint import checkpoint_path, list_checkpoints, load_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# Of the quickstart's training, shortened; all else, threads included, is as a user runs it.
+# The quickstart's training, shortened; everything else, threads included, is as a user runs it.
 CONFIG = REPOSITORY / "configs" / "rooms.txt"
 STEPS, LONGEST_SECONDS = 100, 600
 TRAINED, TESTED = 0, 1000
@@ -47,7 +47,7 @@ OPTIONS = {
     "log_every": 10,
     "picture_every": 1_000_000,
 }
-# Of files where there is no room: more than an example that a loader passes on, less than a checkpoint.
+# File size limit that stands for a full disk: above an example that a loader passes on, below a checkpoint.
 LARGEST_FILE_KIB = 8 * 1024
 KILLS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
@@ -84,7 +84,7 @@ class Drill:
         )
 
     def train(self, name: str, *options: str) -> tuple[int, str]:
-        """A training to its end: exit code and stderr."""
+        """Runs a training to its end; returns the exit code and stderr."""
         process = self.start(name, *options)
         stderr = process.communicate(timeout=LONGEST_SECONDS)[1]
         return process.returncode, stderr
@@ -105,11 +105,11 @@ class Drill:
 
 def undisturbed(drill: Drill) -> None:
     code, stderr = drill.train("undisturbed")
-    drill.check("nothing", code == 0, stderr.strip().splitlines()[-1])
+    drill.check("no fault", code == 0, stderr.strip().splitlines()[-1])
 
 
 def killed_at_random(drill: Drill, kills: int) -> None:
-    """Signals at random moments: four in five while the training learns, the others from its start on."""
+    """Sends signals at random moments: four in five after a new checkpoint, the others from the start on."""
     learning = wrong = 0
     for _ in range(kills):
         last = _last_step(drill, "killed")
@@ -128,12 +128,13 @@ def killed_at_random(drill: Drill, kills: int) -> None:
         process.communicate(timeout=LONGEST_SECONDS)
         after = _last_step(drill, "killed")
         learning += last < after < STEPS
-        # A signal that comes before the training listens ends it in the system's way.
+        # A signal that comes before the training handles signals ends the process with that signal.
         wrong += after < last or process.returncode not in (0, EXIT_STOPPED, -number)
     code, _ = drill.train("killed")
     holds = code == 0 and not wrong and drill.equals("killed", "undisturbed")
-    same = "the same weights, bit for bit" if holds else f"code {code}, {wrong} odd endings, or other weights"
-    drill.check(f"{kills} signals at random moments, {learning} between two steps", holds, same)
+    failure = f"exit code {code}, {wrong} unexpected exits, or different weights"
+    outcome = "the same weights, bit for bit" if holds else failure
+    drill.check(f"{kills} signals at random moments, {learning} between two steps", holds, outcome)
 
 
 def _last_step(drill: Drill, name: str) -> int:
@@ -151,7 +152,7 @@ def damaged_checkpoint(drill: Drill, fault: str, damage: Callable[[bytearray], b
     drill.check(
         f"newest checkpoint {fault}",
         holds,
-        "back to the one before, the same weights" if holds else stderr[-300:],
+        "resumed from the checkpoint before it, the same weights" if holds else stderr[-300:],
     )
 
 
@@ -161,7 +162,7 @@ def flip_bit(data: bytearray) -> bytes:
 
 
 def full_disk(drill: Drill) -> None:
-    """A file size limit stands in for a full disk where no small file system can be made."""
+    """Trains under a file size limit in place of a full disk, since mounting a small one needs root."""
     training = shlex.join([sys.executable, str(REPOSITORY / "train.py"), "--config", str(drill.config)])
     command = f"ulimit -f {LARGEST_FILE_KIB}; exec {training} --expname full"
     done = subprocess.run(
@@ -209,7 +210,7 @@ def out_of_time(drill: Drill) -> None:
 
 
 def loader_traffic(drill: Drill, examples: int) -> None:
-    """Many examples through one process: memory must not grow once its frames are read."""
+    """Reads many examples in one process, whose memory must not grow once all frames are read."""
     options = drill.options
     scene = load_scenes(options, options.train_scenes)[0]
     everything = range(len(scene.views))

@@ -1,7 +1,7 @@
-"""The published formulas as they are written, with our modules' weights; the oracle of parity and speed.
+"""The published formulas as they are written, with our modules' weights: the reference for parity and speed.
 
-Every product in the order of the formulas, C-wide keys for every view, D-wide features [R, S, V, D] pushed
-through every layer, semantics in both passes and at every pixel, as the released model does.
+As in the released model, products keep the order of the formulas, keys are C wide for every view, features
+[R, S, V, D] go through every layer, and semantics are rendered in both passes and at every pixel.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def literal_field_layer(
 
 
 def literal_ray_layer(layer: RayAggregationLayer, features: Tensor) -> tuple[Tensor, Tensor]:
-    """Eq. 6: features [R, S, C] -> new ones and the attention [R, heads, S, S]."""
+    """Eq. 6: features [R, S, C] -> new features [R, S, C] and the attention [R, heads, S, S]."""
     normed = layer.norm(features)
     query, key, value = (
         part(normed).unflatten(-1, (layer.heads, -1)).transpose(1, 2)
@@ -89,8 +89,8 @@ def literal_transformer(
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
     """Eqs. 4 to 7; semantics [R, S, V, D] or None.
 
-    Returns the colours [R, 3], the row of A_RAT by which samples are added [R, S], S_sem before its MLP
-    [R, D] and F_sem [R, S, D].
+    Returns the colours [R, 3], the row of A_RAT that weights the samples [R, S], S_sem before its MLP [R, D]
+    and F_sem [R, S, D].
     """
     views = model.embed(view_features)
     features = views.amax(dim=-2)
@@ -126,7 +126,7 @@ def literal_pass(
     depths: Tensor,
     semantics: bool,
 ) -> RayPass:
-    """One pass; the depth is the published one, the last layer's first row."""
+    """One pass. Its depth is the published one: samples weighted by the first row of the last attention."""
     height, width = sources.cameras.height, sources.cameras.width
     points = origins[:, None] + depths[..., None] * directions[:, None]
     # Published order of the dimensions: rays, samples, views.
@@ -156,7 +156,7 @@ def literal_rays(
     far: float,
     semantics: bool,
 ) -> list[RayPass]:
-    """Coarse and fine pass, both with semantics if any."""
+    """Coarse and fine pass, both with semantics if `semantics`."""
     function = model.function
     depths = coarse_depths(near, far, len(origins), function.samples, function.spacing).to(origins.device)
     coarse = literal_pass(model, sources, origins, directions, depths, semantics)
@@ -183,7 +183,7 @@ def literal_frame(
 def literal_losses(
     model: GPNeRF, example: Example, num_rays: int, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """The four losses of a target view with all its maps, under the released code's gradient block."""
+    """Four losses of a target view that has all its maps, with the gradient block of the released code."""
     target, views = example.target, len(example.sources.images)
     levels = model.extractor.encoder(torch.cat([example.sources.images, target.image[None]]))
     colors = model.extractor.colors([level[:views] for level in levels])

@@ -1,10 +1,10 @@
-"""Checks scenes before anything is trained on them: every file, the labels, the poses, what sources see.
+"""Checks scenes before training: every file, the labels, the poses, and how much source views see.
 
     python scripts/check_data.py data/scannet
     python scripts/check_data.py data/scannet --config configs/scannet.txt    # scenes and frames of a run
     python scripts/check_data.py recordings/office
 
-One report names everything that is missing, unreadable, odd-sized or out of range, and what mends it. It is
+One report names everything that is missing, unreadable, odd-sized or out of range, with a remedy. It is
 printed and kept in OUT with pictures of every scene: epipolar lines, one view warped into the next, and the
 camera path from above. The exit code is 2 if there are faults.
 """
@@ -38,7 +38,7 @@ from gpnerf.system.scripting import EXIT_USER_FAULT, make_folder, run_script
 
 
 def parse(arguments: Sequence[str] | None) -> Namespace:
-    """The options; those of --config count where the command line is silent."""
+    """Parses the options; those of --config replace defaults."""
     parser = Parser(description=__doc__, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("root", metavar="ROOT", type=Path, help="folder of scenes, or of one scene")
     parser.add_argument("--config", help="file of options: check the scenes and frames of that run")
@@ -55,7 +55,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
 
 
 def chosen_scenes(options: Namespace) -> list[FoundScene]:
-    """The scenes of the options, or all that lie below the root."""
+    """Scenes that the options name, or all scenes below the root."""
     found = find_scenes(options.root)
     wanted = {scene_name(found[0].root, name) for name in (*options.train_scenes, *options.test_scenes)}
     if not wanted:
@@ -64,7 +64,7 @@ def chosen_scenes(options: Namespace) -> list[FoundScene]:
     if missing:
         raise ConfigError(
             f"{options.root}: expected the scenes {', '.join(missing)}, found no such folders; "
-            "download them, or leave the names out to check what is there."
+            "download them, or leave the names out to check the scenes that exist."
         )
     return [scene for scene in found if scene.name in wanted]
 

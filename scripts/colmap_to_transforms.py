@@ -2,14 +2,14 @@
 
     python scripts/colmap_to_transforms.py sparse/0 data/myscene
 
-MODEL holds cameras.bin and images.bin, or both as .txt; SCENE/images the photographs that COLMAP ran on, or
-smaller copies of all of them (--images images_4): intrinsics follow their size.
-Cameras may be SIMPLE_PINHOLE, PINHOLE, SIMPLE_RADIAL, RADIAL, OPENCV or FULL_OPENCV. With points3D.bin (or
-.txt), near and far are measured on the points that each photograph sees. The masks that COLMAP ran with
-are named where they are SCENE/masks/NAME.png (a.jpg.png is that of a.jpg; 0 = leave out).
+MODEL holds cameras.bin and images.bin, or both as .txt. SCENE/images holds the photographs that COLMAP ran
+on, or smaller copies of all of them (--images images_4); intrinsics follow their size. Cameras may be
+SIMPLE_PINHOLE, PINHOLE, SIMPLE_RADIAL, RADIAL, OPENCV or FULL_OPENCV. With points3D.bin (or .txt), near and
+far are measured on the points that each photograph sees. COLMAP's masks are added to the frames if they are
+in SCENE/masks: a.jpg.png is the mask of a.jpg, and its pixels of value 0 are left out.
 
-A COLMAP model has an arbitrary scale: poses, near, far and rendered depth are in its units instead of
-metres, and so must be the depth maps that you add ("depth_unit_scale_factor" is units per stored value).
+A COLMAP model has an arbitrary scale: poses, near, far and rendered depth are in its units instead of metres.
+Depth maps that you add must be in the same units ("depth_unit_scale_factor" is units per stored value).
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="folder of one sparse model, e.g. sparse/0")
-    parser.add_argument("scene", type=Path, metavar="SCENE", help=f"folder of the scene; gets {FILE_NAME}")
-    parser.add_argument("--images", default="images", help="folder of the photographs in SCENE (images)")
-    parser.add_argument("--overwrite", action="store_true", help=f"replace a {FILE_NAME} that is there")
+    parser.add_argument("scene", type=Path, metavar="SCENE", help=f"folder to write {FILE_NAME} to")
+    parser.add_argument("--images", default="images", help="photographs, a folder in SCENE (default: images)")
+    parser.add_argument("--overwrite", action="store_true", help=f"replace an existing {FILE_NAME}")
     return parser.parse_args(arguments)
 
 
 def write(path: Path, values: dict[str, Any]) -> None:
-    """Writes JSON. Raises ConfigError where it cannot be written."""
+    """Writes a JSON file. Raises ConfigError if it cannot be written."""
     try:
         write_whole(path, json.dumps(values, indent=1) + "\n")
     except OSError as error:
@@ -64,11 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = options.scene / FILE_NAME
     if path.exists() and not options.overwrite:
         raise ConfigError(
-            f"{path} exists; keep it, or replace it (and all that was added to it) with --overwrite."
+            f"{path} exists; keep it, or replace it and everything that was added to it with --overwrite."
         )
     if leaves(options.images):
         raise ConfigError(
-            f"--images: expected a folder in SCENE such as images, found {options.images}; move it there."
+            f"--images: expected a folder in SCENE such as images, found {options.images}; move that folder "
+            "into SCENE."
         )
     model = read_model(options.model)
     if not model.images:

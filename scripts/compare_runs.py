@@ -1,7 +1,9 @@
-"""Puts evaluated runs side by side, with the differences of every scene to the first run.
+"""Compares the scores of evaluated runs, scene by scene, with the differences from the first run.
 
-python scripts/compare_runs.py out/rooms out/rooms_finetuned
-python scripts/compare_runs.py out/a out/b out/c --scores psnr,miou,ap_75
+    python scripts/compare_runs.py out/rooms out/rooms_finetuned
+    python scripts/compare_runs.py out/a out/b out/c --scores psnr,miou,ap_75
+
+A score is compared if at least two of the runs have it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from gpnerf.system.scripting import run_script
 ALL_TITLES = TITLES | POOLED_TITLES
 DEFAULT_SCORES = ("psnr", "ssim", "miou", "ap_75")
 MEAN = "**mean of scenes**"
-# What must agree for a difference to mean anything.
+# Facts of evaluations that must agree for a difference of scores to mean anything.
 COMPARED_FACTS = ("protocol", "dataset", "size", "stride", "segment")
 
 
@@ -32,18 +34,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or of their evaluations")
-    parser.add_argument("--scores", type=names, default=DEFAULT_SCORES, help="columns (psnr,ssim,miou,ap_75)")
+    parser.add_argument("--scores", type=names, default=DEFAULT_SCORES, help="default: psnr,ssim,miou,ap_75")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.scores if name not in ALL_TITLES]
     if unknown:
         raise ConfigError(f"Unknown score {unknown[0]}; expected some of {', '.join(ALL_TITLES)}.")
     if len(options.runs) < 2:
-        raise ConfigError(f"Expected two runs or more, found {len(options.runs)}; name them.")
+        raise ConfigError(f"Expected two runs or more, found {len(options.runs)}; name another folder.")
     return options
 
 
 def load(run: Path) -> EvaluationResult:
-    """The evaluation of a run. Raises DataError where there is none."""
+    """Reads the evaluation of a run. Raises DataError if there is none."""
     found = read_results(run / "eval") or read_results(run)
     if found is None:
         raise DataError(f"{run}: expected an evaluated run, found no eval/metrics.json; run eval.py first.")
@@ -51,7 +53,7 @@ def load(run: Path) -> EvaluationResult:
 
 
 def compare(runs: dict[str, EvaluationResult], scores: Sequence[str]) -> list[Table]:
-    """A table per score that two runs have: a row per scene, a column per run, and differences."""
+    """Makes a table for each score that two runs have: a row per scene, columns of runs and differences."""
     tables = []
     for name in scores:
         by_run = {run: _rows(result, name) for run, result in runs.items()}
@@ -69,7 +71,7 @@ def _rows(result: EvaluationResult, name: str) -> dict[str, Scores]:
 
 def _table(name: str, by_run: dict[str, dict[str, Scores]], scenes: Sequence[str]) -> Table:
     first, *others = by_run
-    # Means over other scenes say nothing about each other.
+    # Means over different scenes cannot be compared.
     comparable = {run: by_run[run].keys() == by_run[first].keys() for run in others}
     rows = []
     for scene in [*(scene for scene in scenes if scene != MEAN), MEAN]:
@@ -86,13 +88,13 @@ def _table(name: str, by_run: dict[str, dict[str, Scores]], scenes: Sequence[str
 
 
 def disagreements(runs: dict[str, EvaluationResult]) -> list[str]:
-    """What the runs were evaluated with differently."""
+    """One sentence for each of COMPARED_FACTS in which the runs differ."""
     sentences = []
     for fact in COMPARED_FACTS:
         values = {run: str(result.facts.get(fact)) for run, result in runs.items()}
         if len(set(values.values())) > 1:
             listed = ", ".join(f"{run}: {value}" for run, value in values.items())
-            sentences.append(f"Not the same {fact} ({listed}): differences mean little.")
+            sentences.append(f"The runs differ in {fact} ({listed}), so differences of scores mean little.")
     return sentences
 
 
@@ -101,7 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs = {str(run): load(run) for run in options.runs}
     tables = compare(runs, options.scores)
     if not tables:
-        raise DataError(f"No score of {', '.join(options.scores)} is in two of the runs; choose others.")
+        raise DataError(
+            f"Expected two runs with one of the scores {', '.join(options.scores)}, found none; choose other "
+            "--scores."
+        )
     for text in [*disagreements(runs), *map(markdown, tables)]:
         sys.stdout.write(f"{text}\n")
     return 0

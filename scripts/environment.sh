@@ -19,7 +19,7 @@ fail() {
     exit 2
 }
 
-# Runs it, because a name on PATH proves nothing: version managers leave commands there that only print an error.
+# version_of PYTHON: runs it, because version managers leave commands on PATH that only print an error.
 version_of() {
     "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
 }
@@ -63,8 +63,8 @@ make_venv() {
     "$python" -m venv --clear "$venv" || fail "$python could not make $venv, see above: mend that, or name another Python 3.10-3.13 with PYTHON=/path/to/python."
 }
 
-# install_requirements FILE: does nothing while FILE, pyproject.toml and the place of the checkout, to which the
-# environment points, are as they were when it was last installed.
+# install_requirements FILE: installs FILE, unless FILE, pyproject.toml and the path of the checkout are as they were
+# at the last installation. The path matters because the environment points to it.
 install_requirements() {
     local stamp="$venv/installed-$1" checksum needed="$first_install_gb"
     checksum="$({ cat "$root/$1" "$root/pyproject.toml" && printf '%s' "$root"; } | cksum)"
@@ -72,7 +72,7 @@ install_requirements() {
     [[ ! -f "$venv/installed-requirements.txt" ]] || needed="$later_install_gb"
     require_disk "$needed"
     echo "Installing $1 into $venv (the first time takes some minutes)"
-    # pip takes the "." of a requirements file for the folder in which it runs.
+    # To pip, the "." of a requirements file is the folder in which pip runs.
     (cd -- "$root" && "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input -r "$1") ||
         fail "Installing $1 failed, see above: check the network and the free disk, then run the same command again."
     printf '%s\n' "$checksum" >"$stamp"

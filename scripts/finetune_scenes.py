@@ -3,9 +3,9 @@
     python scripts/finetune_scenes.py --config configs/rooms_finetune.txt --scenes 1000-1003
     python scripts/finetune_scenes.py --config configs/rooms_instance.txt --scenes 1000-1003 -- --steps 500
 
-The runs are OUT/NAME/SCENE, NAME being the config's expname up to its last slash; the report over all scenes
-is OUT/NAME/eval. Finished scenes are skipped and a stopped one is resumed by the same command. With several
-GPUs, as many scenes are trained at a time. Options after -- go to train.py and eval.py.
+The run of a scene is OUT/NAME/SCENE, where NAME is the config's expname up to its last slash. The report over
+all scenes is OUT/NAME/eval. The same command skips finished scenes and resumes a stopped one. Several GPUs
+train one scene each at a time. Options after -- go to train.py and eval.py.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     add = parser.add_argument
-    add("--config", required=True, help="config of one finetuning")
+    add("--config", required=True, help="config of the finetuning of one scene")
     add("--scenes", type=names, help="a,b,c or a file of names (default: the config's test_scenes)")
     given = list(sys.argv[1:] if arguments is None else arguments)
     cut = given.index("--") if "--" in given else len(given)
@@ -50,7 +50,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 class SceneRuns:
-    """A run per scene: where it is, and the commands that make it."""
+    """Runs of all scenes: their folders, and the commands that train and evaluate them."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
@@ -62,7 +62,7 @@ class SceneRuns:
         if not self.scenes:
             raise ConfigError("Expected scenes to finetune on, found none; name them with --scenes.")
         self._check_places()
-        # Scenes at a time: one for each GPU, or one.
+        # Free GPUs, each for one scene at a time; None stands for the device that the options choose.
         self.devices: Queue[str | None] = Queue()
         for device in range(torch.cuda.device_count()) if self.run.device == "auto" else ():
             self.devices.put(str(device))
@@ -78,7 +78,7 @@ class SceneRuns:
             other = taken.setdefault(self.place(scene), scene)
             if other != scene:
                 raise ConfigError(
-                    f"The runs of {other} and {scene} would both be {self.place(scene)}; rename a scene."
+                    f"The runs of {other} and {scene} would both be {self.place(scene)}; rename one of them."
                 )
 
     def is_finished(self, scene: str) -> bool:
@@ -88,7 +88,7 @@ class SceneRuns:
         return last.is_file() and results.is_file() and results.stat().st_mtime >= last.stat().st_mtime
 
     def finish(self, scene: str) -> None:
-        """Trains and evaluates a scene; both go on where they were. Raises ConfigError if one fails."""
+        """Trains and evaluates a scene, or resumes that. Raises ConfigError if one of the scripts fails."""
         if self.is_finished(scene):
             return
         device = self.devices.get()
@@ -102,13 +102,13 @@ class SceneRuns:
                 if code:
                     raise ConfigError(
                         f"{script} of {scene} ended with code {code}, see above; run `{shlex.join(command)}` "
-                        "to see it alone."
+                        "to see its output alone."
                     )
         finally:
             self.devices.put(device)
 
     def finish_all(self) -> Faults:
-        """All scenes, as many at a time as there are GPUs; what failed, scene by scene."""
+        """Finishes all scenes, as many at a time as there are GPUs; returns the faults, scene by scene."""
         faults = Faults()
         with ThreadPoolExecutor(self.devices.qsize()) as pool:
             for scene, done in [(scene, pool.submit(self.finish, scene)) for scene in self.scenes]:

@@ -1,7 +1,8 @@
 """Turns a published GNT or GP-NeRF .pth into a checkpoint for --load_weights and --checkpoint.
 
-A GNT file has no semantic parts: they stay fresh, and are listed, as is what is left out of the file. Of two
-networks the coarse one is taken, which renders both passes here.
+A GNT file has no semantic weights: they keep random initial values and are listed as fresh. Weights of the
+file that are not used are listed too. If it has a coarse and a fine network, the coarse one is used for both
+passes.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("source", type=Path, help="published .pth file")
     parser.add_argument("run", type=Path, help="folder of the run to make, e.g. out/published")
-    parser.add_argument("--class_names", default=SCANNET_CLASSES, help="a,b,c, if the file has a head")
-    parser.add_argument("--seed", type=int, default=0, help="of what stays fresh")
+    parser.add_argument("--class_names", default=SCANNET_CLASSES, help="a,b,c, for a file with a head")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the fresh weights")
     return parser.parse_args(arguments)
 
 
@@ -54,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = tuple(options.class_names.split(",")) if sizes.classes else ()
     if len(names) != sizes.classes:
         raise CheckpointError(
-            f"{options.source} has {sizes.classes} classes, --class_names names {len(names)}; "
-            "name each of them once."
+            f"{options.source}: expected {sizes.classes} class names, found {len(names)}; name each class "
+            "once with --class_names."
         )
     torch.manual_seed(options.seed)
     settings = Settings("gpnerf", sizes, Function(), Recipe())

@@ -2,8 +2,8 @@
 
     python scripts/make_rooms.py OUT --layout replica --rooms 0-3 --views 24 --height 96 --width 128
 
-Every layout holds the same views: cameras, photographs, depth, classes and instances. Rooms that are there
-already are skipped.
+Every layout holds the same views: cameras, photographs, depth, classes and instances. Existing rooms are
+skipped.
 
     rooms             as train.py --dataset rooms makes them on first use
     transforms        OUT/room_0007/transforms.json with images, depth, semantic, instance
@@ -50,7 +50,7 @@ def angle(text: str) -> float:
 
 
 def parse(arguments: Sequence[str] | None) -> Namespace:
-    """The options. Raises ConfigError for a wrong one, and for a field of view that a layout excludes."""
+    """Parses the options. Raises ConfigError for a wrong one, or a field of view that the layout excludes."""
     parser = Parser(description=__doc__, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False)
     add = parser.add_argument
     add("out", metavar="OUT", type=Path, help="folder to write to")
@@ -66,8 +66,8 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
         options.field_of_view = fixed or shots.FIELD_OF_VIEW
     if fixed not in (None, options.field_of_view):
         raise ConfigError(
-            f"The layout {options.layout} is {fixed:g} degrees wide, found --field_of_view "
-            f"{options.field_of_view:g}; leave the option out or take the layout transforms."
+            f"--field_of_view: expected {fixed:g} degrees with the layout {options.layout}, found "
+            f"{options.field_of_view:g}; leave the option out or choose the layout transforms."
         )
     return options
 
@@ -87,7 +87,7 @@ def make(options: Namespace) -> None:
 
 
 def advice(options: Namespace) -> str:
-    """The options with which train.py, eval.py and render.py read the rooms."""
+    """Returns a sentence with the options with which train.py, eval.py and render.py read the rooms."""
     if options.layout == "scannet_download":
         folder = options.out / "exported"
         unpack = shlex.join(["python", "scripts/prepare_scannet.py", str(options.out), str(folder)])

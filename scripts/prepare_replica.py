@@ -1,15 +1,15 @@
-"""Puts the Replica scenes rendered for Semantic-NeRF where --dataset replica reads them.
+"""Unpacks the Replica scenes rendered for Semantic-NeRF into the folders that --dataset replica reads.
 
     python scripts/prepare_replica.py DOWNLOAD data/replica
 
 DOWNLOAD is the folder of the zips as they were downloaded: the scenes, the instance labels of Sequence_1, the
-class names. What is unpacked already is taken too, by hard links where that is possible. The result:
+class names. Files that are already unpacked are used too, by hard links where possible. The result:
 
     data/replica/office_0/Sequence_1/{rgb,depth,semantic_class,semantic_instance}/  and traj_w_c.txt
     data/replica/info_semantic.json
 
 Files outside a Sequence folder, as in DM-NeRF's copy, belong to Sequence_1. Colour previews are left out. The
-same command goes on where it was interrupted.
+same command resumes an interrupted one.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from gpnerf.system.scripting import make_folder, run_script
 log = logging.getLogger("prepare_replica")
 
 HEIGHT, WIDTH = 480, 640
-# (height, width) of the result; None leaves every file as it is.
+# (height, width) of the written images; None leaves every file as it is.
 Size = tuple[int, int] | None
 
 
@@ -63,7 +63,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def target_size(height: int | None, width: int | None) -> Size:
-    """(height, width), or None to resize nothing. Raises ConfigError unless they are 3 to 4."""
+    """Returns (height, width), or None to resize nothing. Raises ConfigError unless the ratio is 3 to 4."""
     if height is width is None:
         return None
     if height is None or width is None or height * WIDTH != width * HEIGHT:
@@ -75,7 +75,7 @@ def target_size(height: int | None, width: int | None) -> Size:
 
 
 def drop_finished(files: Mapping[Path, Source], out: Path, size: Size) -> dict[Path, Source]:
-    """The files that are not in `out` yet. Raises ConfigError where one is there in another version."""
+    """Returns the files that are not in `out` yet. Raises ConfigError if one is there in another version."""
     pending = {}
     for target, source in files.items():
         path = out / target
@@ -83,8 +83,8 @@ def drop_finished(files: Mapping[Path, Source], out: Path, size: Size) -> dict[P
             pending[target] = source
         elif not _is_finished(path, source, size):
             raise ConfigError(
-                f"{path}: expected what this command would write, found another version; give the --height, "
-                "--width and DOWNLOAD that it came from, or remove it and all that was made with it."
+                f"{path}: expected the file that this command would write, found another version; repeat the "
+                "--height, --width and DOWNLOAD it was made with, or remove it and all files made with it."
             )
     return pending
 
@@ -96,7 +96,7 @@ def _is_finished(path: Path, source: Source, size: Size) -> bool:
 
 
 def check_space(files: Mapping[Path, Source], out: Path, size: Size) -> None:
-    """Logs how much is to be written. Raises ConfigError where the disk is too small."""
+    """Logs how much is to be written. Raises ConfigError if the disk has less room."""
     device = out.stat().st_dev
     copied = [s for s in files.values() if size or s.member or s.path.stat().st_dev != device]
     share = min(1.0, size[0] * size[1] / (HEIGHT * WIDTH)) if size else 1.0
@@ -110,7 +110,7 @@ def check_space(files: Mapping[Path, Source], out: Path, size: Size) -> None:
 
 
 def write_file(source: Source, target: Path, size: Size) -> None:
-    """Writes one file; a killed run never leaves half of it. Raises DataError for a fault of the source."""
+    """Links or writes one file, whole or not at all. Raises DataError for a fault of the source."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if not (size or source.member):
         with suppress(OSError):
@@ -127,14 +127,14 @@ def write_file(source: Source, target: Path, size: Size) -> None:
 
 
 def _resized(data: bytes, source: Source, folder: str, size: tuple[int, int]) -> np.ndarray:
-    """The pixels of a file that lies in this folder of a sequence."""
+    """Resized pixels of an image file; `folder` of its sequence decides between colours and values."""
     if folder == KINDS[0]:
         return resize_colors(decode_image(data, str(source)), *size)
     return resize_values(decode_values(data, str(source), "semantic"), *size)
 
 
 def write_files(files: Mapping[Path, Source], out: Path, size: Size, faults: list[str]) -> None:
-    """Writes all files that can be used; the faults of the others go to `faults`."""
+    """Writes all files that can be used and adds the faults of the others to `faults`."""
     for target, source in tqdm(files.items(), desc="preparing", unit="file"):
         try:
             write_file(source, out / target, size)
@@ -143,7 +143,7 @@ def write_files(files: Mapping[Path, Source], out: Path, size: Size, faults: lis
 
 
 def summary(scene: Path) -> str:
-    """What the data set holds of a scene, in a line."""
+    """One line about the sequences of a scene: frames, maps, and whether poses are missing."""
     parts = []
     for sequence in sorted(scene.glob("Sequence_*")):
         frames, *counts = (len(list(sequence.glob(f"{kind}/{kind}_*.png"))) for kind in KINDS)
@@ -177,8 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.warning(f"{fault}.")
     if faults:
         raise DataError(
-            f"{len(faults)} parts of {options.download} cannot be used, such as {faults[0]}; download "
-            "what is listed above once more and run again, all else is in place."
+            f"{len(faults)} parts of {options.download} cannot be used, such as {faults[0]}; download the "
+            "files listed above once more and run again; all others are in place."
         )
     sys.stdout.write(f"Next: python scripts/check_data.py {out}\n")
     return 0

@@ -4,13 +4,14 @@
     python scripts/prepare_scannet.py DOWNLOAD data/scannet --scenes configs/splits/scannet_test.txt
 
 DOWNLOAD holds scans/<scene>/<scene>.sens and, for labels, <scene>_2d-label-filt.zip and
-<scene>_2d-instance-filt.zip beside it; scannetv2-labels.combined.tsv is copied from near the top. Made are
+<scene>_2d-instance-filt.zip beside it. scannetv2-labels.combined.tsv may be in DOWNLOAD, one folder below or
+one above. The result:
 
     data/scannet/<scene>/{color/N.jpg, depth/N.png, pose/N.txt, label-filt/N.png, instance-filt/N.png,
                           intrinsic/*.txt}
 
-Depth is in millimetres, poses are camera-to-world; N is the frame's number in the recording. The same
-command resumes: finished files are kept.
+Depth is in millimetres, poses are camera-to-world; N is the frame's number in the recording. The same command
+resumes an interrupted one: finished files are kept.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ LARGEST_SIDE = 8192
 LISTED = 5
 MEGABYTE = 1e6
 
-Faults = dict[str, list[str]]
+# Sentences by the name of their scene.
+SceneFaults = dict[str, list[str]]
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -69,13 +71,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def find_jobs(options: argparse.Namespace) -> list[SceneJob]:
-    """The wanted scenes of the download, by name. Raises DataError where they are missing."""
+    """Returns the wanted scenes of the download, by name. Raises DataError if some are missing."""
     found = find_recordings(options.download)
     wanted = sorted(found) if options.scenes is None else list(dict.fromkeys(options.scenes))
     lacking = [name for name in wanted if name not in found]
     if lacking:
         raise DataError(
-            f"{options.download}: expected a .sens file of every wanted scene, found none of "
+            f"{options.download}: expected a .sens file for every wanted scene, found none for "
             f"{some(lacking, LISTED)}; download them with the official script's --id, or correct --scenes."
         )
     size = (options.height, options.width) if options.height else None
@@ -86,7 +88,7 @@ def find_jobs(options: argparse.Namespace) -> list[SceneJob]:
 
 
 def copy_label_map(download: Path, out: Path) -> None:
-    """Copies the label map from near the top of the download, if it is there."""
+    """Copies the label map from the download, one folder below or one above; warns if there is none."""
     if (out / LABEL_MAP).is_file():
         return
     places = [download, *sorted(download.glob("*/")), download.resolve().parent]
@@ -96,12 +98,13 @@ def copy_label_map(download: Path, out: Path) -> None:
             write_whole(out / LABEL_MAP, found.read_bytes())
         except OSError as error:
             raise ConfigError(
-                f"{found}: expected to copy it into {out}, found an error ({error.strerror}); correct that."
+                f"{found} cannot be copied into {out} ({error.strerror}); correct that and run the same "
+                "command again."
             ) from error
     else:
         log.warning(
-            f"{download} holds no {LABEL_MAP}, without which labels cannot be read: get it with the official "
-            f"download script's --label_map, and put it into {out}."
+            f"{download}: expected {LABEL_MAP}, which is needed to read labels, found none; get it with the "
+            f"official download script's --label_map, and put it into {out}."
         )
 
 
@@ -116,10 +119,10 @@ def report_lacking_zips(jobs: Sequence[SceneJob]) -> None:
             )
 
 
-def survey_all(jobs: Sequence[SceneJob]) -> tuple[dict[SceneJob, Survey], Faults]:
-    """What is left to do, by job; what is wrong with the others, by scene."""
+def survey_all(jobs: Sequence[SceneJob]) -> tuple[dict[SceneJob, Survey], SceneFaults]:
+    """Surveys the files to be written, by job; returns the faults of unreadable scenes too."""
     found: dict[SceneJob, Survey] = {}
-    faults: Faults = {}
+    faults: SceneFaults = {}
     for job in tqdm(jobs, desc="Reading headers", unit="scene", leave=False):
         try:
             found[job] = survey(job)
@@ -128,12 +131,14 @@ def survey_all(jobs: Sequence[SceneJob]) -> tuple[dict[SceneJob, Survey], Faults
             continue
         for kind, count in found[job].lacking.items():
             if count:
-                log.warning(f"{job.archive(kind)} lacks {count} of the kept frames: they get no {kind}.")
+                log.warning(
+                    f"{job.archive(kind)} lacks {count} of the kept frames: they are written without {kind}."
+                )
     return found, faults
 
 
 def check_space(out: Path, surveys: Sequence[Survey]) -> None:
-    """Says how much will be written. Raises ConfigError if the disk has less."""
+    """Logs how much will be written. Raises ConfigError if the disk has less room."""
     needed = sum(found.needed_bytes for found in surveys) / MEGABYTE
     free = shutil.disk_usage(out).free / MEGABYTE
     frames = sum(len(found.frames) for found in surveys)
@@ -148,8 +153,11 @@ def check_space(out: Path, surveys: Sequence[Survey]) -> None:
         )
 
 
-def export_or_say(job: SceneJob, tick: Callable[[], object], stopped: Callable[[], bool]) -> list[str]:
-    """The sentences of a scene; OSError only for a full disk, which is no fault of the scene."""
+def export_or_explain(job: SceneJob, tick: Callable[[], object], stopped: Callable[[], bool]) -> list[str]:
+    """Exports a scene and returns the sentences of its faults.
+
+    Raises OSError for a full disk alone, which is no fault of the scene.
+    """
     try:
         return export_scene(job, tick, stopped)
     except (DataError, OSError) as error:
@@ -158,11 +166,11 @@ def export_or_say(job: SceneJob, tick: Callable[[], object], stopped: Callable[[
         return [_sentence(job, error)]
 
 
-def export_all(jobs: Sequence[SceneJob], frames: int, workers: int, stop: StopRequest) -> Faults:
-    """Writes all scenes; what is wrong with them, by scene. Raises ConfigError if the disk is full."""
+def export_all(jobs: Sequence[SceneJob], frames: int, workers: int, stop: StopRequest) -> SceneFaults:
+    """Writes all scenes and returns their faults. Raises ConfigError if the disk is full."""
     try:
         with tqdm(total=frames, desc="Writing frames", unit="frame", disable=not jobs) as bar:
-            results = run_jobs(export_or_say, jobs, workers, stop, bar)
+            results = run_jobs(export_or_explain, jobs, workers, stop, bar)
     except OSError as error:
         raise ConfigError(
             f"{jobs[0].folder.parent}: expected room on the disk, found none ({error.strerror}); make "
@@ -176,16 +184,15 @@ def _sentence(job: SceneJob, error: DataError | OSError) -> str:
         return str(error)
     place = error.filename or job.sens
     return (
-        f"{place}: expected to read and write it, found an error ({error.strerror}); correct that and run "
-        "the same command again."
+        f"{place} cannot be read or written ({error.strerror}); correct that and run the same command again."
     )
 
 
-def raise_faults(faults: Faults, scenes: int) -> None:
-    """Says what is wrong with every scene. Raises DataError if there is anything."""
+def raise_faults(faults: SceneFaults, scenes: int) -> None:
+    """Logs the faults of every scene. Raises DataError if there are any."""
     for name, sentences in faults.items():
         others = len(sentences) - 1
-        log.error(sentences[0] + (f" Likewise {others} more frames of {name}." if others else ""))
+        log.error(sentences[0] + (f" The same holds for {others} more frames of {name}." if others else ""))
     if faults:
         raise DataError(
             f"{len(faults)} of {scenes} scenes are incomplete for the reasons above "
@@ -206,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = StopRequest()
     faults |= export_all(unfinished, frames, options.workers, stop)
     if stop.wanted:
-        log.info("Stopped; the same command goes on.")
+        log.info("Stopped; run the same command again to continue.")
         return EXIT_STOPPED
     raise_faults(faults, len(jobs))
     log.info(f"Complete scenes in {options.out}: {len(jobs)}.")

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# From a fresh clone to results: installs, trains on embedded rooms, scores rooms never seen, renders a video of one.
-# Arguments go to train.py. Run it again to carry on where it stopped.
+# From a fresh clone to results: installs, trains on the embedded rooms, evaluates rooms that training never saw, and
+# renders a video of one. Arguments go to train.py. Run it again to resume where it stopped.
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 
-# train.py answers Ctrl-C by saving and ending well; without this, evaluation would follow.
+# On Ctrl-C, train.py saves and exits without an error; without this trap, evaluation would follow.
 trap 'exit 130' INT
 
 stage() {

@@ -1,9 +1,9 @@
-"""Trains and evaluates variants of a config with several seeds; one table with mean and spread.
+"""Trains and evaluates variants of a config with several seeds; writes one table with mean and spread.
 
     python scripts/run_ablations.py --config configs/rooms.txt --seeds 0,1,2 table4
     python scripts/run_ablations.py --config configs/rooms.txt --seeds 0,1 heads -- --steps 500
 
-A variant is a file of configs/variants; a set is one of the names below. Finished runs are not repeated.
+A variant is a file in configs/variants; a set is a name for several of them. Finished runs are not repeated.
 Options after -- go to train.py and eval.py.
 """
 
@@ -37,7 +37,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", required=True, help="the config that the variants change")
-    parser.add_argument("--seeds", default="0", help="a,b,c")
+    parser.add_argument("--seeds", default="0", help="seeds a,b,c (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("out/ablations"), help="folder of all runs")
     parser.add_argument("variants", nargs="+", help=f"sets ({', '.join(SETS)}) or names of configs/variants")
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -48,7 +48,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def resolve(names: Sequence[str]) -> list[str]:
-    """Sets replaced by their variants. Raises ConfigError for an unknown name."""
+    """Replaces sets by their variants. Raises ConfigError for an unknown name."""
     variants = [variant for name in names for variant in SETS.get(name, [name])]
     for variant in variants:
         if not (VARIANTS / f"{variant}.txt").is_file():
@@ -58,7 +58,7 @@ def resolve(names: Sequence[str]) -> list[str]:
 
 
 def run_one(options: argparse.Namespace, variant: str, seed: str) -> dict[str, float]:
-    """Overall metrics of one variant and seed; trains and evaluates unless that is done."""
+    """Returns the overall metrics of one variant and seed; trains and evaluates it unless that is done."""
     name = f"{variant}_seed{seed}"
     metrics = options.out / name / "eval" / "metrics.json"
     for script in ("train.py", "eval.py") if not metrics.is_file() else ():

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # An example of a Slurm job on two machines of eight GPUs: sbatch scripts/slurm.sh CONFIG [OPTIONS OF train.py]
-# It saves before its time is over and queues itself again, as long as it gets on: the same command resumes.
+# It saves before its time limit and queues itself again as long as it makes progress; the same command resumes.
 #SBATCH --job-name=gpnerf
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
@@ -10,7 +10,7 @@
 #SBATCH --requeue
 set -euo pipefail
 
-# The number of the newest checkpoint's step, and how many there are to be.
+# progress CONFIG [OPTIONS]: prints the step of the newest checkpoint and the number of steps to train.
 progress() {
     python - "$@" <<'PYTHON'
 import sys
@@ -28,7 +28,7 @@ PYTHON
 source .venv/bin/activate
 read -r before _ < <(progress "$@")
 first="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"
-# torchrun ends with code 1 whatever code train.py ended with: how far it got tells more.
+# torchrun ends with code 1 whatever code train.py ended with, so the progress decides instead.
 srun --kill-on-bad-exit=1 torchrun --nnodes "$SLURM_NNODES" --nproc_per_node 8 \
     --rdzv_id "$SLURM_JOB_ID" --rdzv_backend c10d --rdzv_endpoint "$first:29500" \
     train.py --max_hours 23.5 --config "$@" || true

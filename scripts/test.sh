@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Lints and runs the tests; `--all`, in front, adds the slow ones and more random ones. Arguments go to pytest.
+# Lints and runs the tests. `--all` as the first argument adds slow tests and more random examples; all other arguments
+# go to pytest.
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
@@ -22,8 +23,8 @@ run_pytest() {
     python -m pytest --durations=15 --hypothesis-profile="$profile" "$@"
 }
 
-# A process for each core, with one thread each; files stay whole, for what their tests share is made once.
-# Of the two halves, one may hold none of the tests asked for: pytest ends with 5.
+# One process per core, with one thread each. The tests of a file stay in one process, which makes their fixtures once.
+# pytest ends with 5 if it finds no tests, which is no failure of one of the two runs if the other finds some.
 none=5 code=0
 OMP_NUM_THREADS=1 run_pytest -n logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder \
     -m "not serial $speed" "$@" || code=$?

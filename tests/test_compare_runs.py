@@ -49,7 +49,7 @@ def test_means_over_the_same_scenes_are_compared(runs, capsys):
 def test_what_was_evaluated_differently_is_said(runs, capsys):
     write_results(runs[1] / "eval", EvaluationResult(VIEWS, FACTS | {"protocol": "released"}))
     main([str(run) for run in runs])
-    assert "Not the same protocol (" in capsys.readouterr().out
+    assert "The runs differ in protocol (" in capsys.readouterr().out
 
 
 def test_runs_that_cannot_be_compared(runs, tmp_path):
@@ -59,5 +59,5 @@ def test_runs_that_cannot_be_compared(runs, tmp_path):
         main([str(runs[0])])
     with pytest.raises(ConfigError, match="Unknown score beauty; expected some of psnr"):
         main([*map(str, runs), "--scores", "beauty"])
-    with pytest.raises(DataError, match="No score of lpips is in two of the runs"):
+    with pytest.raises(DataError, match="two runs with one of the scores lpips, found none"):
         main([*map(str, runs), "--scores", "lpips"])

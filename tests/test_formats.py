@@ -135,7 +135,7 @@ FOREIGN = {
     "a HEIF photograph": b"\0\0\0\x18ftypmif1\0\0\0\0",
     "an AVIF photograph": b"\0\0\0\x18ftypavif\0\0\0\0",
     "a camera's raw photograph": b"\0\0\0\x18ftypcrx \0\0\0\x01",
-    "a film": b"\0\0\0\x18ftypisom\0\0\x02\0",
+    "a video": b"\0\0\0\x18ftypisom\0\0\x02\0",
     "an OpenEXR file": b"\x76\x2f\x31\x01\x02\0\0\0",
     "a zip archive, such as .npz": b"PK\x03\x04\x2d\0",
     "an HDF5 file": b"\x89HDF\r\n\x1a\n",

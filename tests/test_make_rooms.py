@@ -254,8 +254,8 @@ def test_a_folder_of_other_rooms_or_data_is_refused(tmp_path: Path):
 @pytest.mark.parametrize(
     "arguments, expected",
     [
-        (("--layout", "replica", "--field_of_view", "80"), "replica is 90 degrees wide.* 80;"),
-        (("--layout", "rooms", "--field_of_view", "90"), "rooms is 80 degrees wide.* 90;"),
+        (("--layout", "replica", "--field_of_view", "80"), "expected 90 degrees .* replica, found 80;"),
+        (("--layout", "rooms", "--field_of_view", "90"), "expected 80 degrees .* rooms, found 90;"),
         (("--layout", "scannet", "--field_of_view", "180"), "expected 1 to 170 degrees, found '180'"),
         (("--layout", "scannet", "--field_of_view", "wide"), "expected 1 to 170 degrees, found 'wide'"),
         (("--layout", "matterport"), "matterport.*replica"),

@@ -194,7 +194,7 @@ def test_the_result_may_lie_in_the_download(folder: str, download: Path):
 )
 def test_sizes_are_not_mixed(first, second, download: Path, tmp_path: Path):
     prepare(download, tmp_path / "replica", *first)
-    with pytest.raises(ConfigError, match=r"_0\.png: .*another version; give the --height"):
+    with pytest.raises(ConfigError, match=r"_0\.png: .*another version; repeat the --height"):
         prepare(download, tmp_path / "replica", *second)
 
 

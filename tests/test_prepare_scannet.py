@@ -314,7 +314,7 @@ def test_the_estimate_is_not_below_what_is_written(download: Path, size):
     assert survey(job).needed_bytes == 0 and survey(job).complete
 
 
-def test_the_label_map_is_found_near_the_top_or_asked_for(download: Path, caplog):
+def test_the_label_map_is_found_near_the_download_or_a_warning_names_it(download: Path, caplog):
     out = download.parent / "out"
     assert prepare_scannet.main([str(download / "scans"), str(out), "--workers", "1"]) == 0
     assert (out / LABEL_MAP).is_file()
@@ -325,7 +325,7 @@ def test_the_label_map_is_found_near_the_top_or_asked_for(download: Path, caplog
     (out / LABEL_MAP).unlink()
     (download / "scans" / LABEL_MAP).unlink()
     prepare(download)
-    assert f"holds no {LABEL_MAP}" in caplog.text and "--label_map" in caplog.text
+    assert f"expected {LABEL_MAP}" in caplog.text and "--label_map" in caplog.text
 
 
 def test_scenes_are_chosen_by_list_or_file(download: Path):
@@ -343,7 +343,7 @@ def test_scenes_are_chosen_by_list_or_file(download: Path):
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
-        (["--scenes", f"{NAME},scene0009_00"], "found none of scene0009_00; download .* --id"),
+        (["--scenes", f"{NAME},scene0009_00"], "found none for scene0009_00; download .* --id"),
         (["--scenes", "nowhere.txt"], "--scenes: expected a file of scene names, found no nowhere.txt"),
         (["--height", "240"], "Expected --height and --width together"),
         (["--height", "0", "--width", "8"], "--height: expected a whole number of at least 1, found '0'"),

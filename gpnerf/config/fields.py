@@ -13,7 +13,10 @@ T = TypeVar("T")
 def option(
     default: Any, help: str, type: Callable[[str], Any] | None = None, choices: Sequence[str] | None = None
 ) -> Any:
-    """A dataclass field that is also the option --NAME; type: as argparse takes it, for any but choices."""
+    """Declares a dataclass field that is also the option --NAME.
+
+    type: converts the text, as in argparse; None for text and choices.
+    """
     wording = {"help": help, "type": type, "choices": choices}
     return field(
         default=default, metadata={key: value for key, value in wording.items() if value is not None}
@@ -21,7 +24,7 @@ def option(
 
 
 def option_names(kind: type) -> list[str]:
-    """The options among the fields of a dataclass."""
+    """Names of the fields of a dataclass that are options."""
     return [one.name for one in fields(kind) if "help" in one.metadata]
 
 
@@ -36,6 +39,6 @@ def add_options(parser: ArgumentParser, title: str, *kinds: type) -> _ArgumentGr
 
 
 def from_options(kind: type[T], options: Namespace, **given: Any) -> T:
-    """A dataclass filled from the options called like its fields, or as `given`."""
+    """Fills a dataclass from the options named like its fields; values in `given` are used instead."""
     values = vars(options)
     return kind(**{one.name: values[one.name] for one in fields(kind) if one.name not in given}, **given)

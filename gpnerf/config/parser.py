@@ -1,8 +1,8 @@
 """The parsers of the command line and of config files.
 
-A config file holds lines `option = value`, and `include = FILE` for what it shares with another, whose lines
-it overrules; the command line wins over all. The resolved options of a run are written beside its
-checkpoints, and that file can be passed to --config again.
+A config file holds lines `option = value`. `include = FILE` adds the lines of another file, which the lines
+of the including file override. The command line overrides all files. The resolved options of a run are
+written beside its checkpoints; that file can be passed to --config again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Parser(configargparse.ArgumentParser):
         raise ConfigError(f"{message[:1].upper()}{message[1:]}; see --help for the options and their values.")
 
     def show_only(self, titles: Container[str]) -> None:
-        """Leaves the groups of options out of --help whose title is not among these; all stay valid."""
+        """Hides the option groups with other titles from --help; their options stay valid."""
         for group in self._action_groups:
             if group.title not in titles:
                 for action in group._group_actions:
@@ -36,9 +36,9 @@ class Parser(configargparse.ArgumentParser):
 
 
 class ConfigFileParser(configargparse.DefaultConfigFileParser):
-    """Lines `option = value`; a line `include = a.txt` takes the lines of a.txt, which later ones overrule.
+    """Parses lines `option = value`; `include = a.txt` adds the lines of a.txt.
 
-    Included files are named relative to the file that includes them.
+    Lines of the including file override included ones. Included files are named relative to it.
     """
 
     def parse(self, stream: TextIO) -> OrderedDict[str, str | list[str]]:
@@ -66,7 +66,7 @@ class ConfigFileParser(configargparse.DefaultConfigFileParser):
 
 
 class HelpFormatter(ArgumentDefaultsHelpFormatter):
-    """Adds the default of every option that has one and does not tell it in its own words."""
+    """Appends the default to the help of every option that has one and does not state it itself."""
 
     def _get_help_string(self, action: Action) -> str | None:
         if action.default in (None, ()) or "(default" in (action.help or ""):
@@ -86,7 +86,7 @@ def config_parser(description: str) -> Parser:
     )
     parser.add_argument("--config", is_config_file=True, help="file of options, e.g. configs/rooms.txt")
     parser.add_argument(
-        "--variant", is_config_file=True, help="file of options that win over those of --config"
+        "--variant", is_config_file=True, help="file of options that override those of --config"
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""Types of options: a word of the command line -> a value, or a sentence."""
+"""Types of options: text of the command line -> a value, or a sentence that says what was expected."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from gpnerf.system.errors import ConfigError
 
 N = TypeVar("N", int, float)
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-# Of what a run may decide for itself.
+# Choices of an option that a run may decide for itself.
 WHEN = ("auto", "yes", "no")
-# Of the paper.
+# Numbers of the paper's tables.
 TABLES = ("1", "2", "3", "4")
 
 
@@ -48,7 +48,7 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def _listed(file: str) -> list[str]:
-    """The lines of a list of scenes without comments; a relative path may start at the repository."""
+    """Reads the names in a list of scenes, without comments; a relative path may start at the repository."""
     path = next((path for path in (Path(file), REPOSITORY / file) if path.is_file()), None)
     if path is None:
         raise ArgumentTypeError(f"expected a file of scene names, found no {file}")
@@ -57,7 +57,7 @@ def _listed(file: str) -> list[str]:
 
 
 def parse_frames(text: str) -> slice:
-    """START:STOP:STEP as Python slices a list (2:700:20, ::8); ConfigError for anything else."""
+    """Parses START:STOP:STEP as in a Python slice (2:700:20, ::8). Raises ConfigError for anything else."""
     match = re.fullmatch(r"(\d*):(\d*)(?::(\d*))?", text.strip())
     if not match or match[3] == "0":
         raise ConfigError(
@@ -67,7 +67,7 @@ def parse_frames(text: str) -> slice:
 
 
 def frames(text: str) -> str:
-    """START:STOP:STEP, checked."""
+    """Checks START:STOP:STEP and returns it unchanged."""
     try:
         parse_frames(text)
     except ConfigError as error:
@@ -76,7 +76,7 @@ def frames(text: str) -> str:
 
 
 def table_numbers(text: str) -> tuple[str, ...]:
-    """Numbers of the paper's tables."""
+    """A comma-separated list of the paper's tables, or all."""
     numbers = TABLES if text == "all" else tuple(part.strip() for part in text.split(",") if part.strip())
     if not set(numbers) <= set(TABLES):
         raise ArgumentTypeError(f"expected some of {','.join(TABLES)} or all, found {text!r}")

@@ -24,8 +24,11 @@ LARGEST_PIXEL = 1e6
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Geometry needs float32, whatever precision the network runs in: inside there are no automatic casts,
-    and no products rounded to TF32, whose 10 bits would move a pixel by a quarter of its width."""
+    """Runs geometry in float32, whatever precision the network runs in.
+
+    Inside there are no automatic casts and no products in TF32, whose 10 bits would move a pixel by a quarter
+    of its width.
+    """
     allowed = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
@@ -117,7 +120,7 @@ class Camera:
         return self.center.expand_as(directions), directions
 
     def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """World points [..., 3] into each of V cameras (Pi_i of Eq. 4).
+        """Projects world points [..., 3] into each of V cameras (Pi_i of Eq. 4).
 
         Returns pixels [V, ..., 2] as (column, row), clamped to +-1e6, and z-depths [V, ...].
         """

@@ -1,4 +1,4 @@
-"""What the source views show of a point: Pi_i and F_i(Pi_i(x)) of Eqs. 4 and 5."""
+"""Projects points into source views and samples their maps there: Pi_i and F_i(Pi_i(x)) of Eqs. 4 and 5."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 from gpnerf.geometry.cameras import Camera
 
 SMALLEST_NORM = 1e-6
-# Share of what a bilinear sample takes from pixels that count: all of it, but for rounding.
+# Least share that unmasked pixels must have in a bilinear sample: all of it, up to rounding.
 ALL_COUNT = 1.0 - 1e-3
 
 
 def visible(pixels: Tensor, depths: Tensor, height: int, width: int) -> Tensor:
-    """Which points land inside an image and in front of its camera, borders included.
+    """Whether points project inside an image, borders included, and lie in front of its camera.
 
     pixels [..., 2] as (column, row), depths [...] -> bool [...].
     """
@@ -25,10 +25,10 @@ def visible(pixels: Tensor, depths: Tensor, height: int, width: int) -> Tensor:
 
 
 def direction_difference(points: Tensor, origins: Tensor, source_centers: Tensor) -> Tensor:
-    """How the view of a point differs between the target and each source camera.
+    """Difference of the directions from a point to the target camera and to each source camera.
 
-    points [R, S, 3], origins of the rays [R, 3], source_centers [V, 3] -> [V, R, S, 4]: the unit vector of
-    the difference of the two unit directions towards the cameras, and their cosine.
+    points [R, S, 3], origins of the rays [R, 3], source_centers [V, 3] -> [V, R, S, 4]: the normalised
+    difference of the two unit directions, and their cosine.
     """
     to_target = _unit(origins[:, None] - points)
     to_source = _unit(source_centers[:, None, None] - points)
@@ -49,7 +49,10 @@ def project(points: Tensor, cameras: Camera) -> tuple[Tensor, Tensor]:
 
 
 def unmasked(masks: Tensor, pixels: Tensor) -> Tensor:
-    """Where all that is looked up counts: masks bool [V, H, W], pixels [V, R, S, 2] -> bool [V, R, S]."""
+    """Whether bilinear samples use unmasked pixels only.
+
+    masks bool [V, H, W], false where masked; pixels [V, R, S, 2] -> bool [V, R, S].
+    """
     height, width = masks.shape[1:]
     share = interpolate(masks[..., None].float(), pixels, height, width)[..., 0]
     return share > ALL_COUNT
@@ -66,18 +69,18 @@ def interpolate(maps: Tensor, pixels: Tensor, height: int, width: int) -> Tensor
     """Bilinear samples of V maps at image pixels: F_i(Pi_i(x)).
 
     maps [V, h, w, C] (channels last, so that a corner is one contiguous read); pixels [V, ..., 2] of images
-    height x width. The corner pixels of image and map coincide whatever the map's resolution, as published;
-    outside there are zeros. Returns [V, ..., C].
+    height x width. The corner pixels of image and map coincide whatever the map's resolution, as published.
+    The map is padded with zeros. Returns [V, ..., C].
     """
     return blend(maps, corners(pixels, height, width, *maps.shape[1:3]))
 
 
 def corners(pixels: Tensor, height: int, width: int, rows: int, columns: int) -> Corners:
-    """Where pixels [V, ..., 2] of images height x width lie in maps of rows x columns cells."""
-    left, left_weight, right, right_weight = _neighbours(
+    """Cells and weights that sample maps of rows x columns at pixels [V, ..., 2] of images height x width."""
+    left, left_weight, right, right_weight = _neighbors(
         pixels[..., 0] * ((columns - 1) / (width - 1)), columns
     )
-    top, top_weight, bottom, bottom_weight = _neighbours(pixels[..., 1] * ((rows - 1) / (height - 1)), rows)
+    top, top_weight, bottom, bottom_weight = _neighbors(pixels[..., 1] * ((rows - 1) / (height - 1)), rows)
     top, bottom = top * columns, bottom * columns
     indices = torch.stack([top + left, top + right, bottom + left, bottom + right], dim=-1)
     weights = torch.stack(
@@ -95,8 +98,8 @@ def corners(pixels: Tensor, height: int, width: int, rows: int, columns: int) ->
 def blend(maps: Tensor, around: Corners) -> Tensor:
     """Samples [V, ..., C] of maps [V, h, w, C] from the corners around them.
 
-    A compiler fuses plain reads with what follows. Without one, and for the gradient of the maps,
-    embedding_bag sums the rows without storing them.
+    torch.compile fuses plain indexing with the operations that follow. Without it, and where the maps need a
+    gradient, embedding_bag sums the rows without storing them.
     """
     views, rows, columns, channels = maps.shape
     first_row = torch.arange(views, device=maps.device, dtype=torch.int32) * (rows * columns)
@@ -110,7 +113,7 @@ def blend(maps: Tensor, around: Corners) -> Tensor:
     return samples.reshape(*around.indices.shape[:-1], channels)
 
 
-def _neighbours(positions: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _neighbors(positions: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Cells before and after positions on an axis of `count` cells, and their linear weights, 0 outside."""
     # One cell beyond either end has no weight; further out would only overflow the index.
     positions = positions.clamp(-1.0, count)

@@ -13,8 +13,8 @@ from gpnerf.geometry.cameras import Camera
 class Rays:
     """R rays with the depth range of their scene.
 
-    origins, directions [R, 3] in the world; directions have the length at which a depth along them is a z
-    of the target camera; near, far: z in metres.
+    origins, directions [R, 3] in the world; directions are scaled so that a depth along a ray is a z-depth of
+    the target camera; near, far: z-depths in metres.
     """
 
     origins: Tensor
@@ -24,7 +24,7 @@ class Rays:
 
     @staticmethod
     def through(pixels: Tensor, camera: Camera, near: float, far: float) -> Rays:
-        """Through pixels [R, 2] (column, row) of one camera."""
+        """Rays through pixels [R, 2] (column, row) of one camera."""
         return Rays(*camera.rays(pixels), near, far)
 
     def __len__(self) -> int:

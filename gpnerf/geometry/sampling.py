@@ -1,4 +1,4 @@
-"""Where to look: which pixels to train on, and at which depths along a ray.
+"""Chooses the pixels to train on, and the depths of the samples along a ray.
 
 Depths are z in metres. `spacing` is "linear" (even in z) or "inverse" (even in 1/z, the published choice).
 """
@@ -17,7 +17,7 @@ SMALLEST_BIN = 1e-5
 def random_pixels(
     height: int, width: int, count: int, generator: torch.Generator, mask: Tensor | None = None
 ) -> Tensor:
-    """`count` different pixels (column, row) [count, 2], uniform over the image; at most all of them.
+    """Draws up to `count` different pixels (column, row) [count, 2], uniformly over the image.
 
     mask: bool [height, width], the pixels to choose from.
     """
@@ -70,11 +70,11 @@ def inverse_cdf(bins: Tensor, weights: Tensor, uniforms: Tensor) -> Tensor:
 def fine_depths(
     depths: Tensor, weights: Tensor, samples: int, spacing: str, uniforms: Tensor | None = None
 ) -> Tensor:
-    """`samples` more depths [R, N] where the weights [R, S] of the coarse depths [R, S] are large.
+    """Draws N = `samples` more depths [R, N] where the weights [R, S] of the coarse depths [R, S] are large.
 
-    They lie between the mid-points of the first two and of the last two coarse ones. uniforms: [R, N] random
-    positions for training; None gives the deterministic positions of a test. No gradient flows into the
-    weights.
+    They lie between the mid-point of the first two coarse depths and that of the last two. uniforms: [R, N]
+    random positions for training; None gives the deterministic positions of a test. No gradient flows into
+    the weights.
     """
     inverse = spacing == "inverse"
     positions = 1.0 / depths.flip(-1) if inverse else depths

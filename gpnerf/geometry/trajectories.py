@@ -13,11 +13,12 @@ from torch import Tensor
 from gpnerf.system.errors import ConfigError
 
 # Mean steps between keys below these count as noise of a camera that stands still or does not turn.
-STILL_METRES = 0.01
+STILL_METERS = 0.01
 STILL_RADIANS = 0.02
+# Keeps the times of two equal keys apart, as the spline needs.
 SHORTEST_STEP = 1e-3
 
-# Cameras narrower than this share of their length stand on a line, and a line has no plane.
+# Camera positions whose width is below this share of their length form a line, which spans no plane.
 LINE_SHARE = 0.05
 
 
@@ -25,9 +26,9 @@ def interpolate(poses: Tensor, frames: int) -> Tensor:
     """A smooth path through key poses [N, 4, 4] (camera to world) -> [frames, 4, 4] float32.
 
     Position and unit quaternion follow one cubic spline, twice differentiable, so the camera neither stops
-    nor jerks at a key. Time between two keys grows with the distance and the angle between them, which
-    keeps the speed even where the keys are not. The first and the last frame are the first and last key.
-    Raises ConfigError for less than one pose or frame.
+    nor jerks at a key. Time between two keys grows with the distance and the angle between them, so the speed
+    stays even if the keys are unevenly spaced. The first and the last frame are the first and last key.
+    Raises ConfigError without poses or frames.
     """
     _check(poses, frames)
     if len(poses) == 1:
@@ -46,7 +47,7 @@ def orbit(poses: Tensor, frames: int, share: float = 0.1) -> Tensor:
     poses [N, 4, 4]: camera to world. The target is the point closest to all optical axes. The circle goes
     round the most central camera, in the plane fitted to the cameras; its radius is `share` of the median
     distance from the cameras to the target, since views far from the sources show what no source has seen.
-    The frame after the last would be the first again. Raises ConfigError for less than one pose or frame.
+    One more frame would be the first again. Raises ConfigError without poses or frames.
     """
     _check(poses, frames)
     poses = poses.double().cpu()
@@ -76,11 +77,11 @@ def _aligned_quaternions(rotations: np.ndarray) -> np.ndarray:
 
 
 def _key_times(positions: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
-    """Strictly increasing times [N] of the keys: steps of distance and of angle, each over its mean."""
+    """Strictly increasing times [N] of the keys: each step is its distance and its angle over their means."""
     distances = np.linalg.norm(np.diff(positions, axis=0), axis=1)
     agreement = np.abs((quaternions[1:] * quaternions[:-1]).sum(1)).clip(max=1.0)
     angles = 2.0 * np.arccos(agreement)
-    steps = distances / max(distances.mean(), STILL_METRES) + angles / max(angles.mean(), STILL_RADIANS)
+    steps = distances / max(distances.mean(), STILL_METERS) + angles / max(angles.mean(), STILL_RADIANS)
     return np.concatenate([[0.0], np.cumsum(np.maximum(steps, SHORTEST_STEP))])
 
 
@@ -99,10 +100,10 @@ def _most_central(poses: Tensor) -> Tensor:
 
 
 def _target(poses: Tensor, middle: Tensor) -> tuple[Tensor, float]:
-    """What the cameras look at [3], and their median distance from it in metres.
+    """The point [3] that the cameras look at, and their median distance from it in metres.
 
-    Minimises the summed squared distance to the optical axes. Where these are parallel or point away from
-    each other, that point is not in front of the middle camera, and one on its own axis is taken.
+    It minimises the summed squared distance to the optical axes. If these are parallel or point away from
+    each other, it is not in front of the middle camera; then a point on that camera's axis is taken.
     """
     centers, axes = poses[:, :3, 3], poses[:, :3, 2]
     origin = centers.mean(0)
@@ -117,7 +118,10 @@ def _target(poses: Tensor, middle: Tensor) -> tuple[Tensor, float]:
 
 
 def _plane(poses: Tensor, middle: Tensor) -> tuple[Tensor, Tensor]:
-    """Two unit vectors [3] that span the plane of the cameras (the middle image plane, if on a line)."""
+    """Two unit vectors [3] that span the plane of the cameras.
+
+    For cameras on a line, they span the image plane of the middle camera.
+    """
     offsets = poses[:, :3, 3] - poses[:, :3, 3].mean(0)
     _, lengths, directions = torch.linalg.svd(offsets, full_matrices=False)
     if len(lengths) < 2 or lengths[1] <= LINE_SHARE * lengths[0]:
@@ -126,7 +130,7 @@ def _plane(poses: Tensor, middle: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _mean_up(poses: Tensor, middle: Tensor) -> Tensor:
-    """The mean upward direction [3] of the cameras; that of the middle one where they cancel out."""
+    """The mean upward direction [3] of the cameras; that of the middle camera if they cancel out."""
     up = -poses[:, :3, 1].mean(0)
     return up if up.norm() > 0.1 else -middle[:3, 1]
 

@@ -1,4 +1,4 @@
-"""Arrays in .npy files, which are looked at before they are read: a small file can promise any size."""
+"""Arrays in .npy files. Their size is checked first, since the header of a small file can claim any size."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def is_array(path: Path) -> bool:
 
 
 def read_array(path: Path) -> np.ndarray:
-    """The numbers of an .npy file as [H, W], without a last axis of length 1; DataError for anything else."""
+    """Reads an .npy file as [H, W] without a last axis of length 1. Raises DataError for anything else."""
     mapped = _opened(path)
     return mapped.astype(mapped.dtype.newbyteorder("="))
 
 
 def array_size(path: Path) -> tuple[int, int]:
-    """(height, width) from the header alone; raises DataError as read_array."""
+    """Reads (height, width) from the header alone. Raises DataError like read_array."""
     return _opened(path).shape
 
 
 def _opened(path: Path) -> np.ndarray:
     try:
-        # Mapped, so that the file must be as long as its header says.
+        # A memory map fails unless the file is as long as its header says.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # what a damaged header raises depends on its bytes
         raise DataError(
@@ -45,6 +45,6 @@ def _opened(path: Path) -> np.ndarray:
     if array.ndim != 2 or not array.size:
         raise DataError(
             f"{path}: expected an array of shape [height, width], found {list(array.shape)}; save every map "
-            "as a file of its own."
+            "in a file of its own."
         )
     return array

@@ -1,4 +1,4 @@
-"""What a file that cannot be read is, by its first bytes, and what would be read in its place."""
+"""Names the format of a file that cannot be read, by its first bytes, and the format to save it in."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from gpnerf.system.errors import DataError
 
-# How the files of photographs end, whatever their capitals.
+# Suffixes of photographs, in lower case.
 PHOTOGRAPH_SUFFIXES = (".png", ".jpg", ".jpeg")
 # Enough for all marks below.
 FIRST_BYTES = 64
 COPY = "copy the file again from its source"
-# Kind of file -> what is read of it.
+# Kind of file -> remedy: the format in which it can be read.
 FORMS = {
     "image": "save it as an 8-bit PNG or JPEG",
     "depth": "save it as a 16-bit PNG in units such as millimetres, or as an .npy array in metres",
@@ -23,7 +23,7 @@ FORMS = {
 
 
 class Format(NamedTuple):
-    """remedy: what helps, "" where the file must be saved in another form."""
+    """A file format. remedy: what the user can do; "" if the file must be saved in a format of FORMS."""
 
     name: str
     remedy: str = ""
@@ -34,7 +34,7 @@ DAMAGED_JPEG = Format("a JPEG that is cut off or damaged", COPY)
 POINTER = Format("a git-LFS pointer in place of the file", "fetch the file itself with `git lfs pull`")
 WEB_PAGE = Format("a web page, such as a failed download leaves", "download the file itself")
 RAW = Format("a camera's raw photograph")
-# First bytes -> format. TIFF is read, but not all that it may hold; so is WebP.
+# First bytes -> format. TIFF and WebP are read, except for variants that cannot be decoded.
 MARKS = {
     b"\x89PNG\r\n\x1a\n": DAMAGED_PNG,
     b"\xff\xd8": DAMAGED_JPEG,
@@ -63,11 +63,11 @@ MARKS = {
     b"MM\0*": Format("a TIFF that cannot be decoded"),
 }
 TIFF = (b"II*\0", b"MM\0*")
-# Not read even where some version of a library can decode them, or knows their header.
+# Refused even if some version of a library can decode them, or reads their header.
 NEVER_READ = (b"\x76\x2f\x31\x01", b"PF\n", b"Pf\n", b"GIF8", b"\x89HDF")
-# Raw photographs in the form of a TIFF, of which a decoder would read the small preview.
+# Suffixes of raw photographs that are stored as a TIFF: a decoder would read only their small preview.
 RAW_SUFFIXES = {".dng", ".nef", ".nrw", ".cr2", ".arw", ".sr2", ".srw", ".pef", ".3fr", ".iiq", ".raw"}
-# ISO media files: the brand, which follows the first box's length and name.
+# Brands of ISO media files, stored behind the length and the name of the first box.
 BRANDS = {
     b"avif": "an AVIF photograph",
     b"avis": "an AVIF photograph",
@@ -78,19 +78,19 @@ BRANDS = {
 
 
 def is_never_read(name: str, head: bytes) -> bool:
-    """Whether a file is refused, whatever a library would make of it."""
+    """Whether a file is refused even if a library can decode it."""
     return head.startswith(NEVER_READ) or _is_raw(name, head)
 
 
 def _is_raw(name: str, head: bytes) -> bool:
-    """Whether a camera's raw file looks like a TIFF."""
+    """Whether a file is a camera's raw photograph that is stored as a TIFF."""
     return head.startswith(TIFF) and PurePath(name).suffix.lower() in RAW_SUFFIXES
 
 
 def unreadable(source: str, kind: str, head: bytes, size: int) -> DataError:
-    """The sentence that refuses a file of `size` bytes that begins with `head`.
+    """Returns the error that refuses a file of `size` bytes that begins with `head`.
 
-    kind: what it was to hold, "image", "depth", "semantic" or "instance".
+    kind: what the file should hold, a key of FORMS.
     """
     found = _format(source, head)
     if found is None:
@@ -103,7 +103,7 @@ def _format(source: str, head: bytes) -> Format | None:
     if _is_raw(source, head):
         return RAW
     if head[4:8] == b"ftyp":
-        return Format(BRANDS.get(head[8:12], "a film"))
+        return Format(BRANDS.get(head[8:12], "a video"))
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Format("a WebP file that cannot be decoded")
     if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
@@ -112,7 +112,7 @@ def _format(source: str, head: bytes) -> Format | None:
 
 
 def is_lossy(path: Path) -> bool:
-    """Whether a file that can be read is a JPEG or a WebP that changes values, whatever its name says."""
+    """Whether a file is a JPEG or a lossy WebP, whatever its suffix; False if it cannot be read."""
     try:
         with path.open("rb") as file:
             head = file.read(16)

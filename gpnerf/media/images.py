@@ -1,4 +1,4 @@
-"""Reading, writing and resizing image files: OpenCV behind a few functions, in RGB."""
+"""Reads, writes and resizes images: OpenCV behind a few functions, in RGB."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from gpnerf.media.formats import COPY, FIRST_BYTES, is_never_read, unreadable
 from gpnerf.system.errors import DataError
 from gpnerf.system.files import write_whole
 
-# Larger images are refused: a small file can unfold to any size. As many pixels as Pillow trusts.
+# Larger images are refused, since a small file can unpack to any size. The limit is Pillow's.
 MOST_PIXELS = 89_478_485
 PNG_START = b"\x89PNG"
-# Where a PNG says how many bits a sample has.
+# Position of the byte of a PNG that holds the bits per sample.
 PNG_BITS = 24
 HEADER_FAULTS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 ORIENTATION_TAG, UPRIGHT = 0x0112, 1
-# What EXIF asks of those who show the pixels.
+# EXIF orientation -> how the stored pixels have to be turned for display.
 ORIENTATIONS = {
     2: "to be mirrored left to right",
     3: "to be turned by 180 degrees",
@@ -36,20 +36,20 @@ ORIENTATIONS = {
     7: "to be mirrored left to right, then turned by 90 degrees clockwise",
     8: "to be turned by 90 degrees anticlockwise",
 }
-# Of these, the ones that swap the sides.
+# Orientations that swap height and width.
 SIDEWAYS = (5, 6, 7, 8)
 
 
 def read_image(path: Path) -> np.ndarray:
-    """A picture: uint8 or uint16, [H, W] or RGB [H, W, 3]; transparent pixels are laid on white.
+    """Reads an image: uint8 or uint16, [H, W] or RGB [H, W, 3]; transparent pixels are blended with white.
 
-    Raises DataError for no image.
+    Raises DataError if the file is missing or holds no image.
     """
     return decode_image(_read(path), str(path))
 
 
 def decode_image(data: bytes, source: str) -> np.ndarray:
-    """The bytes of an image file -> as read_image; `source` names them in the DataError."""
+    """Decodes the bytes of an image file like read_image; `source` names them in the DataError."""
     pixels = _decode(data, source, "image")
     if pixels.ndim == 2:
         return pixels
@@ -58,16 +58,16 @@ def decode_image(data: bytes, source: str) -> np.ndarray:
 
 
 def read_values(path: Path, kind: str) -> np.ndarray:
-    """The numbers that a map holds, as stored: [H, W], or [H, W, C] where they are a picture's.
+    """Reads the values of a map as stored: [H, W], or [H, W, C] if the file has colour channels.
 
-    Pixels of a palette are their indices, those of 1, 2 or 4 bits are not stretched to 255. kind: as in
-    formats.FORMS, for the DataError where there is no image.
+    A file with a palette gives its indices; values of 1, 2 or 4 bits are not stretched to 255. kind: a key of
+    formats.FORMS, for the DataError if the file holds no image.
     """
     return decode_values(_read(path), str(path), kind)
 
 
 def decode_values(data: bytes, source: str, kind: str) -> np.ndarray:
-    """The bytes of an image file -> as read_values."""
+    """Decodes the bytes of an image file like read_values."""
     if _mode(data, source) == "P" and not is_never_read(source, data):
         return _palette_indices(data, source, kind)
     pixels = _decode(data, source, kind)
@@ -77,7 +77,7 @@ def decode_values(data: bytes, source: str, kind: str) -> np.ndarray:
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Where a picture is neither black nor transparent: bool [H, W], the pixels that a mask leaves."""
+    """Reads a mask: bool [H, W], true where the image is neither black nor transparent."""
     pixels = _decode(_read(path), str(path), "mask")
     if pixels.ndim == 2:
         return pixels > 0
@@ -86,7 +86,7 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def transparency(path: Path) -> float:
-    """The share of a picture's pixels that are not opaque; 0 by the header alone where it has no alpha."""
+    """Share of an image's pixels that are not opaque; without alpha it is 0, and nothing is decoded."""
     data = _read(path)
     with suppress(*HEADER_FAULTS), Image.open(io.BytesIO(data)) as image:
         if "A" not in image.getbands() and "transparency" not in image.info:
@@ -109,14 +109,15 @@ def _no_file(path: Path, error: OSError) -> DataError:
 
 
 def _decode(data: bytes, source: str, kind: str) -> np.ndarray:
-    """Pixels as OpenCV gives them, [H, W], BGR or BGRA, uint8 or uint16 or what a TIFF holds."""
+    """Decodes pixels as OpenCV does: [H, W], BGR or BGRA; uint8, uint16, or the type of a TIFF."""
     pixels, whole = None, data
+    # Called for its check of the size, which must come before decoding.
     _mode(data, source)
     if data.startswith(jpeg.START):
-        # Some versions of OpenCV fill up what a cut file lacks.
+        # Some versions of OpenCV fill in the missing part of a cut file instead of refusing it.
         whole = jpeg.photograph(data)
     if whole and not is_never_read(source, data):
-        # Raised where a damaged header tells of an image larger than OpenCV decodes.
+        # OpenCV raises this if a damaged header claims an image larger than it decodes.
         with suppress(cv2.error):
             pixels = cv2.imdecode(np.frombuffer(whole, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
@@ -129,17 +130,20 @@ def _has_alpha(pixels: np.ndarray) -> bool:
 
 
 def _on_white(colors: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Colors [H, W, 3] over white by their alpha [H, W, 1], on the stored scale as other programs do."""
+    """Blends colors [H, W, 3] with white by their alpha [H, W, 1].
+
+    The blend is of gamma-encoded values, as in other programs.
+    """
     white = np.iinfo(colors.dtype).max
     opacity = alpha.astype(np.float32) / white
     return (colors * opacity + white * (1.0 - opacity)).round().astype(colors.dtype)
 
 
 def _palette_indices(data: bytes, source: str, kind: str) -> np.ndarray:
-    """Of the pixels of a file with a palette: uint8 [H, W]."""
+    """Palette indices of the pixels of an image file: uint8 [H, W]."""
     try:
         with Image.open(io.BytesIO(data)) as image:
-            # The check sums, which loading passes over.
+            # Tests the checksums, which loading ignores.
             image.verify()
         with Image.open(io.BytesIO(data)) as image:
             return np.array(image)
@@ -148,9 +152,9 @@ def _palette_indices(data: bytes, source: str, kind: str) -> np.ndarray:
 
 
 def _mode(data: bytes, source: str) -> str:
-    """Pillow's name of the form of the pixels, "" where it knows none, by the header alone.
+    """Reads Pillow's mode of an image from the header alone; "" if Pillow does not recognise the file.
 
-    Raises DataError where that tells of more than MOST_PIXELS, before anything is decoded.
+    Raises DataError if the header claims more than MOST_PIXELS, before anything is decoded.
     """
     mode, pixels = "", 0.0
     with suppress(OSError, ValueError, SyntaxError), warnings.catch_warnings():
@@ -168,9 +172,9 @@ def _mode(data: bytes, source: str) -> str:
 
 
 def image_size(path: Path, kind: str = "image") -> tuple[int, int]:
-    """(height, width) from the header alone, without decoding; DataError where there is none.
+    """Reads (height, width) from the header alone. Raises DataError if the file holds no image.
 
-    kind: what the file is to hold, as in read_values.
+    kind: as in read_values.
     """
     try:
         with open(path, "rb") as file:
@@ -184,7 +188,10 @@ def image_size(path: Path, kind: str = "image") -> tuple[int, int]:
 
 
 def orientation(path: Path) -> int:
-    """A key of ORIENTATIONS, or UPRIGHT, by the header alone; no function here turns pixels by it."""
+    """Reads the EXIF orientation from the header: a key of ORIENTATIONS, or UPRIGHT.
+
+    No function of this module turns pixels by it.
+    """
     found = UPRIGHT
     with suppress(*HEADER_FAULTS, struct.error), warnings.catch_warnings(), Image.open(path) as image:
         warnings.simplefilter("ignore")
@@ -200,7 +207,10 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     done, encoded = cv2.imencode(path.suffix, pixels)
     if not done:
-        raise DataError(f"{path}: a {pixels.dtype} array of shape {pixels.shape} has no {path.suffix} form.")
+        raise DataError(
+            f"{path}: expected an array that {path.suffix} can hold, found {pixels.dtype} of shape "
+            f"{pixels.shape}; choose another suffix."
+        )
     write_whole(path, encoded.tobytes())
 
 
@@ -214,7 +224,7 @@ def resize_colors(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def resize_values(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Nearest pixel, for maps that must not be mixed (labels, depths): [H, W] -> [height, width]."""
+    """Takes the nearest pixel: values such as labels and depths must not mix. [H, W] -> [height, width]."""
     if pixels.shape[:2] == (height, width):
         return pixels
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)

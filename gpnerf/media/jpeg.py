@@ -1,7 +1,7 @@
-"""Where the photograph in a JPEG file ends: cut files are told from those with something behind the end.
+"""Finds the end of the photograph in a JPEG file, to tell cut files from files with appended data.
 
-Phones append a film (motion photos) or a second JPEG (brightness maps) to the photograph. The bytes of
-those hold every pair of bytes by chance, and so do thumbnails in front of it: marks are followed, not
+Phones append a video (motion photos) or a second JPEG (brightness maps) to the photograph. Appended data and
+embedded thumbnails can hold the bytes of any marker. So markers are followed from segment to segment, and not
 searched for.
 """
 
@@ -11,25 +11,25 @@ import re
 
 START = b"\xff\xd8"
 SCAN, END = 0xDA, 0xD9
-# Marks without a length: TEM and the restart marks.
+# Markers without a length: TEM and the restart markers.
 BARE = {0x01, *range(0xD0, 0xD8)}
-# Inside a scan FF 00 is a byte of it, and FF FF begins the mark one byte later.
-MARK = re.compile(rb"\xff[^\x00\xff]")
-MARK_IN_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-# What may follow a scan: tables, the next scan, notes, the end. Any other mark tells of foreign bytes.
+# FF 00 is a data byte of a scan; in FF FF, the marker begins one byte later.
+MARKER = re.compile(rb"\xff[^\x00\xff]")
+MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+# Markers that may follow a scan: tables, the next scan, comments, the end. Any other one is foreign data.
 AFTER_SCAN = {0xC4, SCAN, END, *range(0xDB, 0xDE), *range(0xE0, 0xF0), 0xFE}
 
 
 def photograph(data: bytes) -> bytes | None:
-    """The file up to its end mark; None where it is cut off: no end follows its scans."""
+    """Returns the file up to its end marker; None if it is cut off, without an end marker after its scans."""
     position, scanned = len(START), False
-    while match := (MARK_IN_SCAN if scanned else MARK).search(data, position):
-        mark, position = data[match.start() + 1], match.end()
-        if scanned and mark not in AFTER_SCAN:
+    while match := (MARKER_IN_SCAN if scanned else MARKER).search(data, position):
+        marker, position = data[match.start() + 1], match.end()
+        if scanned and marker not in AFTER_SCAN:
             return None
-        if mark == END:
+        if marker == END:
             return data[:position] if scanned else None
-        if mark not in BARE:
+        if marker not in BARE:
             position += int.from_bytes(data[position : position + 2], "big")
-        scanned |= mark == SCAN
+        scanned |= marker == SCAN
     return None

@@ -1,4 +1,4 @@
-"""Videos: a sequence of RGB arrays -> an mp4 that browsers and slides play."""
+"""Videos: a sequence of RGB arrays -> an mp4 that browsers and presentation programs play."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from gpnerf.system.errors import DataError, GPNeRFError
 
-# Of 10: a constant rate factor of 15 in libx264, without visible artefacts.
+# On imageio's scale up to 10: a constant rate factor of 15 in libx264, without visible artefacts.
 QUALITY = 7
 
 

@@ -1,4 +1,4 @@
-"""Pictures of what the network sees: tensors or arrays in, uint8 RGB arrays [H, W, 3] out. No files here."""
+"""Pictures of images, depths, labels and features: tensors or arrays in, uint8 RGB arrays [H, W, 3] out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNKNOWN_DEPTH = (56, 56, 56)
 
 FONT = cv2.FONT_HERSHEY_DUPLEX
 FONT_SCALE = 0.45
-# Pixels.
+# Sizes in pixels.
 CAPTION_HEIGHT = 24
 LEGEND_ROW = 22
 SWATCH = 14
@@ -34,14 +34,14 @@ def colors(image: Values) -> np.ndarray:
 
 
 def without_masked(pixels: np.ndarray, mask: Values | None) -> np.ndarray:
-    """A picture [H, W, 3] with dark grey in place of the pixels that do not count, by mask bool [H, W]."""
+    """Paints the pixels of a picture [H, W, 3] dark grey where the mask (bool [H, W]) is false."""
     return pixels if mask is None else np.where(_array(mask)[..., None], pixels, np.uint8(UNKNOWN_DEPTH))
 
 
 def depth_range(depth: Values) -> tuple[float, float]:
-    """The 1st and 99th percentile of the known values of [H, W]; (1, 2) if there are none.
+    """The 1st and 99th percentile of the known depths of [H, W]; (1, 2) if there are none.
 
-    The limits to give `depth_map` where the range of a scene is wider than what a picture shows.
+    Use them as limits of `depth_map` if the depth range of the scene is wider than that of the picture.
     """
     depth = _array(depth)
     known = depth[_known(depth)]
@@ -52,7 +52,7 @@ def depth_range(depth: Values) -> tuple[float, float]:
 
 
 def depth_map(depth: Values, near: float, far: float) -> np.ndarray:
-    """z-depths [H, W] in metres: near is red, far dark blue, even in inverse depth; unknown (0) dark grey."""
+    """Colours z-depths [H, W] in metres by inverse depth: near red, far dark blue, unknown (0) dark grey."""
     depth = _array(depth)
     known = _known(depth)
     closeness = 1.0 / np.where(known, depth, far)
@@ -63,7 +63,7 @@ def depth_map(depth: Values, near: float, far: float) -> np.ndarray:
 
 
 def label_map(labels: Values, palette: np.ndarray) -> np.ndarray:
-    """Classes [H, W] in the colours of palette (uint8 [K, 3]); IGNORE, and all outside 0..K-1, is black."""
+    """Classes [H, W] in the colours of palette (uint8 [K, 3]); IGNORE and values of K or more are black."""
     labels = _array(labels, np.int64)
     inside = (labels >= 0) & (labels < len(palette))
     return np.where(inside[..., None], palette[np.where(inside, labels, 0)], 0).astype(np.uint8)
@@ -90,10 +90,10 @@ class FeaturePCA:
 
     @staticmethod
     def fit(features: Tensor, outliers: float = 0.02) -> FeaturePCA:
-        """From [D, h, w] with D and h * w at least 3; the share `outliers` at both ends is clipped.
+        """Fits features [D, h, w], D and h * w at least 3; clips the share `outliers` at either end.
 
-        The same input always gives the same colours: own random seed, and the largest loading of each
-        component is positive.
+        The same input always gives the same colours: the random seed is fixed, and the largest loading of
+        each component is made positive.
         """
         flat = _flat(features)
         mean = flat.mean(0)
@@ -114,7 +114,7 @@ class FeaturePCA:
 
 
 def legend(names: Sequence[str], palette: np.ndarray, width: int) -> np.ndarray:
-    """A strip `width` wide with one coloured square and name per class, in as many rows as it takes.
+    """A strip `width` wide with one coloured square and name per class, in as many rows as needed.
 
     palette: uint8 [len(names), 3]. Pass only the classes that the picture shows.
     """
@@ -134,8 +134,8 @@ def legend(names: Sequence[str], palette: np.ndarray, width: int) -> np.ndarray:
 def grid(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[Sequence[str]]) -> np.ndarray:
     """Rows of images [h, w, 3] as one sheet of equal tiles, each with its caption above.
 
-    Every image grows or shrinks to the largest one, which is itself enlarged by a whole factor up to 240
-    pixels of width at least; other aspect ratios are centred. Rows may differ in length.
+    The largest image is enlarged by a whole factor until it is at least SMALLEST_TILE pixels wide. All others
+    are scaled to fit its size; those of another aspect ratio are centred. Rows may differ in length.
     """
     images = [image for row in rows for image in row]
     factor = math.ceil(SMALLEST_TILE / max(image.shape[1] for image in images))
@@ -182,7 +182,7 @@ def _blank(height: int, width: int) -> np.ndarray:
 
 
 def _scaled(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """As large as fits into height x width: hard pixels when enlarged, averages when shrunk."""
+    """Scales an image to fit into height x width: nearest pixels when enlarging, averages when shrinking."""
     ratio = min(height / image.shape[0], width / image.shape[1])
     size = (max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio)))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_NEAREST_EXACT)
@@ -193,7 +193,7 @@ def _text_width(text: str) -> int:
 
 
 def _fitted(text: str, width: int) -> str:
-    """The text, or as much of its beginning as fits into `width` pixels with two dots behind."""
+    """Cuts a text so that it fits into `width` pixels, and appends two dots to a cut one."""
     if _text_width(text) <= width:
         return text
     while text and _text_width(text + "..") > width:

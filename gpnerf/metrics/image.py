@@ -35,7 +35,7 @@ BACKBONE_FILE = "vgg16-397923af.pth"
 def psnr(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> float | None:
     """-10 log10(MSE + 1e-6) in dB, at most 60. The prediction is *not* clipped to [0, 1], as published.
 
-    None where no pixel counts.
+    None if the mask leaves no pixel.
     """
     if mask is not None and not mask.any():
         return None
@@ -49,7 +49,7 @@ def ssim(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> float
 
     11 x 11 Gaussian window of sigma 1.5, images padded with zeros, each channel alone, mean over every
     pixel including the borders. Not comparable with `ssim_scikit`. With a mask, mean over the pixels whose
-    window holds no masked one; None if there is no such pixel.
+    window holds no masked pixel; None if there is no such window.
     """
     images = torch.stack([prediction.float(), truth.float()])
     mean_p, mean_t = _blur(images)
@@ -67,7 +67,7 @@ def ssim(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> float
 def ssim_scikit(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> float | None:
     """SSIM by scikit-image: uniform 7 x 7 window, range 1, borders left out (the DM-NeRF protocol).
 
-    With a mask as `ssim`.
+    A mask counts as in `ssim`.
     """
     first, second = (image.detach().float().cpu().numpy() for image in (prediction, truth))
     mean, each = structural_similarity(first, second, channel_axis=0, data_range=1.0, full=True)
@@ -80,7 +80,7 @@ def ssim_scikit(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -
 
 
 def _mean_where_whole(values: Tensor, mask: Tensor | None, window: int) -> float | None:
-    """Mean of values [C, H, W] over the pixels whose window holds no masked one; None without any."""
+    """Mean of values [C, H, W] over the pixels whose window holds no masked pixel; None if there are none."""
     return values.mean().item() if mask is None else _mean_where(values, _whole_windows(mask, window))
 
 
@@ -89,7 +89,7 @@ def _mean_where(values: Tensor, chosen: Tensor) -> float | None:
 
 
 def _whole_windows(mask: Tensor, window: int) -> Tensor:
-    """The pixels of a mask bool [H, W] whose window holds no masked one; outside the image nothing is."""
+    """Pixels of a mask bool [H, W] whose window holds no masked pixel; none are masked outside the image."""
     masked = (~mask).float()[None, None]
     return F.max_pool2d(masked, window, stride=1, padding=window // 2)[0, 0] == 0
 
@@ -98,7 +98,7 @@ class LPIPS:
     """Learned perceptual distance with a VGG-16 backbone (Zhang et al., 2018); lower is better."""
 
     def __init__(self, network: torch.nn.Module, device: torch.device | str) -> None:
-        """network: an `lpips.LPIPS`; use `load_lpips` for the one of the tables."""
+        """network: an `lpips.LPIPS`; `load_lpips` makes the one that the tables use."""
         self.network = network.to(device)
         self.device = device
 
@@ -106,10 +106,10 @@ class LPIPS:
     def __call__(
         self, prediction: Tensor, truth: Tensor, as_published: bool = False, mask: Tensor | None = None
     ) -> float:
-        """Distance of two images [3, H, W] in [0, 1]; masked pixels are those of the truth in both.
+        """Distance of two images [3, H, W] in [0, 1]; masked pixels of the prediction are set to the truth.
 
-        The network expects [-1, 1] and gets that. GNT and GP-NeRF feed it [0, 1]; `as_published` repeats
-        this, only to compare with their tables.
+        The network expects [-1, 1], to which images are scaled. GNT and GP-NeRF pass [0, 1] instead;
+        `as_published` repeats that, only for comparisons with their tables.
         """
         if mask is not None:
             prediction = torch.where(mask, prediction, truth)
@@ -118,11 +118,11 @@ class LPIPS:
 
 
 def load_lpips(device: torch.device | str) -> LPIPS | None:
-    """The LPIPS metric, or None with one logged sentence where it cannot run. Never uses the network."""
+    """Loads the LPIPS metric, or logs one sentence and returns None if it cannot run. Downloads nothing."""
     weights = Path(torch.hub.get_dir()) / "checkpoints" / BACKBONE_FILE
     if not weights.is_file():
         logger.warning(
-            "LPIPS is left out: save https://download.pytorch.org/models/%s as %s to have it.",
+            "LPIPS is left out: save https://download.pytorch.org/models/%s as %s to include it.",
             BACKBONE_FILE,
             weights,
         )
@@ -130,16 +130,16 @@ def load_lpips(device: torch.device | str) -> LPIPS | None:
     try:
         import lpips
     except ImportError:
-        logger.warning("LPIPS is left out: run `pip install lpips` to have it.")
+        logger.warning("LPIPS is left out: run `pip install lpips` to include it.")
         return None
     with warnings.catch_warnings():
-        # lpips asks torchvision for its backbone in a way that is deprecated but still works.
+        # lpips loads its torchvision backbone in a way that is deprecated but still works.
         warnings.simplefilter("ignore", UserWarning)
         return LPIPS(lpips.LPIPS(net="vgg", verbose=False), device)
 
 
 def _blur(images: Tensor) -> Tensor:
-    """Gaussian window over images [N, C, H, W], zero padded to the same size; separable."""
+    """Blurs images [N, C, H, W], padded with zeros, by the Gaussian window, one axis after the other."""
     offsets = torch.arange(WINDOW_SIZE, device=images.device) - WINDOW_SIZE // 2
     window = torch.exp(-offsets.square() / (2 * WINDOW_SIGMA**2))
     window = window / window.sum()

@@ -1,9 +1,9 @@
-"""Instance segmentation: which predicted instance stands for which true one, and average precision.
+"""Instance segmentation: matches predicted to true instances and computes the average precision (AP).
 
 A network predicts one of K *slots* per pixel; slots have no fixed meaning, so they are first assigned to the
 true instances, image by image. `average_precision` is the metric of DM-NeRF and GP-NeRF (Sec. 5.1 Metrics;
-the tables give it at IoU 0.75): mean over the test images of a scene, then over scenes. What it forgives,
-`strict_average_precision` counts.
+the tables give it at IoU 0.75): mean over the test images of a scene, then over scenes. It ignores predicted
+instances without a match; `strict_average_precision` counts them as false positives.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gpnerf.datasets.labels import IGNORE
 
-# Least IoU, exclusive, of a match that counts as found.
+# IoUs that a match has to exceed to count as correct.
 THRESHOLDS = (0.5, 0.75, 0.8, 0.85, 0.9, 0.95)
 
 UNMATCHED = -1
@@ -28,11 +28,11 @@ PROBABILITY_FLOOR = 1e-8
 
 
 class Detections(NamedTuple):
-    """What was found in one image with G true instances, which come in ascending order of their ids.
+    """Matches of one image with G true instances, in ascending order of their ids.
 
-    slot: int64 [G], the slot matched to each, or UNMATCHED; confidence: float64 [G] of that slot, and
-    iou: float64 [G] with it, both 0 where unmatched; spurious: float64 [M], the confidences of the predicted
-    instances that were matched to nothing.
+    slot: int64 [G], the slot matched to each true instance, or UNMATCHED; confidence: float64 [G] of that
+    slot, 0 where unmatched; iou: float64 [G] of that match, 0 where unmatched; spurious: float64 [M],
+    confidences of the predicted instances without a match.
     """
 
     slot: np.ndarray
@@ -44,16 +44,16 @@ class Detections(NamedTuple):
 def match_instances(
     prediction: Tensor, confidence: Tensor, truth: Tensor, num_slots: int
 ) -> Detections | None:
-    """Match the instances of one image by DM-NeRF's recipe; None where no pixel is labelled.
+    """Matches the instances of one image by DM-NeRF's recipe; None if no pixel is labelled.
 
-    prediction: int64 [H, W], the slot 0..K-1 of each pixel, any other value for no instance. confidence:
-    float [H, W] in [0, 1], the pixel's highest score; that of an instance is the median over its pixels.
+    prediction: int64 [H, W], the slot 0..K-1 of each pixel; any other value means no instance. confidence:
+    float [H, W] in [0, 1], the pixel's highest probability; an instance has the median over its pixels.
     truth: int64 [H, W], ids 0..65535 or IGNORE. Every distinct id is an instance, background and specks too.
 
-    Minimised is, over all pairs, the mean binary cross-entropy of the two masks + 1 - IoU. A true instance
-    stays unmatched if there are too few slots, or if an empty slot costs less than any other. Unlabelled
-    pixels are in no mask, and thus count only for the size of the image. (DM-NeRF adds 1e-6 to the union,
-    which decides nothing between ratios of pixel counts.)
+    The matching minimises the sum over its pairs of the masks' mean binary cross-entropy + 1 - IoU. A true
+    instance stays unmatched if there are too few slots, or if an empty slot costs less than any other.
+    Unlabelled pixels are in no mask and count only for the size of the image. DM-NeRF also adds 1e-6 to the
+    union, which is too little to change an order of ratios of pixel counts.
     """
     instances, num_instances = _number_instances(truth)
     if num_instances == 0:
@@ -72,16 +72,17 @@ def match_instances(
     slot[rows[found]] = columns[found]
     matched = slot != UNMATCHED
     match_iou = np.where(matched, iou[np.arange(num_instances), slot], 0.0)
+    # Predicted instances that remain have no match.
     predicted[columns] = False
     return Detections(slot, np.where(matched, confidences[slot], 0.0), match_iou, confidences[predicted])
 
 
 def average_precision(detections: Detections, threshold: float) -> float:
-    """AP in [0, 1] as DM-NeRF defines it: predicted instances matched to nothing are *not* held against it.
+    """AP in [0, 1] as DM-NeRF defines it: predicted instances without a match do *not* lower it.
 
-    One detection per matched true instance, correct if IoU > threshold. The area under precision over recall,
-    precision made monotone, recall being the share of the true instances. Detections of equal confidence
-    count together, whatever their order.
+    Every matched true instance is a detection, correct if IoU > threshold. AP is the area under the curve of
+    precision, made monotone, over recall, the share of true instances found. Detections of equal confidence
+    count together, so their order does not matter.
     """
     matched = detections.slot != UNMATCHED
     correct = detections.iou[matched] > threshold
@@ -91,8 +92,9 @@ def average_precision(detections: Detections, threshold: float) -> float:
 def strict_average_precision(detections: Detections, threshold: float) -> float:
     """AP in [0, 1] as COCO counts: every predicted instance is a detection with its own confidence.
 
-    One that is matched to nothing, or whose match has IoU <= threshold, is a false positive. A true instance
-    without a match is missed, but makes no detection. Otherwise as `average_precision`, which is never less.
+    A predicted instance without a match, or with a match of IoU <= threshold, is a false positive. A true
+    instance without a match lowers the recall, but is no detection. All else is as in `average_precision`,
+    which is never lower.
     """
     matched = detections.slot != UNMATCHED
     correct = np.append(detections.iou[matched] > threshold, np.zeros(len(detections.spurious), bool))
@@ -104,10 +106,10 @@ def strict_average_precision(detections: Detections, threshold: float) -> float:
 def assign_slots(probabilities: Tensor, truth: Tensor) -> Tensor:
     """Targets for a loss: instance ids -> the slots that suit them best, int64 in the shape of truth.
 
-    probabilities: [K, H, W] or [K, N] in [0, 1]; truth: int64 [H, W] or [N], ids 0..65535 or IGNORE, which
-    need to agree within this view only. Minimised is the mean binary cross-entropy + 1 - soft IoU over all
-    pairs, as in DM-NeRF's training. IGNORE stays IGNORE; with more instances than slots, so do those left
-    over. No gradient. Raises ValueError if a probability is not a number.
+    probabilities: [K, H, W] or [K, N] in [0, 1]; truth: int64 [H, W] or [N], ids 0..65535 or IGNORE. Ids need
+    to agree within this view only. The assignment minimises the sum over its pairs of mean binary
+    cross-entropy + 1 - soft IoU, as in DM-NeRF's training. IGNORE stays IGNORE; instances beyond the number
+    of slots become IGNORE. No gradient flows. Raises ValueError if a probability is not a number.
     """
     instances, num_instances = _number_instances(truth)
     rows = instances.flatten() + 1
@@ -131,7 +133,10 @@ def assign_slots(probabilities: Tensor, truth: Tensor) -> Tensor:
 
 
 def _number_instances(truth: Tensor) -> tuple[Tensor, int]:
-    """Ids -> 0..G-1 in ascending order (IGNORE = -1 stays), and G; much faster than torch.unique."""
+    """Renumbers ids as 0..G-1 in ascending order, IGNORE = -1 stays; returns them and G.
+
+    Much faster than torch.unique.
+    """
     present = torch.bincount(truth.flatten() + 1, minlength=1) > 0
     present[0] = False
     numbers = present.cumsum(0) - 1
@@ -139,7 +144,7 @@ def _number_instances(truth: Tensor) -> tuple[Tensor, int]:
 
 
 def _joint_counts(instances: Tensor, slots: Tensor, num_instances: int, num_slots: int) -> np.ndarray:
-    """Pixels by instance and slot: float64 [G, K + 1]; the last column: no slot. IGNORE is left out."""
+    """Counts pixels by instance and slot: float64 [G, K + 1], last column for no slot; without IGNORE."""
     columns = num_slots + 1
     cells = (instances + 1) * columns + slots
     counts = torch.bincount(cells.flatten(), minlength=(num_instances + 1) * columns)
@@ -147,7 +152,7 @@ def _joint_counts(instances: Tensor, slots: Tensor, num_instances: int, num_slot
 
 
 def _compare_masks(table: np.ndarray, num_pixels: int) -> tuple[np.ndarray, np.ndarray]:
-    """IoU and cost of a match [G, K] from the counts [G, K + 1] of `_joint_counts`."""
+    """IoU and matching cost of all pairs, both [G, K], from the counts [G, K + 1] of `_joint_counts`."""
     overlap, truth_size = table[:, :-1], table.sum(1, keepdims=True)
     slot_size = overlap.sum(0)
     iou = overlap / (truth_size + slot_size - overlap)
@@ -156,7 +161,10 @@ def _compare_masks(table: np.ndarray, num_pixels: int) -> tuple[np.ndarray, np.n
 
 
 def _medians(values: Tensor, slots: Tensor, num_slots: int) -> Tensor:
-    """Median of the non-negative values [H, W] in each slot [K], mean of the middle two; any if empty."""
+    """Medians [K] of the non-negative values [H, W] in each slot, means of the middle two.
+
+    The median of an empty slot is arbitrary.
+    """
     # The bits of non-negative floats are in the order of the floats: one sort serves both keys.
     values, slots = values.flatten().float(), slots.flatten()
     order = ((slots << 32) + values.view(torch.int32)).argsort()
@@ -168,7 +176,7 @@ def _medians(values: Tensor, slots: Tensor, num_slots: int) -> Tensor:
 
 def _area(confidence: np.ndarray, correct: np.ndarray, num_truth: int) -> float:
     """Area under the monotone precision-recall curve of detections [n]."""
-    # Among equals the false come first: after the envelope, this is the precision of all of them together.
+    # Of equal confidences, the false come first: after the envelope, all have their joint precision.
     correct = correct[np.lexsort((correct, -confidence))]
     precision = correct.cumsum() / np.arange(1, len(correct) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]

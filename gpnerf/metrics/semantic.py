@@ -25,9 +25,9 @@ class SemanticScores(NamedTuple):
 def confusion_matrix(prediction: Tensor, truth: Tensor, num_classes: int) -> Tensor:
     """Pixel counts, int64 [K, K] (row: truth, column: prediction), on the device of the inputs.
 
-    prediction, truth: int64 of one shape. Dropped: pixels whose truth is IGNORE, and pixels predicted
-    outside 0..K-1, which is where the published networks put their extra "ignore" class: those count
-    neither for nor against (Semantic-Ray protocol). Raises ValueError for a truth of K or more.
+    prediction, truth: int64 of one shape. Pixels are dropped if their truth is IGNORE, or if their prediction
+    is outside 0..K-1, as the extra "ignore" class of the published networks is (Semantic-Ray protocol).
+    Raises ValueError for a truth of K or more.
     """
     counted = (truth != IGNORE) & (prediction >= 0) & (prediction < num_classes)
     cells = truth[counted] * num_classes + prediction[counted]
@@ -54,7 +54,7 @@ def image_scores(matrix: Tensor) -> SemanticScores:
 
 
 def pooled_scores(matrix: Tensor) -> SemanticScores:
-    """Scores of a scene from the sum of its images' matrices (Semantic-NeRF); zeros if it is empty.
+    """Scores of a scene from the sum of its images' matrices (Semantic-NeRF); all zero where it is empty.
 
     The mIoU is a mean over the classes that are labelled *or predicted* anywhere in the scene.
     """
@@ -62,15 +62,15 @@ def pooled_scores(matrix: Tensor) -> SemanticScores:
 
 
 def _scores(matrix: Tensor, averaged: Tensor) -> SemanticScores:
-    """averaged: bool [K], the classes that enter the mIoU."""
+    """Scores of a matrix. averaged: bool [K], the classes that enter the mIoU."""
     if not averaged.any():
         return SemanticScores(0.0, 0.0, 0.0)
     ious = class_ious(matrix)[averaged]
     matrix = matrix.cpu().double()
-    hits, labelled = matrix.diagonal(), matrix.sum(1)
-    present = labelled > 0
+    hits, labeled = matrix.diagonal(), matrix.sum(1)
+    present = labeled > 0
     return SemanticScores(
         miou=ious.mean().item(),
-        total_accuracy=(hits.sum() / labelled.sum()).item(),
-        average_accuracy=(hits[present] / labelled[present]).mean().item(),
+        total_accuracy=(hits.sum() / labeled.sum()).item(),
+        average_accuracy=(hits[present] / labeled[present]).mean().item(),
     )

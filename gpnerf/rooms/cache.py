@@ -1,7 +1,7 @@
-"""Rooms that are made when they are first asked for, and kept on disk in the form of transforms.json.
+"""Makes rooms on first use and keeps them on disk in the layout of transforms.json.
 
-They lie in <root>/v<version>_<height>x<width>_<views>/room_<seed>/, whose path holds everything that decides
-its content.
+A room is the folder <root>/v<version>_<height>x<width>_<views>/room_<seed>/. The path names everything that
+decides the content.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from gpnerf.rooms.shots import VERSION, Job, Shoot, names
 def prepare(
     root: Path, seeds: Sequence[int], height: int, width: int, num_views: int, workers: int = 2
 ) -> list[Path]:
-    """Makes the rooms that are not kept yet, `workers` at a time, with a progress bar; returns the folders of
-    all."""
+    """Makes the missing rooms, `workers` at a time, with a progress bar; returns the folders of all rooms."""
     shoot = Shoot(height, width, num_views)
     top = Path(root) / f"v{VERSION}_{height}x{width}_{num_views}"
     jobs = [Job(top / name, int(seed), shoot) for seed, name in zip(seeds, names(seeds), strict=True)]

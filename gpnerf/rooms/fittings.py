@@ -1,10 +1,10 @@
-"""Things fixed to a wall: doors, windows with curtains, pictures; and rugs. Frame as in furniture.py."""
+"""Doors, windows, curtains, framed pictures and rugs, in the coordinates of furniture.py."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from gpnerf.rooms import materials as of
+from gpnerf.rooms import materials
 from gpnerf.rooms.furniture import Item
 from gpnerf.rooms.materials import Rng, pick
 from gpnerf.rooms.motifs import Outdoors, Painting, Rug
@@ -25,9 +25,11 @@ def rim(width: float, height: float, base: float, bar: float, depth: float, text
 def door(rng: Rng) -> Item:
     """A panelled leaf in a casing, with a handle."""
     width, height = rng.uniform(0.85, 0.95), rng.uniform(2.0, 2.08)
-    leaf = of.wood(rng) if rng.uniform() < 0.75 else Plain(of.paint(rng))
-    casing = leaf if rng.uniform() < 0.5 else Plain(of.tint(rng, (0.09, 0.12), (0.03, 0.1), (0.86, 0.95)))
-    rows, metal = int(rng.integers(2, 4)), Plain(of.metal(rng))
+    leaf = materials.wood(rng) if rng.uniform() < 0.75 else Plain(materials.paint(rng))
+    casing = (
+        leaf if rng.uniform() < 0.5 else Plain(materials.tint(rng, (0.09, 0.12), (0.03, 0.1), (0.86, 0.95)))
+    )
+    rows, metal = int(rng.integers(2, 4)), Plain(materials.metal(rng))
     x = pick(rng, (-1, 1)) * (width / 2 - 0.09)
     return Item(
         "door",
@@ -44,9 +46,9 @@ def door(rng: Rng) -> Item:
 
 def window(rng: Rng, width: float, height: float, view: Outdoors) -> Item:
     """A pane that shows the sky, a frame with a cross, and a sill; its opening starts at z = 0."""
-    texture = Plain(of.tint(rng, (0.09, 0.12), (0.02, 0.08), (0.90, 0.97)))
+    texture = Plain(materials.tint(rng, (0.09, 0.12), (0.02, 0.08), (0.90, 0.97)))
     if rng.uniform() < 0.3:
-        texture = of.wood(rng)
+        texture = materials.wood(rng)
     bars = [box((0.05, 0.04, height), (0, -0.03, 0), texture)]
     if rng.uniform() < 0.7:
         bars.append(box((width, 0.04, 0.05), (0, -0.03, rng.uniform(0.5, 0.62) * height), texture))
@@ -56,14 +58,14 @@ def window(rng: Rng, width: float, height: float, view: Outdoors) -> Item:
 
 
 def outdoors(rng: Rng) -> Outdoors:
-    sky = of.tint(rng, (0.55, 0.60), (0.30, 0.5), (0.86, 0.96))
-    green = of.tint(rng, (0.22, 0.33), (0.35, 0.55), (0.50, 0.68))
-    return Outdoors(sky, green, of.phase(rng), rng.uniform(-0.75, -0.35))
+    sky = materials.tint(rng, (0.55, 0.60), (0.30, 0.5), (0.86, 0.96))
+    green = materials.tint(rng, (0.22, 0.33), (0.35, 0.55), (0.50, 0.68))
+    return Outdoors(sky, green, materials.phase(rng), rng.uniform(-0.75, -0.35))
 
 
 def curtains(rng: Rng, cloth: Texture, opening: float, top: float, bottom: float) -> list[Item]:
-    """A left and a right curtain beside an `opening` metres wide: folds hanging from half a rod each."""
-    metal = Plain(of.metal(rng))
+    """A left and a right curtain at the sides of an opening of `opening` metres, each on half of the rod."""
+    metal = Plain(materials.metal(rng))
     fold, count = rng.uniform(0.09, 0.12), int(rng.integers(4, 6))
     both = []
     for side in (-1, 1):
@@ -91,7 +93,7 @@ def picture(rng: Rng) -> Item:
     width, height = rng.uniform(0.45, 0.9), rng.uniform(0.42, 0.62)
     bar = rng.uniform(0.035, 0.05)
     frame = Plain(pick(rng, ((0.16, 0.13, 0.12), (0.93, 0.92, 0.88), (0.72, 0.56, 0.26), (0.45, 0.30, 0.18))))
-    canvas = Painting(of.canvas_colors(rng), int(rng.integers(4)), of.seed_of(rng) % 1000)
+    canvas = Painting(materials.canvas_colors(rng), int(rng.integers(4)), materials.seed_of(rng) % 1000)
     border = 0.06 if rng.uniform() < 0.5 else 0.0
     mount = box((width, 0.015, height), (0, -0.0075, bar), Plain((0.93, 0.91, 0.86)))
     inner = box((width - 2 * border, 0.02, height - 2 * border), (0, -0.01, bar + border), canvas)
@@ -99,10 +101,10 @@ def picture(rng: Rng) -> Item:
 
 
 def rug(rng: Rng, width: float, depth: float) -> Item:
-    """A flat carpet centred on the origin, rectangular or oval."""
-    color = of.fabric_color(rng, (0.40, 0.68), (0.45, 0.72))
-    border = of.fabric_color(rng, (0.45, 0.75), (0.28, 0.55))
-    accent = of.tint(rng, (0.08, 0.14), (0.12, 0.38), (0.80, 0.95))
+    """A flat, rectangular carpet centred on the origin."""
+    color = materials.fabric_color(rng, (0.40, 0.68), (0.45, 0.72))
+    border = materials.fabric_color(rng, (0.45, 0.75), (0.28, 0.55))
+    accent = materials.tint(rng, (0.08, 0.14), (0.12, 0.38), (0.80, 0.95))
     texture = Rug(color, border, accent, int(rng.integers(3)))
     return Item("rug", (box((width, depth, 0.014), (0, 0, 0), texture),))
 

@@ -1,4 +1,4 @@
-"""Seed -> room: a free loop to walk along first, then furniture around and inside it without contact."""
+"""Seed -> room: first a loop to walk along, then furniture around and inside it that touches nothing."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ CLASS_NAMES = (
     "chair", "sofa", "bed", "cabinet", "bookshelf", "lamp", "plant", "curtain",
 )  # fmt: skip
 FEWEST_CLASSES = 15
-# A whole room is drawn anew, at most this often, until it has FEWEST_CLASSES.
+# Rooms drawn at most until one has FEWEST_CLASSES.
 DRAWS = 40
 
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """size: width (x), depth (y), height (z) in metres, one corner at the origin; shell: textures of the
-    faces x low, x high, y low, y high, floor, ceiling; items: furniture; loop: where one can walk; sun: unit
-    direction towards it [3]."""
+    """A furnished room with one corner at the origin.
+
+    size: width (x), depth (y), height (z) in metres; shell: textures of the faces x low, x high, y low,
+    y high, floor, ceiling; items: furniture; loop: the walk; sun: unit direction [3] towards the sun.
+    """
 
     size: np.ndarray
     shell: tuple[Texture, ...]
@@ -40,7 +42,7 @@ class Room:
 
 
 def make_room(seed: int) -> Room:
-    """The room of a seed, always the same one."""
+    """Makes the room of a seed, always the same one."""
     best = None
     for draw in range(DRAWS):
         room = _draw(np.random.default_rng([seed, draw]))
@@ -68,7 +70,10 @@ def _draw(rng: Rng) -> Room:
 
 
 def _openings(rng: Rng, plan: Plan) -> np.ndarray:
-    """A door, and two or three windows on other walls, most with curtains; returns where the sun stands."""
+    """Places a door, and two or three windows on other walls, most with curtains.
+
+    Returns the unit direction [3] towards the sun.
+    """
     walls = [int(wall) for wall in rng.permutation(4)]
     door = fittings.door(rng)
     length = plan.length(walls[0])
@@ -99,7 +104,7 @@ def _window(rng: Rng, plan: Plan, wall: int, view: Texture, cloth: Texture) -> N
 
 
 def _large(rng: Rng, plan: Plan) -> None:
-    """Bed and sofa, which need most space; then the other large pieces; each lot in random order."""
+    """Places bed and sofa, which need most space, then the other large pieces, in random order."""
     resting = [lambda: furniture.bed(rng), lambda: furniture.sofa(rng)]
     for index in rng.permutation(2):
         plan.try_walls(rng, resting[index])
@@ -117,7 +122,7 @@ def _large(rng: Rng, plan: Plan) -> None:
 
 
 def _desk(rng: Rng, plan: Plan) -> None:
-    """A table against a wall with one to three chairs around it."""
+    """Places a table against a wall with up to three chairs around it."""
     frame, seat = materials.wood(rng), materials.cushion(rng)
     for _ in range(40):
         width, depth, height = rng.uniform(1.0, 1.5), rng.uniform(0.6, 0.8), rng.uniform(0.72, 0.77)
@@ -139,7 +144,7 @@ def _desk(rng: Rng, plan: Plan) -> None:
 
 
 def _seats(rng: Rng, plan: Plan) -> None:
-    """Chairs along the walls until there are two to four."""
+    """Places chairs along the walls until there are two to four."""
     frame, seat = materials.wood(rng), materials.cushion(rng)
     missing = int(rng.integers(2, 5)) - sum(item.name == "chair" for item in plan.items)
     for _ in range(missing):
@@ -149,7 +154,7 @@ def _seats(rng: Rng, plan: Plan) -> None:
 
 
 def _center(rng: Rng, plan: Plan, loop: Loop) -> None:
-    """Inside the loop: a low table, perhaps with a rug below it; a lamp at the ceiling."""
+    """Places a low table inside the loop, perhaps on a rug, and a lamp at the ceiling."""
     room = loop.axes - CLEARANCE
     width, depth = 2 * room * rng.uniform(0.55, 0.68, 2)
     low = furniture.table(rng, width, depth, rng.uniform(0.40, 0.5))
@@ -167,7 +172,7 @@ def _center(rng: Rng, plan: Plan, loop: Loop) -> None:
 
 
 def _small(rng: Rng, plan: Plan) -> None:
-    """Things on top of cabinets, lamps and plants on the floor, pictures on what is left of the walls."""
+    """Places lamps and plants on cabinets, plants on the floor, and pictures on the free parts of walls."""
     for item in [item for item in plan.items if item.name == "cabinet" and item.bounds[1][2] < 1.2]:
         _on_top(rng, plan, item, decor.table_lamp(rng), -0.33)
         _on_top(rng, plan, item, decor.plant(rng, rng.uniform(0.35, 0.5)), 0.33)
@@ -178,7 +183,7 @@ def _small(rng: Rng, plan: Plan) -> None:
 
 
 def _on_top(rng: Rng, plan: Plan, below: Item, item: Item, shift: float = 0.0) -> None:
-    """Puts a piece on another one, `shift` of its longer side off the middle, if it does not hang over."""
+    """Puts an item on another one, `shift` of its longer side off the middle, if it fits there."""
     low, high = below.bounds
     middle, extent = (low + high) / 2, high - low
     longer = int(extent[1] > extent[0])
@@ -188,5 +193,5 @@ def _on_top(rng: Rng, plan: Plan, below: Item, item: Item, shift: float = 0.0) -
     spot[:2] -= (bottom[:2] + top[:2]) / 2
     placed = item.moved(0.0, spot)
     if plan.fits(placed):
-        # Checked with a gap, set down without.
+        # fits() needs a gap to the item below; the gap is closed afterwards.
         plan.items.append(placed.moved(0.0, (0.0, 0.0, -GAP - 0.001)))

@@ -19,7 +19,7 @@ LIGHT_REACH, LIGHT_DROP, SUN_DISTANCE = 0.45, 0.05, 60.0
 SUN_RADIUS = 0.012
 # Least cosine between the sun and a window's normal: grazing light would leave odd slivers on the walls.
 SUN_SLANT = 0.5
-# Corners of a slightly turned unit square: the point of a light that each of the 4 samples of a pixel sees.
+# Corners of a slightly turned square: each of the 4 samples of a pixel is lit from another one.
 SPOTS = np.array([[-1.0, -0.4], [0.4, -1.0], [-0.4, 1.0], [1.0, 0.4]])
 SHADOW_BIAS = np.float32(0.004)
 
@@ -50,8 +50,10 @@ class Lighting:
         self.openness = Openness(room.size, solids)
 
     def shade(self, points: np.ndarray, surface: np.ndarray) -> np.ndarray:
-        """Display colours [3, 4, N] of points [3, 4, N] on surfaces numbered [4, N]; each of the 4 sees
-        another spot of the lights."""
+        """Display colours [3, 4, N] of points [3, 4, N] on surfaces numbered [4, N].
+
+        Each of the 4 samples is lit from another spot of the lights.
+        """
         flat = points.reshape(3, -1)
         color, normal, glow = self.surfaces(flat, surface.reshape(-1))
         light = self.indirect(flat, normal).reshape(points.shape)
@@ -124,7 +126,10 @@ def _solid(points: np.ndarray, solid: Solid) -> tuple[np.ndarray, np.ndarray]:
 def _arriving(
     points: np.ndarray, normal: np.ndarray, source: np.ndarray, facing: np.ndarray | None, soften: float
 ) -> np.ndarray:
-    """Light of a unit source per area, [N]: `facing` [3] if it is flat; `soften` (m^2) tames it nearby."""
+    """Light [N] per area that arrives from a unit source.
+
+    facing: normal [3] of a flat source; soften: added to squared distances (m^2) to limit the light nearby.
+    """
     toward = source.astype(np.float32)[:, None] - points
     square = np.einsum("in,in->n", toward, toward)
     light = np.maximum(np.einsum("in,in->n", toward, normal), 0.0)

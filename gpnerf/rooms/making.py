@@ -1,4 +1,4 @@
-"""Makes many rooms at a time, each of them whole or not there at all."""
+"""Makes rooms in several processes; a folder appears only when its room is complete."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def make_all(make: Callable[[Job], None], jobs: Sequence[Job], workers: int) -> 
 
 
 def write_folder(folder: Path, write: Callable[[Path], None], is_whole: Callable[[], bool]) -> None:
-    """Has `write` fill a folder of its own, which becomes `folder` only when it is done.
+    """Lets `write` fill a temporary folder, which is renamed to `folder` when it is complete.
 
-    is_whole: whether `folder` is there by now, made by another process; then it stays.
+    is_whole: tells whether another process has completed `folder` by then, which is then kept.
     """
     partial = folder.with_name(f"{folder.name}.partial{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
@@ -49,7 +49,7 @@ def write_folder(folder: Path, write: Callable[[Path], None], is_whole: Callable
 
 
 def _start_worker() -> None:
-    """One thread per worker, as more would compete for the same cores; Ctrl-C is left to the parent."""
+    """Gives a worker one thread, as more would compete for the same cores; leaves Ctrl-C to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

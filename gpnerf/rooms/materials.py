@@ -1,4 +1,4 @@
-"""Families of materials: each class has its own, so that rooms differ yet classes stay recognisable."""
+"""Random materials, a family for each class, so that rooms differ yet classes stay recognisable."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def seed_of(rng: Rng) -> int:
 
 
 def wood_color(rng: Rng) -> Color:
-    """From pale birch to dark walnut: darker woods are redder."""
+    """Wood from pale birch to dark walnut; darker woods are redder."""
     dark = rng.uniform(0.0, 1.0)
     return tint(
         rng,

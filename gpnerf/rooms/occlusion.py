@@ -9,11 +9,11 @@ import numpy as np
 
 from gpnerf.rooms.solids import Solid
 
-# Metres; voxels of solid matter around the room; spread of the blur in voxels.
+# Side of a voxel in metres; voxels of solid matter around the room; spread of the blur in voxels.
 VOXEL, BORDER, SPREAD = 0.08, 3, 2.0
-# Where the grid is read: this far off the surface, so that a plane does not darken itself much.
+# Distance in metres from a surface at which the grid is sampled, so that a plane hardly darkens itself.
 OFFSET = 0.10
-# Density that a plane alone leaves there (the normal distribution at -OFFSET / (SPREAD * VOXEL)).
+# Density of a plane alone at that distance (the normal distribution at -OFFSET / (SPREAD * VOXEL)).
 PLANE = 0.27
 STRENGTH, DARKEST = 1.35, 0.25
 

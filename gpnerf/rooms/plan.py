@@ -1,4 +1,4 @@
-"""A room while it is being furnished: what still fits where."""
+"""Plan of a room during furnishing: what has been placed, and where there is room for more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gpnerf.rooms.furniture import Item
 from gpnerf.rooms.materials import Rng, pick
 from gpnerf.rooms.walk import Loop
 
-# Metres that furniture keeps from the walk, and from other furniture.
+# Least distances in metres of furniture from the walk, and from other furniture.
 CLEARANCE, GAP = 0.38, 0.02
 # Things higher than this hang above the walker's head.
 HEADROOM = 1.9
@@ -23,11 +23,14 @@ class Plan:
     def __init__(self, size: np.ndarray, loop: Loop) -> None:
         self.size, self.corridor = size, loop.outline(120)
         self.items: list[Item] = []
-        # Space that only flat things may take, such as in front of the door: (low [1, 3], high [1, 3]).
+        # Boxes (low [1, 3], high [1, 3]) where only flat things may be, such as in front of the door.
         self.reserved: list[tuple[np.ndarray, np.ndarray]] = []
 
     def fits(self, item: Item) -> bool:
-        """Inside the room, clear of everything placed, and off the walk unless above head height or flat."""
+        """Whether an item is inside the room, clear of other items, and off the walk or not in its way.
+
+        Flat things and things above head height are not in the way.
+        """
         low, high = item.bounds
         if (low < -1e-6).any() or (high > self.size + 1e-6).any():
             return False
@@ -37,7 +40,7 @@ class Plan:
         return not any(_touch(item.boxes, boxes) for boxes in taken)
 
     def add(self, *items: Item) -> bool:
-        """Places all of them or none."""
+        """Places all items or none; returns whether they fit."""
         before = len(self.items)
         for item in items:
             if not self.fits(item):
@@ -56,7 +59,7 @@ class Plan:
         return float(self.size[wall % 2])
 
     def try_walls(self, rng: Rng, make: Callable[[], Item], height: float = 0.0, gap: float = 0.015) -> bool:
-        """Tries random spots along random walls, in corners every other time."""
+        """Tries random spots along random walls, in corners every other time; returns whether one fits."""
         for attempt in range(40):
             item, wall = make(), int(rng.integers(4))
             low, high = item.bounds
@@ -67,7 +70,7 @@ class Plan:
         return False
 
     def _distance(self, low: np.ndarray, high: np.ndarray) -> float:
-        """From the walk to a box, on the floor plan."""
+        """Distance in metres from the walk to a box, on the floor plan."""
         outside = np.maximum(np.maximum(low[:2] - self.corridor, self.corridor - high[:2]), 0.0)
         return float(np.hypot(*outside.T).min())
 

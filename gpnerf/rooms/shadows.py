@@ -1,4 +1,7 @@
-"""What is hidden from a point light: exact rays, after a test of shadows' outlines on a horizontal plane."""
+"""Finds points that are hidden from a point light.
+
+Outlines of the shadows on a horizontal plane select candidates, which are then tested by exact rays.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from gpnerf.rooms.solids import CORNERS, Solid
 
 
 class Shadow:
-    """The shadow that groups of solids cast from a light at `lamp` [3]; what reaches above it casts none."""
+    """Shadow that groups of solids cast from a light at `lamp` [3]; groups that reach above it cast none."""
 
     def __init__(self, lamp: np.ndarray, groups: Sequence[Sequence[Solid]]) -> None:
         self.lamp = lamp
@@ -55,6 +58,6 @@ class Shadow:
 
 
 def _within(plan: np.ndarray, outline: np.ndarray) -> np.ndarray:
-    """Points [2, N] inside a rectangle [2, 2]."""
+    """Whether points [2, N] are inside a rectangle [2, 2]: bool [N]."""
     x, y = plan
     return (x >= outline[0, 0]) & (x <= outline[1, 0]) & (y >= outline[0, 1]) & (y <= outline[1, 1])

@@ -56,5 +56,5 @@ def shots(job: Job) -> Iterator[tuple[Camera, Picture]]:
     room, shoot = make_room(job.seed), job.shoot
     tracer = Tracer(room)
     for pose in room.loop.poses(shoot.num_views):
-        shot = camera_at(pose, shoot.height, shoot.width, shoot.field_of_view)
-        yield shot, tracer.draw(shot)
+        camera = camera_at(pose, shoot.height, shoot.width, shoot.field_of_view)
+        yield camera, tracer.draw(camera)

@@ -1,8 +1,8 @@
-"""Oriented convex solids: where a ray enters them, which way their surface faces, what they enclose.
+"""Oriented convex solids: entry points of rays, surface normals, and tests of enclosed points.
 
 Every solid is a unit shape (box [-1, 1]^3, cylinder or frustum of radius 1 and |z| <= 1, unit ball)
-scaled by `half`, turned by `rotation` and moved to `center`. Rays are taken to the unit shape, where
-the parameter t along the ray is unchanged.
+scaled by `half`, turned by `rotation` and moved to `center`. Rays are transformed to the unit shape, which
+leaves the parameter t along the ray unchanged.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ Components = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Solid:
-    """center, half [3] metres; rotation [3, 3] local -> world; taper: radius of a cylinder is 1 + taper * z.
+    """One solid.
 
-    glow: share of its light a solid emits by itself (0 = lit like everything else); it then casts no shadow.
+    center, half [3] metres; rotation [3, 3] local -> world; taper: radius of a cylinder is 1 + taper * z;
+    glow: share of its light that a solid emits itself (0: none). A glowing solid casts no shadow.
     """
 
     shape: str
@@ -40,7 +41,7 @@ class Solid:
 
     @cached_property
     def to_local(self) -> np.ndarray:
-        """World direction -> unit shape: [3, 3]."""
+        """Transform [3, 3] of world directions to the unit shape."""
         return self.rotation.T / self.half[:, None]
 
     @cached_property
@@ -179,7 +180,7 @@ def cylinder_interval(
     begin, end = slab(origin[2], z)
     near, far = np.maximum(begin, first), np.minimum(end, last)
     if taper:
-        # A ray steeper than the cone is inside it *outside* the two roots.
+        # A ray steeper than the cone is inside it before the first and after the last root.
         low, high = np.minimum(first, last), np.maximum(first, last)
         steep, below = square < 0.0, begin <= low
         near = np.where(steep, np.where(below, begin, np.maximum(begin, high)), near)

@@ -16,8 +16,11 @@ Color = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Surface:
-    """Points on the faces of one solid. u, v: [N] metres from the centre of the face (v upwards on walls,
-    along y on horizontal faces); half_u, half_v: [N] half the extent of the face; axis: [N] of its normal."""
+    """Points on the faces of one solid.
+
+    u, v: [N] metres from the centre of the face (v upwards on walls, along y on horizontal faces);
+    half_u, half_v: [N] half the extent of the face in metres; axis: [N] axis 0..2 of its normal.
+    """
 
     u: np.ndarray
     v: np.ndarray
@@ -26,12 +29,12 @@ class Surface:
     axis: np.ndarray
 
     @staticmethod
-    def of(metres: np.ndarray, half: np.ndarray, axis: np.ndarray) -> Surface:
-        """From points [3, N] about the centre of a solid with half extents [3] and face axes [N]."""
+    def of(offsets: np.ndarray, half: np.ndarray, axis: np.ndarray) -> Surface:
+        """Surface at offsets [3, N] from the centre of a solid; half: its half extents [3]; face axes [N]."""
         along_y, flat = axis == 0, axis == 2
         return Surface(
-            np.where(along_y, metres[1], metres[0]),
-            np.where(flat, metres[1], metres[2]),
+            np.where(along_y, offsets[1], offsets[0]),
+            np.where(flat, offsets[1], offsets[2]),
             np.where(along_y, half[1], half[0]),
             np.where(flat, half[1], half[2]),
             axis,
@@ -49,7 +52,7 @@ def column(color: Color) -> np.ndarray:
 
 
 def mix(first: Color | np.ndarray, second: Color | np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Linear blend [3, N]; share [N] of the second."""
+    """Linear blend [3, N] of two colours; share: [N] of the second one."""
     first = column(first) if isinstance(first, tuple) else first
     second = column(second) if isinstance(second, tuple) else second
     return first + (second - first) * share
@@ -202,7 +205,10 @@ class Panels:
 
 @dataclass(frozen=True)
 class Skirted:
-    """A wall texture above a skirting board; `height` metres of the room shift v to start at the floor."""
+    """A wall texture above a skirting board.
+
+    dado: colour of the wall below `level` metres, None for the texture down to the skirting board.
+    """
 
     base: Texture
     skirting: Color

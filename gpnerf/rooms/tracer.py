@@ -1,4 +1,4 @@
-"""Which solid each ray of a camera meets first, and how far away: exact, for several samples per pixel."""
+"""Traces the rays of a camera to the first solid that each hits: exact, with several samples per pixel."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from gpnerf.rooms.layout import CLASS_NAMES, Room
 from gpnerf.rooms.lighting import Lighting
 from gpnerf.rooms.solids import Solid
 
-# Sample 0 is the pixel centre (depth and labels), 1..4 give the colour. In pixels.
+# Offsets of the samples in pixels: 0 is the pixel centre (depth and labels), 1..4 give the colour.
 OFFSETS = np.array([[0.0, 0.0], [-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]])
 SHELL_FACES = 6
 SHELL_CLASSES = ("wall", "wall", "wall", "wall", "floor", "ceiling")
+# Depth in metres at which edges are cut, since points behind the camera have no pixel.
 NEAR = 0.02
 # Pairs of neighbouring entries of solids.CORNERS.
 EDGES = np.array([(i, i | bit) for i in range(8) for bit in (1, 2, 4) if not i & bit])
@@ -45,10 +46,10 @@ class Tracer:
         self.lighting = Lighting(room, self.solids)
 
     def draw(self, camera: Camera) -> Picture:
-        """One view of the room."""
-        view = Rays(camera)
-        depth, surface = self.trace(view)
-        points = view.directions()[:, 1:] * depth[1:] + view.origin.astype(np.float32)[:, None, None, None]
+        """Draws one view of the room."""
+        rays = Rays(camera)
+        depth, surface = self.trace(rays)
+        points = rays.directions()[:, 1:] * depth[1:] + rays.origin.astype(np.float32)[:, None, None, None]
         color = self.lighting.shade(
             points.reshape(3, len(points[0]), -1), surface[1:].reshape(len(points[0]), -1)
         )
@@ -60,29 +61,29 @@ class Tracer:
             self.instance[surface[0]],
         )
 
-    def trace(self, view: Rays) -> tuple[np.ndarray, np.ndarray]:
+    def trace(self, rays: Rays) -> tuple[np.ndarray, np.ndarray]:
         """Depth float32 and surface number int32 of the first hit: [5, H, W] each."""
-        depth, surface = self._shell(view)
-        for index, (top, bottom, left, right) in enumerate(view.rectangles(self.corners)):
+        depth, surface = self._shell(rays)
+        for index, (top, bottom, left, right) in enumerate(rays.rectangles(self.corners)):
             if top >= bottom or left >= right:
                 continue
             solid, part = self.solids[index], np.s_[:, top:bottom, left:right]
             begin = solid.entry(
-                solid.to_local @ (view.origin - solid.center),
-                view.local(solid.to_local, top, bottom, left, right),
+                solid.to_local @ (rays.origin - solid.center),
+                rays.local(solid.to_local, top, bottom, left, right),
             )
             closer = begin < depth[part]
             depth[part][closer] = begin[closer]
             surface[part][closer] = index + SHELL_FACES
         return depth, surface
 
-    def _shell(self, view: Rays) -> tuple[np.ndarray, np.ndarray]:
-        """Where rays leave the empty room."""
+    def _shell(self, rays: Rays) -> tuple[np.ndarray, np.ndarray]:
+        """Depth and surface number where rays leave the empty room: [5, H, W] each."""
         depth, surface = None, None
-        for axis, along in enumerate(view.directions()):
+        for axis, along in enumerate(rays.directions()):
             ahead = along > 0.0
             wall = np.where(ahead, self.room.size[axis], 0.0).astype(np.float32)
-            distance = (wall - np.float32(view.origin[axis])) / np.where(np.abs(along) < 1e-9, 1e-9, along)
+            distance = (wall - np.float32(rays.origin[axis])) / np.where(np.abs(along) < 1e-9, 1e-9, along)
             face = (2 * axis + ahead).astype(np.int32)
             if depth is None:
                 depth, surface = np.abs(distance), face
@@ -94,7 +95,7 @@ class Tracer:
 
 
 class Rays:
-    """The sample rays of a camera: direction(sample, row, column) = columns x + y + constant per axis."""
+    """Sample rays of a camera. Each component of a direction is linear in the pixel's column x and row y."""
 
     def __init__(self, camera: Camera) -> None:
         self.height, self.width = camera.height, camera.width
@@ -128,6 +129,7 @@ class Rays:
         image = points @ self.intrinsics.T
         seen = points[..., 2:] >= NEAR * 0.999
         pixels = image[..., :2] / np.where(seen, image[..., 2:], 1.0)
+        # Samples are up to 0.25 pixels off the pixel centre.
         low = np.where(seen, pixels, np.inf).min(1) - 0.3
         high = np.where(seen, pixels, -np.inf).max(1) + 0.3
         size = np.array([self.width, self.height])

@@ -1,4 +1,4 @@
-"""A plausible way through a room: an oval loop at eye height, looking across it."""
+"""Camera path through a room: an oval loop at eye height, with the gaze across it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Loop:
     phase: float
     clockwise: bool
     eye: float
-    # Metres from the centre (ahead of the walker's right-angle view) that the gaze is drawn to.
-    lead: float
+    # Radians from the direction to the centre to the gaze; positive looks back along the walk.
+    gaze_angle: float
 
     @staticmethod
     def within(rng: np.random.Generator, size: np.ndarray) -> Loop:
-        """A loop that leaves about a metre to the walls of a room of `size` [3] metres for furniture."""
+        """A loop in a room of `size` [3] metres that leaves about a metre along the walls for furniture."""
         axes = np.clip(size[:2] / 2 - rng.uniform(1.3, 1.5, 2), (1.02, 0.92), (1.45, 1.2))
         spare = np.maximum(size[:2] / 2 - axes - 1.0, 0.0)
         center = size[:2] / 2 + rng.uniform(-1.0, 1.0, 2) * spare
@@ -42,18 +42,18 @@ class Loop:
         return self._point(np.linspace(0.0, 2 * np.pi, count, endpoint=False))
 
     def positions(self, count: int) -> np.ndarray:
-        """Positions STEP metres apart along the ellipse, again and again where it is short: [count, 2]."""
+        """Positions STEP metres apart along the ellipse, in as many turns as needed: [count, 2]."""
         fine = np.linspace(0.0, 2 * np.pi, 721)
         points = self._point(fine)
-        travelled = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
-        angle = np.interp(np.arange(count) * STEP % travelled[-1], travelled, fine)
+        traveled = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+        angle = np.interp(np.arange(count) * STEP % traveled[-1], traveled, fine)
         return self._point(angle)
 
     def poses(self, count: int) -> np.ndarray:
         """OpenCV camera-to-world matrices [count, 4, 4]: looking across the loop, slightly down."""
         position, index = self.positions(count), np.arange(count)
         across = self.center - position
-        heading = np.arctan2(across[:, 1], across[:, 0]) + self.lead * (-1) ** self.clockwise
+        heading = np.arctan2(across[:, 1], across[:, 0]) + self.gaze_angle * (-1) ** self.clockwise
         heading = heading + 0.10 * np.sin(2 * np.pi * index / 17.0 + self.phase)
         tilt = 0.20 + 0.06 * np.sin(2 * np.pi * index / 11.0 + 2 * self.phase)
         height = self.eye + 0.06 * np.sin(2 * np.pi * index / 13.0 + self.phase)

@@ -1,6 +1,6 @@
-"""What is faster on this machine: timed once, and remembered, so that the same command always decides alike.
+"""Times alternatives once per machine and stores the answer, so that the same command always chooses alike.
 
-An answer is a file of $GPNERF_CACHE/choices (see files.cache_folder). Without it, the next run times anew.
+An answer is a file in $GPNERF_CACHE/choices (see files.cache_folder). Without it, the next run times again.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from gpnerf.system.files import cache_folder, write_once
 
 log = logging.getLogger(__name__)
 
-# Of each candidate, in turn, after a first time that does not count; fewer where they take long.
+# Timed rounds over all candidates, after one untimed run of each; no round starts after PATIENCE_S seconds.
 ROUNDS, PATIENCE_S = 3, 3.0
-# As many times as fast as the plain candidate must another one be to be chosen.
+# A candidate replaces the plain one only if it is at least this many times as fast.
 WORTH_CHANGING = 1.15
 
 
 def timed(question: str, facts: Sequence[object], candidates: Mapping[str, Callable[[], object]]) -> dict:
-    """The seconds that each candidate takes, by its name: those remembered for equal facts, else timed now.
+    """Returns the seconds that each candidate takes, by name: stored ones for equal facts, else timed now.
 
-    Of several runs that time at once, all take the answer of the one that is ready first.
-    question: a name for the file. facts: all that the answer depends on, as JSON values.
+    If several runs time at once, all of them use the answer that is stored first.
+    question: first part of the file's name. facts: everything that the answer depends on, as JSON values.
     """
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
     path = cache_folder() / "choices" / f"{question}_{key}.json"
@@ -39,8 +39,8 @@ def timed(question: str, facts: Sequence[object], candidates: Mapping[str, Calla
             seconds = _remembered(path, candidates) or seconds
         except OSError as error:
             log.warning(
-                f"{path} cannot be written ({error.strerror}): the next run times again and may choose "
-                "otherwise; name a folder that can with GPNERF_CACHE."
+                f"{path} cannot be written ({error.strerror}), so the next run times again and may choose "
+                "differently; set GPNERF_CACHE to a folder that can be written to."
             )
     return seconds
 
@@ -52,18 +52,18 @@ def _remembered(path: Path, candidates: Mapping[str, Callable[[], object]]) -> d
     except OSError:
         return None
     except (ValueError, KeyError, TypeError):
-        _make_room(path)
+        _remove_damaged(path)
         return None
 
 
-def _make_room(path: Path) -> None:
-    """Removes a damaged answer, which would stay in the place of the next one."""
+def _remove_damaged(path: Path) -> None:
+    """Removes a damaged answer, because write_once would keep it instead of the next one."""
     with suppress(OSError):
         path.unlink()
 
 
 def _in_turn(candidates: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """The shortest time of each."""
+    """Returns the shortest time of each candidate in seconds."""
     for run in candidates.values():
         run()
     fastest = dict.fromkeys(candidates, float("inf"))

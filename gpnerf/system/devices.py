@@ -11,9 +11,10 @@ from gpnerf.system.errors import ConfigError
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:
-    """ "auto" (CUDA if there is one) or a torch device name. Raises ConfigError if it is not to be had.
+    """Returns the device called `name`: "auto" (CUDA if there is one) or a torch device name.
 
-    local_rank: of several processes on a machine; each takes the GPU of its number, but for a numbered name.
+    local_rank: number of this process on its machine, which takes the GPU of the same number unless `name`
+    has a number itself. Raises ConfigError if the device cannot be used.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -32,7 +33,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """The context in which networks run in a precision, one of PRECISIONS."""
+    """Returns the context in which networks run in a precision, one of PRECISIONS."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
@@ -42,18 +43,18 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def allow_tf32(precision: str) -> None:
-    """Lets CUDA devices round the float32 products that remain to TF32, unless float32 is asked for."""
+    """Lets CUDA compute the remaining float32 products in TF32, unless `precision` is "float32"."""
     torch.set_float32_matmul_precision("highest" if precision == "float32" else "high")
     torch.backends.cudnn.allow_tf32 = precision != "float32"
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device, or the CPU, had no more memory to give."""
+    """Whether an error means that the memory of the GPU or of the CPU ran out."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def memory_of(device: torch.device) -> int | None:
-    """Bytes of a device, free or not; None where the system does not tell."""
+    """Total memory of a device in bytes, free or not; None if the system does not report it."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[1]
     try:
@@ -62,16 +63,16 @@ def memory_of(device: torch.device) -> int | None:
         return None
 
 
-# Of glibc's mallopt(3); a larger threshold for mmap is refused.
+# Parameters of glibc's mallopt(3), which refuses a larger threshold for mmap.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST_MMAP_THRESHOLD, LARGEST_TRIM_THRESHOLD = 32 * 2**20, 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """Lets the C library keep large freed buffers for the next chunk of rays, where it is glibc.
+    """Makes glibc keep large freed buffers for the next chunk of rays; does nothing with another C library.
 
-    By default it returns each of them to the system, and every later use faults all its pages in again.
-    Not for training, whose buffers differ too much in size.
+    By default glibc returns each buffer to the system, so that the next use faults all its pages in again.
+    Not meant for training, whose buffers differ too much in size.
     """
     try:
         library = ctypes.CDLL("libc.so.6")

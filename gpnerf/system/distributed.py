@@ -1,4 +1,4 @@
-"""Several processes as one, started by torchrun: who does which part, and sums over all of them."""
+"""Processes started by torchrun: how they share work, wait for each other and sum tensors."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from torch import Tensor
 
 T = TypeVar("T")
 
-# For what one process does while the others wait: making rooms, reading a data set for the first time.
+# How long processes wait for each other, e.g. while one makes rooms or indexes a data set.
 PATIENCE = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among all: rank 0 .. world-1, and its number on its machine. Alone: 0 of 1."""
+    """This process among all of a run.
+
+    rank: 0 .. world-1; world: number of processes; local_rank: number of this process on its machine.
+    """
 
     rank: int = 0
     world: int = 1
@@ -30,16 +33,16 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes and speaks."""
+        """Whether this is the process that writes files and logs."""
         return self.rank == 0
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
-        """Every world-th item, from the rank on."""
+        """Items of this process: every world-th one, beginning with number `rank`."""
         return items[self.rank :: self.world]
 
     @contextmanager
     def first_alone(self) -> Iterator[None]:
-        """The body runs in the first process, and only then in the others, which find its files."""
+        """Runs the body in the first process, and only then in the others, which find its files."""
         if not self.is_first:
             self.wait()
         yield
@@ -47,16 +50,16 @@ class Processes:
             self.wait()
 
     def as_first(self, decide: Callable[[], T]) -> T:
-        """What the first process decides; the others do not ask."""
+        """Calls `decide` in the first process alone and returns its answer in all of them."""
         return self.gather(decide() if self.is_first else None)[0]
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Waits until all processes have called this."""
         if self.world > 1:
             dist.barrier()
 
     def any(self, wish: bool, device: torch.device) -> bool:
-        """Whether one of the processes wishes it."""
+        """Whether `wish` is true in at least one process."""
         if self.world == 1:
             return wish
         flag = torch.tensor(float(wish), device=device)
@@ -84,16 +87,17 @@ class Processes:
             one.grad = total.view_as(one) if anywhere else None
 
     def add(self, values: Tensor) -> Tensor:
-        """Values summed over the processes."""
+        """Sums `values` over the processes, in place."""
         if self.world > 1:
             dist.all_reduce(values)
         return values
 
 
 def join_processes(device_name: str) -> Processes:
-    """The processes that torchrun has started, by its environment variables; alone without them.
+    """Connects the processes that torchrun started, by its environment variables.
 
-    All but the first say warnings and errors only.
+    Without the variables, this process is the only one. All processes but the first log only warnings and
+    errors.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Processes()
@@ -108,6 +112,6 @@ def join_processes(device_name: str) -> Processes:
 
 
 def leave_processes() -> None:
-    """Ends the connection, if there is one."""
+    """Closes the connection between the processes, if there is one."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()

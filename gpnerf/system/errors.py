@@ -1,4 +1,4 @@
-"""The faults a user can mend. Scripts print the sentence without a traceback and exit with code 2."""
+"""Faults that a user can mend. Scripts print the sentence without a traceback and exit with code 2."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class GPNeRFError(Exception):
-    """A message that names what was expected, what was found, where, and what mends it."""
+    """A fault whose message names the file, what was expected, what was found, and a remedy."""
 
 
 class DataError(GPNeRFError):
@@ -19,7 +19,7 @@ class ConfigError(GPNeRFError):
 
 
 class TrainingError(GPNeRFError):
-    """A training that cannot go on: no finite gradients, or no memory."""
+    """Training cannot go on: its gradients are not finite, or memory ran out."""
 
 
 class CheckpointError(GPNeRFError):
@@ -27,13 +27,13 @@ class CheckpointError(GPNeRFError):
 
 
 class Faults:
-    """Collects faults, so that a report can name all of them, each once, and not the first alone.
+    """Collects faults, each once, so that a report names all of them instead of the first alone.
 
-    `with faults.collected():` keeps a DataError of its body instead of letting it pass.
+    `with faults.collected():` catches a DataError of its body and adds its sentences.
     """
 
     def __init__(self) -> None:
-        # The keys of a dict are in the order of their coming.
+        # The keys of a dict keep their order and hold each sentence once.
         self._told: dict[str, None] = {}
 
     @property
@@ -59,7 +59,7 @@ class Faults:
 
 
 class ManyFaults(DataError):
-    """Says the first of its sentences and how many more there are."""
+    """Several faults; the message is the first sentence and the number of the others."""
 
     def __init__(self, sentences: list[str]) -> None:
         first, others = sentences[0], len(sentences) - 1

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and where those lie that may be removed."""
+"""Atomic writes of files, and the folder of cached files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Where files lie that would be made again: $GPNERF_CACHE, or gpnerf in $XDG_CACHE_HOME or ~/.cache."""
+    """Folder of files that may be removed: $GPNERF_CACHE, or gpnerf in $XDG_CACHE_HOME or ~/.cache."""
     if os.environ.get("GPNERF_CACHE"):
         return Path(os.environ["GPNERF_CACHE"])
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpnerf"
@@ -22,20 +22,20 @@ def write_whole(path: Path, data: bytes | str) -> None:
 
 
 def write_once(path: Path, data: bytes | str) -> None:
-    """Like write_whole, but a file that is there by now stays: of several writers, the first one counts."""
+    """Writes a file like write_whole unless it exists by then: of several writers, the first one wins."""
     with _partial(path, data) as partial:
         try:
             os.link(partial, path)
         except FileExistsError:
             pass
         except OSError:
-            # A file system without hard links: there the last one counts.
+            # On a file system without hard links, the last writer wins.
             os.replace(partial, path)
 
 
 @contextmanager
 def _partial(path: Path, data: bytes | str) -> Iterator[Path]:
-    """The data in a file beside `path`, which is gone at the end."""
+    """Writes the data to a temporary file beside `path`, which is removed at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:

@@ -1,4 +1,4 @@
-"""How the numbers of a run were computed, as a record that checkpoints keep and later starts compare."""
+"""Record of how a run's numbers are rounded, kept in its checkpoints and compared when it is resumed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, fields
 class Numerics:
     """What decides how numbers are rounded.
 
-    machine: processor and instruction set, or GPU; threads: of the CPU; precision: "float32" or "bfloat16";
+    machine: processor and instruction set, or GPU; threads: CPU threads; precision: "float32" or "bfloat16";
     deterministic: whether sums have one order; compiled: whether layers run through torch.compile; torch,
-    numpy, opencv: versions. None: unknown, in records that are older than the field.
+    numpy, opencv: versions, None (unknown) in records older than the field.
     """
 
     machine: str
@@ -24,14 +24,14 @@ class Numerics:
     opencv: str | None = None
 
     def changes(self, later: Numerics) -> str:
-        """What a later run does otherwise, such as "threads: 1, not 2"; empty if nothing that is known."""
+        """Lists the known fields that a later run changes, such as "threads: 1, not 2"; empty if none."""
         old, new = asdict(self), asdict(later)
         changed = [name for name in old if old[name] is not None and new[name] != old[name]]
         return ", ".join(f"{name}: {new[name]}, not {old[name]}" for name in changed)
 
 
 def numerics_from(stored: dict | None) -> Numerics | None:
-    """The record in a checkpoint; None in those that were written before there was one."""
+    """Record of a checkpoint; None for checkpoints that are older than the record."""
     if not stored:
         return None
     return Numerics(**{field.name: stored[field.name] for field in fields(Numerics) if field.name in stored})

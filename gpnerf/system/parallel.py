@@ -1,4 +1,4 @@
-"""Jobs in several processes, with one progress bar over their steps and a stop between two steps."""
+"""Runs jobs in several processes with one progress bar over their steps; jobs can stop between two steps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 # Does a job; calls the second argument after every step and ends early where the third returns true.
 Work = Callable[[Job, Callable[[], object], Callable[[], bool]], Result]
 
-# Of a worker process: the counter of all steps done, and whether to stop.
+# State of a worker process: the shared counter of finished steps, and the event that asks it to stop.
 _steps: Any = None
 _halt: Event | None = None
 
@@ -34,10 +34,11 @@ _halt: Event | None = None
 def run_jobs(
     work: Work[Job, Result], jobs: Sequence[Job], workers: int, stop: StopRequest, bar: tqdm
 ) -> list[Result | None]:
-    """The results of work(job, tick, stopped), None for jobs that a stop kept from starting.
+    """Returns the results of work(job, tick, stopped); None for jobs that had not started before a stop.
 
-    work: a function of a module; jobs: picklable. One job or one worker stays in this process. The first
-    exception of a job stops the others between two steps and is raised; GPNeRFError if a process died.
+    work: function at the top level of a module; jobs: picklable. A single job or worker runs in this process.
+    The first exception of a job stops the others between two steps and is raised. Raises GPNeRFError if a
+    process dies.
     """
     workers = min(workers, len(jobs))
     if workers <= 1:
@@ -61,7 +62,7 @@ def run_jobs(
 
 
 def _follow(futures: list[Future], stop: StopRequest, show: Callable[[], object]) -> None:
-    """Waits until all jobs are done, one has failed (and raises what it raised), or a stop is wanted."""
+    """Waits until all jobs are done, one fails (and raises its exception), or a stop is wanted."""
     running = set(futures)
     while running and not stop.wanted:
         done, running = wait(futures, POLL_SECONDS, FIRST_EXCEPTION)
@@ -77,7 +78,7 @@ def _show(bar: tqdm, steps: int) -> None:
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Processes started meanwhile ignore Ctrl-C from their first moment: the parent ends them."""
+    """Makes processes that start inside the block ignore Ctrl-C; the parent ends them instead."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -89,14 +90,14 @@ def _start_worker(steps: Any, halt: Event) -> None:
     global _steps, _halt
     _steps, _halt = steps, halt
     leave_signals_to_parent(0)
-    # A pool ends its processes by it.
+    # The pool ends its processes with SIGTERM.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(1)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 
 def _leave_with_parent() -> None:
-    """Without it, workers of a parent that was killed would wait for jobs for ever."""
+    """Ends this worker when its parent dies; it would otherwise wait for jobs for ever."""
     multiprocessing.parent_process().join()
     os._exit(1)
 

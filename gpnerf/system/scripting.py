@@ -1,4 +1,4 @@
-"""What train.py, eval.py and render.py share: errors as sentences, run folders, log lines, stop signals."""
+"""What all scripts share: errors as sentences, output folders, log lines, stop signals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STOP_SIGNALS = [name for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(sig
 
 
 class _ProgressSafeHandler(logging.Handler):
-    """Log lines that do not tear a progress bar apart, each said once: a scene may be read twice."""
+    """Writes log lines above a progress bar, each line once, since a scene may be read twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,9 +38,9 @@ class _ProgressSafeHandler(logging.Handler):
 
 
 def run_script(main: Callable[[], int]) -> None:
-    """Runs a script: a fault that the user can mend is one sentence on stderr and exit code 2."""
+    """Runs a script; a fault that the user can mend ends in one sentence on stderr and exit code 2."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_ProgressSafeHandler()])
-    # It tells of every file that it has read to the end.
+    # TensorBoard would log a line for every file that it has read.
     logging.getLogger("tensorboard").setLevel(logging.WARNING)
     try:
         sys.exit(main())
@@ -70,7 +70,7 @@ def make_folder(folder: Path) -> Path:
     """Makes an output folder. Raises ConfigError where it cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Of a name of its own: several processes may do this at once.
+        # The file has a random name, because several processes may check the folder at once.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -81,8 +81,10 @@ def make_folder(folder: Path) -> Path:
 
 
 class StopRequest:
-    """Turns Ctrl-C, SIGTERM and SIGUSR1 into a wish to stop after the step at hand; a second one stops at
-    once. So does the end of `hours`, if any are given."""
+    """A wish to stop after the current step, made by Ctrl-C, SIGTERM, SIGUSR1 or the end of `hours`.
+
+    A second signal stops at once, by KeyboardInterrupt.
+    """
 
     def __init__(self, hours: float | None = None) -> None:
         self.asked = False
@@ -101,7 +103,10 @@ class StopRequest:
 
 
 def leave_signals_to_parent(worker: int) -> None:
-    """For loader processes: signals to a whole job reach them too, but only the training may decide when to
-    stop. They end with it."""
+    """Makes a loader process ignore stop signals.
+
+    A signal to a whole job reaches loaders too, but only the main process decides when to stop; loaders end
+    with it.
+    """
     for name in STOP_SIGNALS:
         signal.signal(getattr(signal, name), signal.SIG_IGN)

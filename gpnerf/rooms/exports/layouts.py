@@ -1,4 +1,4 @@
-"""The rooms in the disk layouts of data sets, so that one test can hold all loaders against each other."""
+"""Writes rooms in the disk layouts of data sets, so that one test can compare all loaders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gpnerf.rooms.shots import VERSION, Job, Shoot, names
 from gpnerf.system.errors import ConfigError
 from gpnerf.system.files import write_whole
 
-# Beside the rooms: what they were made with.
+# File beside the rooms that holds the options they were made with.
 RECORD = "made_with.txt"
 
 
@@ -43,13 +43,13 @@ LAYOUTS = {
 
 
 def export(root: Path, layout: str, seeds: Sequence[int], shoot: Shoot, workers: int = 2) -> None:
-    """Writes those rooms that are missing, `workers` at a time, in a layout of LAYOUTS.
+    """Writes the missing rooms in a layout of LAYOUTS, `workers` at a time.
 
     Raises ConfigError where `root` holds rooms made with other options, or another data set.
     """
     form = LAYOUTS[layout]
     root.mkdir(parents=True, exist_ok=True)
-    _share(root, {RECORD: _made_with(layout, shoot), **form.shared})
+    _write_shared(root, {RECORD: _made_with(layout, shoot), **form.shared})
     folders = [root / form.parent / name for name in names(seeds)]
     jobs = [Job(folder, seed, shoot) for folder, seed in zip(folders, seeds, strict=True)]
     make_all(partial(_make, layout), [job for job in jobs if not job.folder.is_dir()], workers)
@@ -66,15 +66,15 @@ def _make(layout: str, job: Job) -> None:
     write_folder(job.folder, partial(LAYOUTS[layout].write, job), job.folder.is_dir)
 
 
-def _share(root: Path, texts: Mapping[str, str]) -> None:
-    """Writes the files that all rooms have in common, unless one of another origin is there."""
+def _write_shared(root: Path, texts: Mapping[str, str]) -> None:
+    """Writes the files that all rooms have in common. Raises ConfigError if one has another content."""
     present = [name for name in texts if (root / name).exists()]
     for name in present:
         expected, found = texts[name].strip(), (root / name).read_text(errors="replace").strip()
         if found != expected:
             raise ConfigError(
-                f"{root / name}: expected {_start(expected)!r}, found {_start(found)!r}, as the folder holds "
-                "other rooms or another data set; choose another one."
+                f"{root / name}: expected {_start(expected)!r}, found {_start(found)!r} of other rooms or "
+                "another data set; choose another folder."
             )
     for name in texts.keys() - present:
         write_whole(root / name, texts[name])

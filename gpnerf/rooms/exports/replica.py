@@ -1,4 +1,4 @@
-"""A room as a sequence of Replica, as rendered for Semantic-NeRF (github.com/Harry-Zhi/semantic_nerf)."""
+"""Writes a room as a sequence of Replica rendered for Semantic-NeRF (github.com/Harry-Zhi/semantic_nerf)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gpnerf.media.images import write_image
 from gpnerf.rooms.layout import CLASS_NAMES
 from gpnerf.rooms.shots import Job, shots
 
-# Class of the rooms -> id and name in Replica.
+# Class of a room -> id and name in Replica.
 CLASSES = {
     "wall": (93, "wall"),
     "floor": (40, "floor"),
@@ -54,6 +54,6 @@ def write_sequence(job: Job, folder: Path) -> None:
 
 
 def class_table() -> str:
-    """The classes in the form of Replica's own file."""
+    """Returns the text of CLASS_FILE: ids and names of the classes, as in Replica's own file."""
     classes = [{"id": number, "name": name} for number, name in sorted(CLASSES.values())]
     return json.dumps({"classes": classes}, indent=1) + "\n"

@@ -1,6 +1,6 @@
-"""The rooms as ScanNet has its scans: unpacked into folders, or as downloaded (.sens and zip files).
+"""Writes rooms like scans of ScanNet: unpacked into folders, or as downloaded (.sens and zip files).
 
-The formats: github.com/ScanNet/ScanNet, README and SensReader.
+The formats are described in github.com/ScanNet/ScanNet, README and SensReader.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COLUMNS = (
     "eigen13class", "ModelNet40", "ModelNet10", "ShapeNetCore55", "synsetoffset", "wnsynsetid",
     "wnsynsetkey", "mpcat40", "mpcat40index",
 )  # fmt: skip
-# Class of the rooms -> raw id, which 8 bits do not hold for most, and id and name among the NYU40 classes.
+# Class of a room -> raw id (most need more than 8 bits), NYU40 id, NYU40 name.
 CLASSES = {
     "wall": (1, 1, "wall"),
     "floor": (3, 2, "floor"),
@@ -49,15 +49,15 @@ CLASSES = {
 }
 RAW_IDS = np.array([CLASSES[name][0] for name in CLASS_NAMES], np.uint16)
 JPEG_QUALITY = 98
-# Of the .sens format.
+# Constants of the .sens format.
 VERSION = 4
 SENSOR = b"rooms"
 COLOR_IS_JPEG, DEPTH_IS_ZLIB = 2, 1
-UNITS_PER_METRE = 1000.0
+UNITS_PER_METER = 1000.0
 
 
 def label_table() -> str:
-    """The table of raw ids as tab-separated text; only the columns that loaders read are filled in."""
+    """Returns the table of raw ids as tab-separated text; only columns that loaders read are filled in."""
     lines = ["\t".join(COLUMNS)]
     for name, (raw, nyu40, nyu40_name) in sorted(CLASSES.items(), key=lambda item: item[1]):
         row = {"id": raw, "raw_category": name, "category": name, "nyu40id": nyu40, "nyu40class": nyu40_name}
@@ -94,7 +94,7 @@ def write_download(job: Job, folder: Path) -> None:
             for archive, (name, ids) in zip((labels, instances), _label_maps(picture).items(), strict=True):
                 png = cv2.imencode(".png", ids)[1].tobytes()
                 archive.writestr(ZipInfo(f"{name}/{number}.png"), png)
-        # The frames of a motion sensor would follow: there are none.
+        # No frames of a motion sensor follow.
         sens.write(struct.pack("<Q", 0))
 
 
@@ -107,7 +107,7 @@ def _write_sens_header(file: BinaryIO, job: Job) -> None:
     file.write(calibration.tobytes())
     file.write(struct.pack("<ii", COLOR_IS_JPEG, DEPTH_IS_ZLIB))
     file.write(struct.pack("<4I", *(width, height) * 2))
-    file.write(struct.pack("<fQ", UNITS_PER_METRE, num_views))
+    file.write(struct.pack("<fQ", UNITS_PER_METER, num_views))
 
 
 def _write_sens_frame(file: BinaryIO, number: int, camera: Camera, picture: Picture) -> None:
@@ -131,7 +131,7 @@ def _jpeg(picture: Picture) -> bytes:
 
 
 def _intrinsics(camera: Camera) -> np.ndarray:
-    """As ScanNet pads them: [4, 4]."""
+    """Intrinsics [4, 4], padded as in ScanNet."""
     padded = np.eye(4)
     padded[:3, :3] = camera.intrinsics.numpy()
     return padded

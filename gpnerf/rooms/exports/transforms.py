@@ -1,4 +1,4 @@
-"""A room as transforms.json with images/, depth/ (millimetres), semantic/ and instance/."""
+"""Writes a room as transforms.json with images/, depth/ (millimetres), semantic/ and instance/."""
 
 from __future__ import annotations
 
