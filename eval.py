@@ -26,6 +26,9 @@ def facts(evaluator: Evaluator, views: int) -> dict[str, object]:
     options, checkpoint = evaluator.options, evaluator.checkpoint
     return {
         "protocol": options.protocol,
+        "method": options.method,
+        "row of the paper": evaluator.model.paper_row,
+        "target": options.target,
         "setting": evaluator.setting,
         "dataset": options.dataset,
         "run": f"{options.out}/{options.expname}",
@@ -55,7 +58,9 @@ def evaluate(options: Namespace, processes: Processes) -> tuple[Evaluator, str]:
     run = Path(options.out) / options.expname
     table = write_report(run, evaluator.folder, result)
     step = evaluator.checkpoint.step
-    own = Run(options.expname, evaluator.setting, options.dataset, result.scenes, step)
+    own = Run(
+        options.expname, evaluator.setting, options.dataset, result.scenes, step, evaluator.model.paper_row
+    )
     write_paper_tables(evaluator.folder, options.table, own, result.facts)
     return evaluator, table
 

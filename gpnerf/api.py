@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from gpnerf.datasets.scene import Scene
 from gpnerf.geometry.cameras import Camera
 from gpnerf.methods.method import Method
 from gpnerf.rendering.view import Prepared, RenderedView, render_view
-from gpnerf.system.devices import autocast, choose_device
+from gpnerf.system.devices import PRECISIONS, autocast, choose_device
 from gpnerf.system.errors import ConfigError, DataError
 from gpnerf.training.checkpoint import load_checkpoint
 
@@ -48,10 +49,12 @@ class Model:
         poses. masks: bool [V, h, w], True for pixels that may be used; None uses all. chunk_size: rays at a
         time; None chooses a suitable number. Raises ConfigError for shapes that do not match.
         """
-        _check(images, cameras, near, far)
+        _check(self.method, images, cameras, masks)
+        _check_target(target_camera, near, far)
         for camera in (cameras, target_camera):
             self.method.check_size(camera.height, camera.width)
-        sources = SourceViews(images, cameras, masks).to(self.method.device)
+        cameras, target_camera = (_in_single_precision(camera) for camera in (cameras, target_camera))
+        sources = SourceViews(images.float(), cameras, masks).to(self.method.device)
         with torch.no_grad(), autocast(self.method.device, self.precision):
             prepared = Prepared(self.method.prepare(sources, near, far), sources.cameras)
             target_camera = target_camera.to(self.method.device)
@@ -64,6 +67,10 @@ def load(path: str | Path, device: str = "auto", precision: str = "float32") -> 
     path: a file, or the folder of a run, whose newest checkpoint is used. device: auto, cpu, cuda, ...;
     precision: float32 or bfloat16. Raises CheckpointError for a file that is not a checkpoint.
     """
+    if precision not in PRECISIONS:
+        raise ConfigError(
+            f"Expected precision as {' or '.join(PRECISIONS)}, found {precision!r}; correct it."
+        )
     checkpoint = load_checkpoint(Path(path))
     method = checkpoint.build().to(choose_device(device)).eval()
     return Model(method, checkpoint.class_names, precision)
@@ -83,13 +90,46 @@ def open_scene(path: str | Path, near: float | None = None, far: float | None = 
     return load_scene(*found[0], Reading(near, far))
 
 
-def _check(images: Tensor, cameras: Camera, near: float, far: float) -> None:
-    expected = (len(cameras.intrinsics), 3, cameras.height, cameras.width)
-    if tuple(images.shape) != expected or not images.is_floating_point():
+def _check(method: Method, images: Tensor, cameras: Camera, masks: Tensor | None) -> None:
+    """Raises ConfigError for source views that do not go together or that the method cannot use."""
+    batched = isinstance(cameras, Camera) and cameras.intrinsics.ndim == 3
+    views = len(cameras.intrinsics) if batched else 0
+    if not views or (method.fixed_source_views and views != method.source_views):
+        wanted = f"{method.source_views}" if method.fixed_source_views else "at least one"
+        found = f"a batch of {views}" if batched else "no batch"
         raise ConfigError(
-            f"Expected images as floats of shape {list(expected)}, which their cameras imply, found "
-            f"{list(images.shape)} of {images.dtype}; resize images and cameras together (Camera.resized), "
-            "and divide 8-bit images by 255."
+            f"Expected a batch of {wanted} cameras, found {found}; make one with Camera.stack, and choose as "
+            "many photographs."
         )
-    if not 0 < near < far:
+    expected = (views, 3, cameras.height, cameras.width)
+    if not torch.is_tensor(images) or tuple(images.shape) != expected or not images.is_floating_point():
+        found = (
+            f"{list(images.shape)} of {images.dtype}" if torch.is_tensor(images) else type(images).__name__
+        )
+        raise ConfigError(
+            f"Expected images as a float tensor of shape {list(expected)}, which their cameras imply, found "
+            f"{found}; resize images and cameras together (Camera.resized), and divide 8-bit images by 255."
+        )
+    if images.min() < 0 or images.max() > 1:
+        raise ConfigError(
+            f"Expected images in [0, 1], found {images.min():g} to {images.max():g}; divide 8-bit values by "
+            "255."
+        )
+    if masks is not None and (tuple(masks.shape) != (views, *expected[2:]) or masks.dtype != torch.bool):
+        raise ConfigError(
+            f"Expected masks of shape {[views, *expected[2:]]} of torch.bool, found {list(masks.shape)} of "
+            f"{masks.dtype}; resize masks and images together."
+        )
+
+
+def _check_target(camera: Camera, near: float, far: float) -> None:
+    if camera.intrinsics.ndim != 2:
+        raise ConfigError("Expected one target camera, found a batch; render its cameras one by one.")
+    if not 0 < near < far < math.inf:
         raise ConfigError(f"Expected 0 < near < far, found near {near:g} and far {far:g}; correct one.")
+
+
+def _in_single_precision(camera: Camera) -> Camera:
+    return replace(
+        camera, intrinsics=camera.intrinsics.float(), camera_to_world=camera.camera_to_world.float()
+    )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from gpnerf.datasets.options import NOTHING, SEMANTIC
 from gpnerf.methods.gpnerf.released_weights import (
     COARSE,
     FINE,
@@ -60,10 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     torch.manual_seed(options.seed)
     settings = Settings("gpnerf", sizes, Function(), Recipe())
+    target = SEMANTIC if sizes.classes else NOTHING
     model = settings.build()
     check_shapes(published, model)
     fresh, _ = model.load_state_dict(published.tensors, strict=False)
-    checkpoint = Checkpoint(0, settings, names, model.state_dict(), {}, {"imported": str(options.source)})
+    origin = {"imported": str(options.source), "target": target}
+    checkpoint = Checkpoint(0, settings, names, model.state_dict(), {}, origin)
     path = save_checkpoint(make_folder(options.run), checkpoint)
     held = f"{path} holds {len(published.tensors)} tensors of {options.source}"
     log.info(
@@ -73,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.warning(f"Warning: {FINE} is not used: one network, {COARSE}, renders both passes.")
     defaults = asdict(Sizes(classes=sizes.classes))
     changed = [f"--{name} {size}" for name, size in asdict(sizes).items() if size != defaults[name]]
-    log.info(f"Options for train.py: --load_weights {options.run} {' '.join(changed)}")
+    given = [f"--load_weights {options.run}", *changed, *([] if sizes.classes else [f"--target {NOTHING}"])]
+    log.info(f"Options for train.py: {' '.join(given)}")
     return 0
 
 

@@ -13,6 +13,7 @@ from script_runs import REPOSITORY
 import gpnerf
 from gpnerf.api import Model
 from gpnerf.datasets import examples
+from gpnerf.geometry.cameras import Camera
 from gpnerf.rendering.view import render_example
 from gpnerf.system.errors import CheckpointError, ConfigError, DataError
 
@@ -80,6 +81,18 @@ def rendered(change):
     [
         (lambda given: {"images": given["images"][:2]}, r"shape \[3, 3, 24, 32\].*found \[2, 3, 24, 32\]"),
         (lambda given: {"images": (given["images"] * 255).byte()}, "found .* of torch.uint8.*divide 8-bit"),
+        (lambda given: {"images": given["images"] * 255}, r"Expected images in \[0, 1\], found .* to "),
+        (lambda given: {"images": given["images"].numpy()}, "float tensor of shape .*, found ndarray"),
+        (
+            lambda given: {"cameras": given["target_camera"]},
+            "at least one cameras, found no batch",
+        ),
+        (lambda given: {"target_camera": given["cameras"]}, "one target camera, found a batch"),
+        (
+            lambda given: {"masks": torch.ones(3, 48, 64).bool()},
+            r"masks of .*3, 24, 32.*3, 48, 64",
+        ),
+        (lambda given: {"far": float("inf")}, "Expected 0 < near < far, found near 0.5 and far inf"),
         (lambda given: {"near": 5.0, "far": 5.0}, "Expected 0 < near < far, found near 5 and far 5"),
         (lambda given: {"target_camera": given["target_camera"].resized(8, 16)}, "at least 17 pixels"),
     ],
@@ -87,6 +100,16 @@ def rendered(change):
 def test_inputs_that_do_not_go_together_are_a_sentence(change, sentence):
     with pytest.raises(ConfigError, match=sentence):
         rendered(change)
+
+
+def test_double_precision_is_rendered_as_single_precision():
+    def double(given):
+        camera = given["target_camera"]
+        intrinsics, pose = camera.intrinsics.double(), camera.camera_to_world.double()
+        target = Camera(intrinsics, pose, camera.height, camera.width)
+        return {"images": given["images"].double(), "target_camera": target}
+
+    assert torch.equal(rendered(double).color, rendered(lambda given: {}).color)
 
 
 def test_masks_leave_their_pixels_out():
@@ -100,7 +123,9 @@ def test_masks_leave_their_pixels_out():
 def test_what_is_no_model_or_no_scene_is_a_sentence(room, tmp_path):
     with pytest.raises(CheckpointError, match="does not exist"):
         gpnerf.load(tmp_path)
-    with pytest.raises(DataError, match="expected one scene, found 3, the first in room_0000"):
+    with pytest.raises(ConfigError, match="precision as float32 or bfloat16, found 'fp16'"):
+        gpnerf.load(tmp_path, precision="fp16")
+    with pytest.raises(DataError, match="expected one scene, found \\d, the first in room_0000"):
         gpnerf.open_scene(room.parent)
     with pytest.raises(DataError, match="expected scenes"):
         gpnerf.open_scene(tmp_path)

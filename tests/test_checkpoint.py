@@ -123,7 +123,6 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content):
         {"architecture": {"classes": 3}},
         {"architecture": {"channels": 3}},
         {"settings": {"method": "gpnerf"}},
-        {"settings": {"method": "gpnerf", "sizes": {"channels": 3}, "function": {}, "recipe": {}}},
     ],
 )
 def test_a_file_of_another_project_is_refused(tmp_path, content):
@@ -133,17 +132,24 @@ def test_a_file_of_another_project_is_refused(tmp_path, content):
         load_checkpoint(path)
 
 
+EMPTY = {"method": "gpnerf", "sizes": {}, "function": {}, "recipe": {}}
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         ({"architecture": {"transformer_width": 7}}, "Expected --transformer_width to be a multiple"),
-        ({"settings": {"method": "nerf"}}, "Expected one of the methods .*, found 'nerf'"),
+        ({"settings": {"method": "nerf"}}, "it has the unknown method 'nerf'"),
+        ({"settings": {**EMPTY, "sizes": {"channels": 3}}}, "it has unknown sizes: channels"),
+        ({"settings": EMPTY, "gravity": 1}, "it has unknown parts: gravity"),
     ],
 )
 def test_a_model_that_this_version_cannot_build_is_refused_with_the_reason(tmp_path, content, reason):
     path = tmp_path / "later.pt"
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match=rf"later\.pt holds a model of another version: {reason}"):
+    with pytest.raises(
+        CheckpointError, match=rf"later\.pt holds a model that this version cannot build \({reason}"
+    ):
         load_checkpoint(path)
 
 
@@ -215,6 +221,15 @@ def test_check_settings_names_the_options_that_differ():
         check_settings("x.pt", tiny_settings(), tiny_settings(layers=3, heads=2))
     assert "x.pt" in str(caught.value) and "level_width" not in str(caught.value)
     check_settings("x.pt", tiny_settings(), tiny_settings())
+
+
+def test_rates_and_weights_of_losses_may_change_and_are_said(caplog):
+    check_settings("x.pt", tiny_settings(), tiny_settings(lr_head=0.5, weight_distill=0.0, recompute=False))
+    assert "x.pt resumes with other options:" in caplog.text
+    for change in ("lr_head 5e-05 -> 0.5", "weight_distill 0.25 -> 0.0", "recompute True -> False"):
+        assert change in caplog.text
+    with pytest.raises(CheckpointError, match=r"dropout is 0.0, not 0.5\. Use"):
+        check_settings("x.pt", tiny_settings(), tiny_settings(dropout=0.5))
 
 
 def test_sizes_that_do_not_divide_are_named():

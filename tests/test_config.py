@@ -193,3 +193,10 @@ def test_scenes_may_be_named_by_a_file(tmp_path):
     assert options.train_scenes == ("cellar", "attic", "office_0/Sequence_1")
     with pytest.raises(ConfigError, match="expected a file of scene names, found no nowhere.txt"):
         parse("--train_scenes", "nowhere.txt")
+
+
+def test_several_files_are_included_in_their_order(tmp_path):
+    (tmp_path / "a.txt").write_text("steps = 1\nnum_rays = 2\n")
+    (tmp_path / "b.txt").write_text("num_rays = 3\nseed = 4\n")
+    options = parse_file(tmp_path, "include = a.txt, b.txt\nseed = 5\n")
+    assert (options.steps, options.num_rays, options.seed) == (1, 3, 5)

@@ -6,10 +6,9 @@ import pytest
 import torch
 from helpers import tiny_model
 from script_runs import refusal, run_here
-from toy_method import Toy
+from toy_method import Pair, Toy
 
 from gpnerf.commands.options import parse_options
-from gpnerf.methods.method import Method
 from gpnerf.methods.registry import METHODS
 from gpnerf.methods.settings import Settings
 from gpnerf.system.errors import ConfigError
@@ -23,6 +22,7 @@ RUN += ["device = cpu", "precision = float32", "compile = no"]
 @pytest.fixture
 def toy(monkeypatch):
     monkeypatch.setitem(METHODS, "toy", Toy)
+    monkeypatch.setitem(METHODS, "pair", Pair)
 
 
 @pytest.fixture
@@ -53,6 +53,43 @@ def test_a_method_of_its_own_goes_through_all_scripts(toy_config, tmp_path):
     assert (folder / "render" / "room_0000_interpolate.mp4").is_file()
 
 
+def test_a_method_that_prepares_its_views_together_and_counts_batches_does_too(toy_config, tmp_path):
+    """The timing of --precision auto leaves its batch norm alone."""
+    pair = [toy_config, "--method", "pair", "--expname", "pair", "--test_scenes", "1000"]
+    run_here("train.py", "--config", *pair, "--precision", "auto")
+    found = latest_checkpoint(tmp_path / "out" / "pair")
+    assert found.model["normalize.num_batches_tracked"] == 6
+    assert found.options["num_rays"] == 32
+    run_here("eval.py", "--config", *pair)
+    run_here("render.py", "--config", *pair)
+    assert (tmp_path / "out" / "pair" / "render" / "room_1000_interpolate.mp4").is_file()
+
+
+def test_a_method_has_defaults_of_its_own(toy):
+    assert parse_options("", ["--method", "pair"]).num_rays == 7
+    assert parse_options("", ["--method", "pair", "--num_rays", "9"]).num_rays == 9
+    assert parse_options("", ["--method", "toy"]).num_rays == 512
+
+
+def test_a_model_of_one_scene_is_not_used_on_another(toy_config, tmp_path):
+    run_here("train.py", "--config", toy_config, "--steps", 3)
+    sentence = "Expected the scene 0, the only one that this model of --method toy knows, found 1000"
+    assert sentence in refusal("eval.py", "--config", toy_config, "--test_scenes", "1000")
+    assert sentence in refusal("render.py", "--config", toy_config, "--render_scene", "1000")
+    assert sentence in refusal("train.py", "--config", toy_config, "--train_scenes", "1000")
+
+
+def test_labels_of_the_true_image_are_refused_by_a_method_that_does_not_look_at_it(toy_config):
+    run_here("train.py", "--config", toy_config, "--steps", 3)
+    sentence = refusal("eval.py", "--config", toy_config, "--segment", "target")
+    assert "Expected a model that labels a true image with --segment target" in sentence
+
+
+def test_without_source_views_nothing_is_rendered_by_a_method_that_needs_them():
+    with pytest.raises(ConfigError, match="at least one source view, which --method gpnerf needs"):
+        parse_options("", ["--num_source_views", "0"])
+
+
 def test_a_method_brings_its_own_options_and_no_others(toy):
     options = parse_options("", ["--method", "toy", "--toy_width", "5"])
     assert (options.toy_width, options.num_source_views) == (5, 0)
@@ -60,7 +97,7 @@ def test_a_method_brings_its_own_options_and_no_others(toy):
     sentence = "--transformer_width is an option of --method gpnerf, found with --method toy"
     with pytest.raises(ConfigError, match=sentence):
         parse_options("", ["--method", "toy", "--transformer_width", "64"])
-    with pytest.raises(ConfigError, match="--toy_width is an option of --method toy, found with"):
+    with pytest.raises(ConfigError, match="--toy_width is an option of --method pair and toy, found"):
         parse_options("", ["--toy_width", "5"])
 
 
@@ -97,9 +134,8 @@ def test_a_checkpoint_of_another_method_is_refused(toy_config):
     assert "holds another model: method is toy, not gpnerf" in sentence
 
 
-def test_a_method_says_what_it_does_not_know():
+def test_losses_are_added_up_by_the_weights_of_their_names():
     losses = {"photometric": torch.tensor(2.0), "semantic": torch.tensor(3.0)}
     model = tiny_model(weight_photometric=10.0, weight_semantic=100.0)
     assert model.total(losses) == 320.0
     assert model.loss_names == ["photometric", "semantic", "distill", "depth_guided"]
-    assert Method.target_map(model, torch.zeros(3, 8, 8)) is None

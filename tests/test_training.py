@@ -182,4 +182,7 @@ def test_the_two_passes_of_the_full_block_add_up_for_the_transformers():
 
 
 def test_frozen_attention_and_the_full_block_leave_the_depth_guided_loss_nothing_to_train():
-    gradients_after(joint_attention=False, weight_distill=0.0)
+    changes = {"joint_attention": False, "weight_distill": 0.0}
+    with_it, without = gradients_after(**changes), gradients_after(**changes, weight_depth_guided=0.0)
+    for name, gradient in with_it.items():
+        torch.testing.assert_close(gradient, without[name], msg=name)

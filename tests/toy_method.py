@@ -1,6 +1,10 @@
-"""The smallest method: a little network of the place alone, for one scene, without source views."""
+"""Two of the smallest methods, which together need all that the interface allows.
 
-from dataclasses import dataclass
+Toy is a network of the place alone, for one scene, without source views. Pair is a batch norm of exactly two
+source views, which it prepares together.
+"""
+
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -54,7 +58,7 @@ class Toy(Method):
         target = example.target
         pixels = random_pixels(target.camera.height, target.camera.width, rays, generator, target.mask)
         rays = Rays.through(pixels, target.camera, example.near, example.far)
-        found = self.render_rays(None, example.sources.cameras, rays, semantics=False)[-1]
+        found = Toy.render_rays(self, None, example.sources.cameras, rays, semantics=False)[-1]
         error = (found.color - target.image[:, pixels[:, 1], pixels[:, 0]].T).square().mean()
         return StepLosses({"toy": error}, -10 * error.detach().log10())
 
@@ -63,3 +67,25 @@ class Toy(Method):
 
     def bytes_per_ray(self, views):
         return self.function.toy_samples * self.sizes.toy_width * torch.float32.itemsize
+
+
+class Pair(Toy):
+    per_scene, source_views, separable = False, 2, False
+    defaults = {"num_rays": 7}
+
+    def __init__(self, sizes, function, recipe):
+        super().__init__(sizes, function, recipe)
+        self.normalize = nn.BatchNorm1d(3)
+
+    def prepare(self, sources, near, far):
+        assert len(sources.images) == 2
+        return self.normalize(sources.images.mean(dim=(2, 3))).mean(dim=0)
+
+    def render_rays(self, prepared, cameras, rays, semantics, generator=None):
+        (found,) = super().render_rays(None, cameras, rays, semantics)
+        return [replace(found, color=found.color + prepared)]
+
+    def losses(self, example, rays, generator):
+        prepared = self.prepare(example.sources, example.near, example.far)
+        losses, psnr = super().losses(example, rays, generator)
+        return StepLosses({"toy": losses["toy"] + prepared.square().mean()}, psnr)

@@ -44,6 +44,7 @@ def build_parser(description: str, method: type[Method]) -> Parser:
     add_options(parser, RECIPE, method.Recipe)
     for add_group in (_training, _rendering, _evaluation, _video):
         add_group(parser)
+    parser.set_defaults(**method.defaults)
     return parser
 
 
@@ -95,11 +96,17 @@ def _settle_source_views(options: Namespace, method: type[Method]) -> None:
             f"Expected {wanted} source views, the only number that --method {options.method} supports, found "
             f"--num_source_views {options.num_source_views}; leave the option out."
         )
+    elif wanted and not options.num_source_views:
+        raise ConfigError(
+            f"Expected at least one source view, which --method {options.method} needs, found "
+            "--num_source_views 0; raise it."
+        )
 
 
 def _describe_unknown(parser: Parser, unknown: str, options: Namespace) -> str:
     name = unknown.split("=")[0]
-    where = f" (on the command line or in {options.config})" if options.config else ""
+    files = [file for file in (options.config, options.variant) if file]
+    where = f" (on the command line or in {' or '.join(files)})" if files else ""
     owners = [
         other
         for other, kind in sorted(METHODS.items())

@@ -29,7 +29,7 @@ from gpnerf.system.distributed import Processes
 from gpnerf.system.errors import ConfigError
 from gpnerf.system.files import write_whole
 from gpnerf.system.scripting import make_folder
-from gpnerf.training.checkpoint import checkpoint_to_use
+from gpnerf.training.checkpoint import check_scenes, checkpoint_to_use
 
 log = logging.getLogger("render")
 
@@ -46,6 +46,7 @@ class VideoRenderer:
         self.checkpoint = checkpoint_to_use(run, options.checkpoint, options.method)
         with processes.first_alone():
             self.scene = load_scenes(options, [name])[0]
+        check_scenes(self.checkpoint, options, [name])
         if processes.is_first:
             log.info(describe_ranges([self.scene])[0])
         check_candidates(len(self.scene.views), options.num_source_views, self.scene.name)
@@ -131,6 +132,7 @@ class VideoRenderer:
         made_by = {
             "step": self.checkpoint.step,
             "weights": self.checkpoint.fingerprint(),
+            "settings": self.checkpoint.settings.decides_outputs(),
             "precision": self.numerics.precision,
             "photographs": fingerprint(self.scene, range(len(self.scene.views))),
             "path": self.path.flatten().tolist(),

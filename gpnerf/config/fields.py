@@ -11,21 +11,30 @@ T = TypeVar("T")
 
 
 def option(
-    default: Any, help: str, type: Callable[[str], Any] | None = None, choices: Sequence[str] | None = None
+    default: Any,
+    help: str,
+    type: Callable[[str], Any] | None = None,
+    choices: Sequence[str] | None = None,
+    may_change: bool = False,
 ) -> Any:
     """Declares a dataclass field that is also the option --NAME.
 
-    type: converts the text, as in argparse; None for text and choices.
+    type: converts the text, as in argparse; None for text and choices. may_change: a run may resume with
+    another value.
     """
-    wording = {"help": help, "type": type, "choices": choices}
-    return field(
-        default=default, metadata={key: value for key, value in wording.items() if value is not None}
-    )
+    given = {"help": help, "type": type, "choices": choices}
+    argument = {key: value for key, value in given.items() if value is not None}
+    return field(default=default, metadata={"argument": argument, "may_change": may_change})
 
 
 def option_names(kind: type) -> list[str]:
     """Names of the fields of a dataclass that are options."""
-    return [one.name for one in fields(kind) if "help" in one.metadata]
+    return [one.name for one in fields(kind) if "argument" in one.metadata]
+
+
+def changeable_names(kind: type) -> list[str]:
+    """Names of the options with which a run may resume even if their values differ."""
+    return [one.name for one in fields(kind) if one.metadata.get("may_change")]
 
 
 def add_options(parser: ArgumentParser, title: str, *kinds: type) -> _ArgumentGroup:
@@ -33,8 +42,8 @@ def add_options(parser: ArgumentParser, title: str, *kinds: type) -> _ArgumentGr
     group = parser.add_argument_group(title)
     for kind in kinds:
         for one in fields(kind):
-            if "help" in one.metadata:
-                group.add_argument(f"--{one.name}", default=one.default, **one.metadata)
+            if "argument" in one.metadata:
+                group.add_argument(f"--{one.name}", default=one.default, **one.metadata["argument"])
     return group
 
 

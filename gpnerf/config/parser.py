@@ -36,9 +36,10 @@ class Parser(configargparse.ArgumentParser):
 
 
 class ConfigFileParser(configargparse.DefaultConfigFileParser):
-    """Parses lines `option = value`; `include = a.txt` adds the lines of a.txt.
+    """Parses lines `option = value`; `include = a.txt, b.txt` adds the lines of these files.
 
-    Lines of the including file override included ones. Included files are named relative to it.
+    Later lines override earlier ones, and lines of the including file those of included ones. Included files
+    are named relative to it.
     """
 
     def parse(self, stream: TextIO) -> OrderedDict[str, str | list[str]]:
@@ -50,17 +51,17 @@ class ConfigFileParser(configargparse.DefaultConfigFileParser):
             raise ConfigError(f"{here} includes itself through {outer[-1]}; remove one include.")
         own = super().parse(stream)
         included = own.pop(INCLUDE, None)
-        if included is None:
-            return own
-        path = here.parent / str(included)
-        try:
-            with path.open(encoding="utf-8") as file:
-                items = self._parse(file, (*outer, here))
-        except OSError as error:
-            raise ConfigError(
-                f"{here}: expected the file {path} to include, found {error.strerror}; correct the line "
-                f"'{INCLUDE} = {included}'."
-            ) from error
+        items: OrderedDict[str, str | list[str]] = OrderedDict()
+        for name in str(included).split(",") if included else ():
+            path = here.parent / name.strip()
+            try:
+                with path.open(encoding="utf-8") as file:
+                    items.update(self._parse(file, (*outer, here)))
+            except OSError as error:
+                raise ConfigError(
+                    f"{here}: expected the file {path} to include, found {error.strerror}; correct the line "
+                    f"'{INCLUDE} = {included}'."
+                ) from error
         items.update(own)
         return items
 

@@ -43,7 +43,7 @@ from gpnerf.system.devices import choose_device, keep_freed_memory
 from gpnerf.system.distributed import Processes
 from gpnerf.system.errors import ConfigError, DataError, Faults, GPNeRFError
 from gpnerf.system.scripting import leave_signals_to_parent, make_folder
-from gpnerf.training.checkpoint import Checkpoint, checkpoint_to_use
+from gpnerf.training.checkpoint import Checkpoint, check_scenes, checkpoint_to_use
 
 log = logging.getLogger("eval")
 
@@ -61,6 +61,7 @@ class Evaluator:
             raise ConfigError("Expected scenes to evaluate, found none; name them with --test_scenes.")
         run = Path(options.out) / options.expname
         self.checkpoint = checkpoint_to_use(run, options.checkpoint, options.method)
+        check_scenes(self.checkpoint, options, options.test_scenes)
         self.instances = _target_of(self.checkpoint) == "instance"
         self.released = options.protocol == "released"
         self.faults = Faults()
@@ -78,6 +79,11 @@ class Evaluator:
         keep_freed_memory()
         self.model = self.checkpoint.build().to(device).eval()
         self.model.check_size(options.height, options.width)
+        if options.segment == "target" and not (self.model.sees_target and self.model.has_classes):
+            raise ConfigError(
+                "Expected a model that labels a true image with --segment target, found one that does not; "
+                "leave the option out."
+            )
         scored = len(self.checkpoint.class_names) if self._check_labels() else 0
         self.scorer = Scorer(scored, self.instances, load_lpips(device) if options.lpips else None)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
@@ -119,10 +125,12 @@ class Evaluator:
 
     def _check_labels(self) -> bool:
         """Whether semantic metrics can be computed; logs the reason if not."""
+        if not self.checkpoint.class_names:
+            log.info("The model was trained without classes: mIoU and accuracies are left out.")
+            return False
         labels = common_labels(self.scenes)
-        if labels is None or not self.checkpoint.class_names:
-            owner = "The model was trained without classes" if labels else "The test scenes have no labels"
-            log.info(f"{owner}: mIoU and accuracies are left out.")
+        if labels is None:
+            log.info("The test scenes have no labels: mIoU and accuracies are left out.")
             return False
         if labels.names != self.checkpoint.class_names:
             raise DataError(
@@ -216,9 +224,9 @@ class Evaluator:
     def _render(self, example: Example) -> RenderedView:
         options, precision = self.options, self.numerics.precision
         view = render_example(self.model, example, options.chunk_size, precision, options.stride)
-        segmented = segment_target(self.model, example, precision) if options.segment == "target" else None
-        if segmented:
-            view = replace(view, labels=segmented[0], confidence=segmented[1])
+        if options.segment == "target":
+            labels, confidence = segment_target(self.model, example, precision)
+            view = replace(view, labels=labels, confidence=confidence)
         return view
 
     @cached_property
@@ -235,6 +243,7 @@ class Evaluator:
         options = self.options
         values = [
             weights,
+            self.checkpoint.settings.decides_outputs(),
             self.scorer.num_classes,
             self.scorer.lpips is not None,
             [options.height, options.width, options.stride, options.segment],

@@ -33,7 +33,8 @@ NOTHING = "-"
 class Run:
     """One evaluated run.
 
-    setting: "generalized", "finetuned" or "per scene"; step: training steps of its checkpoint.
+    setting: "generalized", "finetuned" or "per scene"; step: training steps of its checkpoint; row: name of
+    the published rows that it is compared with.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Run:
     dataset: str
     scenes: Sequence[SceneResult]
     step: int
+    row: str = PAPER
 
     @property
     def scores(self) -> Scores:
@@ -74,7 +76,14 @@ def _kept_runs(out: Path, pattern: str) -> list[Run]:
         if found:
             facts = found.facts
             runs.append(
-                Run(folder.parent.name, facts["setting"], facts["dataset"], found.scenes, facts["step"])
+                Run(
+                    folder.parent.name,
+                    facts["setting"],
+                    facts["dataset"],
+                    found.scenes,
+                    facts["step"],
+                    facts.get("row of the paper", PAPER),
+                )
             )
     return runs
 
@@ -95,7 +104,7 @@ def table_1(runs: Sequence[Run]) -> Table:
     ]
     for run in runs:
         ours = tuple(_percent(run.scores.get(name)) for name in ACCURACIES)
-        paper = TABLE_1.get((PAPER, run.setting), {}).get(run.dataset)
+        paper = TABLE_1.get((run.row, run.setting), {}).get(run.dataset)
         values = [ours if dataset == run.dataset else (None,) * 3 for dataset in datasets]
         difference = _difference(ours[-1], paper and paper[-1], 2)
         rows.append([_ours(run), run.setting, *_cells(values, 2), difference])
@@ -145,7 +154,7 @@ def table_3(runs: Sequence[Run]) -> Table:
     ]
     for run in runs:
         ours = tuple(run.scores.get(name) for name in QUALITIES)
-        paper = TABLE_3.get((PAPER, run.setting)) if run.dataset == "scannet" else None
+        paper = TABLE_3.get((run.row, run.setting)) if run.dataset == "scannet" else None
         difference = _difference(ours[0], paper and paper[0], 2)
         rows.append([f"{_ours(run)}, {run.dataset}", run.setting, *_cells([ours], decimals), difference])
     return Table(

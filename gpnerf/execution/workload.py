@@ -72,6 +72,7 @@ class Sample:
     def run(self, precision: str) -> None:
         """Renders the sample and waits until a GPU has finished."""
         model, training = self.model, self.work.training
+        buffers = [one.clone() for one in model.buffers()]
         with torch.set_grad_enabled(training), autocast(model.device, precision):
             if training or precision not in self.kept:
                 self.kept[precision] = self._prepared()
@@ -83,6 +84,9 @@ class Sample:
             if training:
                 total = sum(one.square().mean() for one in outputs)
                 torch.autograd.grad(total, list(model.parameters()), allow_unused=True)
+        # A batch norm in training counts every batch, also those of a sample.
+        for one, before in zip(model.buffers(), buffers, strict=True):
+            one.copy_(before)
         if model.device.type == "cuda":
             torch.cuda.synchronize(model.device)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Values = Tensor | np.ndarray
@@ -100,7 +101,8 @@ class FeaturePCA:
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(0)
             _, _, basis = torch.pca_lowrank(flat, q=min(8, *flat.shape))
-        basis = basis[:, :3]
+        # Fewer than three channels have fewer components: the other colours then stay 0.
+        basis = F.pad(basis[:, :3], (0, max(0, 3 - basis.shape[1])))
         basis = basis * basis.gather(0, basis.abs().argmax(0, keepdim=True)).sign()
         components = ((flat - mean) @ basis).numpy()
         low, high = np.percentile(components, (100.0 * outliers, 100.0 * (1.0 - outliers)), axis=0)

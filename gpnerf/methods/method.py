@@ -59,7 +59,8 @@ class Method(nn.Module):
     per_scene: the model represents the one scene on which it was trained. source_views: their default number,
     and the only one if fixed_source_views. separable: each source view is prepared without the others, so
     that it can be kept. map_stride: pixels between neighbouring entries of the label map. smallest_image:
-    shortest side that can be rendered, in pixels.
+    shortest side that can be rendered, in pixels. sees_target: it can compute the label map of a true image.
+    defaults: its own defaults of options that all methods share, such as {"num_rays": 1024}.
     """
 
     Sizes: ClassVar[type]
@@ -71,6 +72,8 @@ class Method(nn.Module):
     separable: ClassVar[bool] = True
     map_stride: ClassVar[int] = 1
     smallest_image: ClassVar[int] = 1
+    sees_target: ClassVar[bool] = False
+    defaults: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, sizes: Any, function: Any, recipe: Any) -> None:
         super().__init__()
@@ -83,6 +86,11 @@ class Method(nn.Module):
     @property
     def has_classes(self) -> bool:
         return self.sizes.classes > 0
+
+    @property
+    def paper_row(self) -> str:
+        """The name of the method in the paper's tables."""
+        return type(self).__name__
 
     # Rendering
 
@@ -114,9 +122,9 @@ class Method(nn.Module):
         confidence, labels = label_map.softmax(dim=0).max(dim=0)
         return labels, confidence
 
-    def target_map(self, image: Tensor) -> Tensor | None:
-        """The label map [D, h, w] of a true image [3, H, W]; None for a method that does not use it."""
-        return None
+    def target_map(self, image: Tensor) -> Tensor:
+        """The label map [D, h, w] of a true image [3, H, W]; for methods that look at it."""
+        raise NotImplementedError
 
     def bytes_per_ray(self, views: int) -> int:
         """Size in bytes of the largest tensor of one ray with V source views; it decides the chunk size."""
@@ -143,7 +151,9 @@ class Method(nn.Module):
     @property
     def loss_names(self) -> list[str]:
         """The names of all losses of the method."""
-        return [one.name.removeprefix("weight_") for one in fields(self.recipe) if "weight_" in one.name]
+        return [
+            one.name.removeprefix("weight_") for one in fields(self.recipe) if one.name.startswith("weight_")
+        ]
 
     def total(self, losses: Mapping[str, Tensor]) -> Tensor:
         """Eq. 8: the sum of the given losses, each times --weight_NAME."""

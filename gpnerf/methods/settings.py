@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from gpnerf.config.fields import from_options
+from gpnerf.config.fields import changeable_names, from_options
 from gpnerf.methods.method import Method
-from gpnerf.methods.registry import method_class
+from gpnerf.methods.registry import METHODS, method_class
+from gpnerf.system.errors import ConfigError
 
 PARTS = ("sizes", "function", "recipe")
 
@@ -51,8 +52,17 @@ class Settings:
 
     @staticmethod
     def from_record(record: Mapping[str, Any]) -> Settings:
-        """Builds settings from a `record`; fields that an older version did not write keep their defaults."""
+        """Builds settings from a `record`; fields that an older version did not write keep their defaults.
+
+        Raises ConfigError for a method or a field that this version does not know.
+        """
         method = record["method"]
+        if method not in METHODS:
+            raise ConfigError(f"it has the unknown method {method!r}")
+        for part, kind in _kinds(method).items():
+            unknown = sorted(set(record[part]) - {one.name for one in fields(kind)})
+            if unknown:
+                raise ConfigError(f"it has unknown {part}: {', '.join(unknown)}")
         return Settings(method, *(kind(**record[part]) for part, kind in _kinds(method).items()))
 
     def record(self) -> dict[str, Any]:
@@ -63,17 +73,35 @@ class Settings:
         """A freshly initialised model, on the CPU."""
         return method_class(self.method)(self.sizes, self.function, self.recipe)
 
-    def differences(self, wanted: Settings, but: tuple[str, ...] = (), parts: tuple[str, ...] = PARTS) -> str:
-        """Describes the fields that differ from `wanted`, "" if none does; but: fields to leave out."""
+    def differences(self, wanted: Settings, parts: tuple[str, ...] = PARTS) -> str:
+        """Describes the fields that differ from `wanted` and must not, "" if none does."""
         if self.method != wanted.method:
             return f"method is {self.method}, not {wanted.method}"
-        pairs = [
-            (name, old, asdict(getattr(wanted, part))[name])
+        return "; ".join(
+            f"{name} is {old}, not {new}"
             for part in parts
-            for name, old in asdict(getattr(self, part)).items()
-            if name not in but
-        ]
-        return "; ".join(f"{name} is {old}, not {new}" for name, old, new in pairs if old != new)
+            for name, old, new in _differing(getattr(self, part), getattr(wanted, part), may_change=False)
+        )
+
+    def changes(self, wanted: Settings) -> str:
+        """Describes the options of a run that differ from `wanted` and may, "" if none does."""
+        differing = _differing(self.recipe, wanted.recipe, may_change=True)
+        return ", ".join(f"{name} {old} -> {new}" for name, old, new in differing)
+
+    def decides_outputs(self) -> dict[str, Any]:
+        """The part of the record that decides outputs together with the weights."""
+        return {name: value for name, value in self.record().items() if name != "recipe"}
+
+
+def _differing(one: Any, other: Any, may_change: bool) -> list[tuple[str, Any, Any]]:
+    """Names and both values of the fields that differ, among those that may change or those that may not."""
+    changeable = changeable_names(type(one))
+    values = asdict(other)
+    return [
+        (name, value, values[name])
+        for name, value in asdict(one).items()
+        if value != values[name] and (name in changeable) == may_change
+    ]
 
 
 def _kinds(method: str) -> dict[str, type]:

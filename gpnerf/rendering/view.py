@@ -150,7 +150,7 @@ def render_view(
 class SourceCache:
     """Prepared source views, kept over the frames of a video.
 
-    A separable method keeps each view by itself, other methods keep whole sets of views.
+    A separable method keeps each view by itself, other methods keep the last set of views.
     """
 
     def __init__(
@@ -170,6 +170,9 @@ class SourceCache:
     @torch.no_grad()
     def _of(self, views: tuple[int, ...]) -> Prepared:
         if views not in self.kept:
+            if not self.model.separable:
+                # Sets are rarely asked for again, and each may take much memory.
+                self.kept.clear()
             sources = self.read(views).to(self.model.device)
             self.kept[views] = Prepared(self.model.prepare(sources, *self.range), sources.cameras)
         return self.kept[views]
@@ -190,15 +193,10 @@ def render_example(
 
 
 @torch.no_grad()
-def segment_target(model: Method, example: Example, precision: str) -> tuple[Tensor, Tensor] | None:
-    """Labels and probabilities [H, W] from the features of the *true* target image (Fig. 8, red).
-
-    None for a method that never uses the target image.
-    """
+def segment_target(model: Method, example: Example, precision: str) -> tuple[Tensor, Tensor]:
+    """Labels and probabilities [H, W] from the features of the *true* target image (Fig. 8, red)."""
     target = example.target.to(model.device)
     with autocast(model.device, precision):
         label_map = model.target_map(target.image)
-        if label_map is None:
-            return None
         labels, confidence = model.labels(label_map, target.camera.height, target.camera.width)
         return labels.cpu(), confidence.cpu()

@@ -9,16 +9,19 @@ import logging
 import os
 import re
 import zipfile
-from dataclasses import asdict, dataclass, replace
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from gpnerf.config.fields import option_names
+from gpnerf.datasets.places import some_known
 from gpnerf.methods.method import Method
 from gpnerf.methods.registry import method_class
-from gpnerf.methods.settings import PARTS, Settings
+from gpnerf.methods.settings import Settings
 from gpnerf.system.errors import CheckpointError, ConfigError
 from gpnerf.system.files import write_whole
 from gpnerf.system.numerics_record import Numerics, numerics_from
@@ -30,8 +33,6 @@ KEPT = 3
 BEST = "best.json"
 # The method of checkpoints that do not name one.
 FIRST_METHOD = "gpnerf"
-# Settings that change neither a tensor nor an output.
-FREE = ("recompute",)
 
 
 @dataclass(frozen=True)
@@ -148,10 +149,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
         _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         content["settings"] = _settings(content)
+        unknown = sorted(set(content) - {one.name for one in fields(Checkpoint)})
+        if unknown:
+            raise ConfigError(f"it has unknown parts: {', '.join(unknown)}")
         content["numerics"] = numerics_from(content.get("numerics"))
         return Checkpoint(**content)
     except ConfigError as error:
-        raise CheckpointError(f"{path} holds a model of another version: {error}") from error
+        raise CheckpointError(
+            f"{path} holds a model that this version cannot build ({error}); use the version that wrote it, "
+            "or another file."
+        ) from error
     except Exception as error:  # A foreign file can raise any exception.
         raise CheckpointError(
             f"{path} is not a readable checkpoint of this program ({type(error).__name__}); it may be "
@@ -219,12 +226,32 @@ def checkpoint_to_use(folder: Path, named: str | None, method: str) -> Checkpoin
     return found
 
 
-def check_settings(path: str, found: Settings, wanted: Settings, parts: tuple[str, ...] = PARTS) -> None:
-    """Raises CheckpointError if a checkpoint differs from the wanted settings; names these options."""
-    differing = found.differences(wanted, but=FREE, parts=parts)
+def check_settings(folder: Path, found: Settings, wanted: Settings) -> None:
+    """Raises CheckpointError if a run cannot resume with the wanted settings; names the options.
+
+    Warns of those that may change.
+    """
+    differing = found.differences(wanted)
     if differing:
         raise CheckpointError(
-            f"{path} holds another model: {differing}. Use its options, or another --expname."
+            f"{folder} holds another model: {differing}. Use its options, or another --expname."
+        )
+    changes = found.changes(wanted)
+    if changes:
+        log.warning(f"{folder} resumes with other options: {changes}.")
+
+
+def check_scenes(checkpoint: Checkpoint, options: Namespace, names: Sequence[str]) -> None:
+    """Raises CheckpointError if a method of one scene is to be used on another scene than its own."""
+    if not method_class(checkpoint.settings.method).per_scene:
+        return
+    trained = Path(checkpoint.options["data_root"]), checkpoint.options["train_scenes"]
+    unknown = [name for name in names if not some_known(Path(options.data_root), [name], *trained)]
+    if unknown:
+        raise CheckpointError(
+            f"Expected the scene {', '.join(trained[1])}, the only one that this model of --method "
+            f"{checkpoint.settings.method} knows, found {', '.join(unknown)}; name that scene, or train a "
+            "model of the other one under another --expname."
         )
 
 
@@ -242,14 +269,19 @@ class Unmatched(NamedTuple):
 def load_weights(model: Method, wanted: Settings, path: Path) -> Unmatched:
     """Loads the weights of another run into a model (finetuning); returns the tensors that do not match.
 
-    Adaptor and head keep their initial values if the checkpoint has none; so does the last layer of the head
-    if the number of classes differs. Raises CheckpointError if the method or another size differs.
+    Tensors that depend on the number of classes keep their initial values if that number differs. Raises
+    CheckpointError if the method or another size differs.
     """
     checkpoint = load_checkpoint(path)
     found = checkpoint.settings
     classes = {"classes": found.sizes.classes}
     same = replace(wanted, sizes=replace(wanted.sizes, **classes))
-    check_settings(str(path), found, same, parts=("sizes",))
+    differing = found.differences(same, parts=("sizes",))
+    if differing:
+        raise CheckpointError(
+            f"Expected weights of the sizes of this model, found others in {path}: {differing}. Use its "
+            "options, or other weights."
+        )
     own = model.state_dict()
     fitting = {
         name: tensor

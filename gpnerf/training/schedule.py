@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +39,14 @@ def build_optimizer(model: Method) -> torch.optim.Adam:
     for group in groups:
         group["initial_lr"] = group["lr"]
     return torch.optim.Adam(groups, fused=True)
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Restores the moments of a checkpoint; the learning rates stay those of the optimizer."""
+    rates = [group["initial_lr"] for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["initial_lr"] = rate
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, schedule: Schedule, step: int) -> None:

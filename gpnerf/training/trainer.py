@@ -35,7 +35,7 @@ from gpnerf.system.scripting import (
 from gpnerf.training import checkpoint as checkpoints
 from gpnerf.training.data import load_training_data
 from gpnerf.training.journal import Journal, show
-from gpnerf.training.schedule import Schedule, build_optimizer
+from gpnerf.training.schedule import Schedule, build_optimizer, load_optimizer
 from gpnerf.training.updater import StepOptions, Updater
 
 log = logging.getLogger("train")
@@ -63,7 +63,7 @@ class Trainer:
         self.numerics = self._settle(newest)
         self.optimizer = build_optimizer(self.model)
         if newest:
-            self.optimizer.load_state_dict(newest.optimizer)
+            load_optimizer(self.optimizer, newest.optimizer)
         self.update = Updater(
             self.model,
             self.optimizer,
@@ -94,7 +94,8 @@ class Trainer:
         """
         newest = checkpoints.latest_checkpoint(self.folder)
         if newest:
-            checkpoints.check_settings(str(self.folder), newest.settings, self.settings)
+            checkpoints.check_settings(self.folder, newest.settings, self.settings)
+            checkpoints.check_scenes(newest, self.options, self.options.train_scenes)
             if newest.class_names != tuple(self.class_names):
                 raise CheckpointError(
                     f"Expected scenes with the classes on which {self.folder} was trained, "

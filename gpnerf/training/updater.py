@@ -94,10 +94,11 @@ class Updater:
             if not is_out_of_memory(error):
                 raise
             rays, views = self.options.num_rays, len(example.sources.images)
+            fewer = "" if self.model.fixed_source_views else "--num_source_views, "
             remedy = self.model.memory_remedy(rays, views)
             raise TrainingError(
                 f"Out of memory in a step of {rays} rays and {views} source views; lower --num_rays (and "
-                "raise --accumulate), --num_source_views, or --height and --width"
+                f"raise --accumulate), {fewer}or --height and --width"
                 f"{f', or add {remedy}' if remedy else ''}."
             ) from error
 

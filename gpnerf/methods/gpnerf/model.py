@@ -38,6 +38,7 @@ class GPNeRF(Method):
 
     Sizes, Function, Recipe = Sizes, Function, Recipe
     map_stride = fused_map.STRIDE
+    sees_target = True
     smallest_image = SMALLEST_IMAGE
 
     def __init__(self, sizes: Sizes, function: Function, recipe: Recipe) -> None:
@@ -207,9 +208,11 @@ class GPNeRF(Method):
         labels, confidence = super().labels(self.segment(label_map, height, width), height, width)
         return torch.where(labels < self.sizes.classes, labels, IGNORE), confidence
 
-    def target_map(self, image: Tensor) -> Tensor | None:
-        if not self.has_classes:
-            return None
+    @property
+    def paper_row(self) -> str:
+        return "GP-NeRF" if self.has_classes else "GNT"
+
+    def target_map(self, image: Tensor) -> Tensor:
         return self.extractor.semantics(self.extractor.encoder(image[None]), blocked=False)[0]
 
     def losses(self, example: Example, rays: int, generator: torch.Generator) -> StepLosses:

@@ -91,13 +91,15 @@ class Recipe:
     code.
     """
 
-    weight_photometric: float = option(0.25, "weight alpha_1 of Eq. 8; 0 switches a loss off", amount)
-    weight_semantic: float = option(1.5, "weight alpha_2", amount)
-    weight_distill: float = option(0.25, "weight alpha_3", amount)
-    weight_depth_guided: float = option(0.25, "weight alpha_4", amount)
-    lr_extractor: float = option(5e-3, "learning rate of extractor and pyramid", amount)
-    lr_transformer: float = option(1e-5, "learning rate of transformers and adaptor", amount)
-    lr_head: float = option(5e-5, "learning rate of the perception head", amount)
+    weight_photometric: float = option(
+        0.25, "weight alpha_1 of Eq. 8; 0 switches a loss off", amount, may_change=True
+    )
+    weight_semantic: float = option(1.5, "weight alpha_2", amount, may_change=True)
+    weight_distill: float = option(0.25, "weight alpha_3", amount, may_change=True)
+    weight_depth_guided: float = option(0.25, "weight alpha_4", amount, may_change=True)
+    lr_extractor: float = option(5e-3, "learning rate of extractor and pyramid", amount, may_change=True)
+    lr_transformer: float = option(1e-5, "learning rate of transformers and adaptor", amount, may_change=True)
+    lr_head: float = option(5e-5, "learning rate of the perception head", amount, may_change=True)
     dropout: float = option(0.1, "dropout in the transformers", amount)
     joint_attention: bool = option(
         True, "no: semantic gradients stop at the attention weights (Table 4 ID 1)", yes_or_no
@@ -116,7 +118,10 @@ class Recipe:
         FIXED, "hungarian: for instance ids that mean other objects in other views", choices=MATCHINGS
     )
     recompute: bool = option(
-        True, "render rays again for the gradient, a few at a time, which takes less memory", yes_or_no
+        True,
+        "render rays again for the gradient, a few at a time, which takes less memory",
+        yes_or_no,
+        may_change=True,
     )
 
     def __post_init__(self) -> None:
