@@ -143,6 +143,6 @@ def test_a_stop_signal_to_the_job_saves_and_goes_on(rooms_config):
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-    stopped = re.search(r"Stopped after step (\d+); the same command goes on", stderr)
+    stopped = re.search(r"Stopped after step (\d+); the same command resumes", stderr)
     assert stopped, stderr
     assert load_checkpoint(checkpoint_path(folder, int(stopped[1]))).step == int(stopped[1])
