@@ -173,7 +173,7 @@ def test_one_mark_of_a_layout_is_no_scene_but_beside_whole_ones(tmp_path):
     (own / "rgb").mkdir(parents=True)
     (own / "poses.txt").touch()
     with pytest.raises(
-        DataError, match=r"own: expected scenes, .* traj_w_c.txt, rgb, .*found rgb alone; see data"
+        DataError, match=r"own: expected scenes .* traj_w_c.txt, rgb, .*found rgb alone; see data"
     ):
         find_scenes(own)
     write_replica(tmp_path / "data" / "office_0" / "Sequence_1", frames=1)

@@ -93,13 +93,13 @@ def test_frames_that_are_scored_as_stated_say_nothing_of_the_range(scene_writer,
     ("content", "reason"),
     [
         (None, "sparse_pc.ply: expected a PLY file, found No such file or directory"),
-        (b"nonsense", "sparse_pc.ply: expected a PLY file, found another beginning"),
+        (b"nonsense", "sparse_pc.ply: expected a PLY file, found a first line other than 'ply'"),
         (
             ply(wall(-20.0)),
-            "sparse_pc.ply: expected 10 points or more in the world of the poses, found 0% of 20",
+            "sparse_pc.ply: expected 10 points or more in the coordinates of the poses, found 0% of 20",
         ),
-        (ply(wall(20.0, 2)), "found 100% of 2 in any photograph, 2 in different places"),
-        (ply(wall(20.0, 4) * 5), "found 100% of 20 in any photograph, 4 in different places"),
+        (ply(wall(20.0, 2)), "found 100% of 2 points in a photograph, at 2 different places"),
+        (ply(wall(20.0, 4) * 5), "found 100% of 20 points in a photograph, at 4 different places"),
     ],
 )
 def test_points_of_no_use_are_the_reason_of_a_refusal(unscaled, content, reason):
@@ -114,7 +114,7 @@ def test_points_of_no_use_are_the_reason_of_a_refusal(unscaled, content, reason)
     ("name", "expected"),
     [
         ("../p.ply", "'ply_file_path' to be a path inside .*/tiny, found '../p.ply'; move the file there"),
-        (3, "'ply_file_path' to be a text, found 3"),
+        (3, "'ply_file_path' to be a non-empty text, found 3"),
         ("p" * 5000, "'ply_file_path' to be the path of a file, found 'ppp"),
         ("p\0.ply", "'ply_file_path' to be the path of a file, found"),
     ],
@@ -149,7 +149,10 @@ def warned(caplog, folder, dataset="transforms", **reading):
 
 def test_a_range_that_has_nothing_in_common_with_the_points_is_told(unscaled, caplog):
     text = warned(caplog, unscaled.write(), near=0.1, far=10.0)
-    assert "near 0.1 and far 10 (--near and --far) have nothing in common with 16 to 50 (40 points" in text
+    assert (
+        "near 0.1 and far 10 (--near and --far) do not overlap the range of the scene, 16 to 50 (40 points"
+        in text
+    )
     assert not warned(caplog, unscaled.folder, near=10.0, far=60.0)
 
 
@@ -157,9 +160,7 @@ def test_cameras_farther_apart_than_the_range_are_told(scene_writer, caplog):
     writer = scene_writer(frames=5)
     for number, frame in enumerate(writer.top["frames"]):
         frame["transform_matrix"][0][3] = 6.0 * number
-    assert "the cameras are spread over 24 units, and nothing farther than 10" in warned(
-        caplog, writer.write()
-    )
+    assert "the cameras are spread over 24 units, though far is only 10" in warned(caplog, writer.write())
     assert not warned(caplog, writer.folder, near=0.1, far=20.0)
 
 
@@ -167,9 +168,8 @@ def test_cameras_much_nearer_to_each_other_than_to_the_range_are_told(scene_writ
     """Three cameras, 0.2 units from the first to the last: 50 times that is 10."""
     writer = scene_writer()
     del writer.top["near"], writer.top["far"]
-    assert (
-        "spread over 0.2 units only, and nothing nearer than 10.5 is looked at (--near and --far)"
-        in warned(caplog, writer.write(), near=10.5, far=60.0)
+    assert "spread over only 0.2 units, though near is 10.5 (--near and --far)" in warned(
+        caplog, writer.write(), near=10.5, far=60.0
     )
     assert not warned(caplog, writer.folder, near=9.5, far=60.0)
 
@@ -187,8 +187,8 @@ def test_depth_outside_the_published_range_is_told(tmp_path, caplog):
     for number in range(6):
         save(sequence / f"depth/depth_{number}.png", np.full((HEIGHT, WIDTH), 13_107, np.uint16))
     text = warned(caplog, sequence, "replica")
-    assert "100% of the depth that was looked at lies outside 0.1 to 6 (as published for Replica)" in text
-    assert "its middle is 13.1; check the unit of depth" in text
+    assert "100% of the depth in a few frames lies outside 0.1 to 6 (as published for Replica)" in text
+    assert "its median is 13.1; check the unit of depth" in text
 
 
 def test_the_report_names_the_source_and_calls_no_units_metres(unscaled, tmp_path, capsys):
@@ -205,5 +205,5 @@ def test_the_report_does_not_blame_the_sources_for_a_wrong_range(unscaled, tmp_p
     options = ["--near", "0.1", "--far", "10", "--num_source_views", "1", "--test_frames", "1:2"]
     assert check_data([str(unscaled.folder), "--out", str(tmp_path / "report"), *options]) == 0
     report = capsys.readouterr().out
-    assert "have nothing in common with" in report
+    assert "do not overlap the range of the scene" in report
     assert "--num_source_views" not in report

@@ -57,7 +57,7 @@ def test_every_size_of_a_scene_counts_without_its_border(scene_writer):
     writer.top["frames"][2] |= {"w": 6, "h": 8, "cx": 3, "cy": 4}
     (sentence,) = shape_warnings([load_folder(writer.write())], 60, 80)
     assert "looks 1.78 times as wide at 80x60 pixels as in its photographs of 6x8; its ph" in sentence
-    assert "differ in shape, so cut them to one" in sentence
+    assert "differ in shape: crop them to one shape" in sentence
     writer.save("images/2.png", np.full((12, 16, 3), 90, np.uint8))
     writer.top["frames"][2] |= {"w": 16, "h": 12, "cx": 8, "cy": 6}
     (sentence,) = shape_warnings([load_folder(writer.write())], 40, 80)

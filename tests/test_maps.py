@@ -115,7 +115,7 @@ def test_npy_depth_in_stated_millimetres(scene_writer, key):
 def test_npy_depth_of_another_shape_is_told_when_the_scene_is_indexed(scene_writer):
     writer = npy_scene(scene_writer(depth=True))
     saved(writer.folder, np.ones((8, 6), np.float32), "depth/1.npy")
-    with pytest.raises(DataError, match=r"depth/1\.npy: expected 8x6 pixels as transforms.json"):
+    with pytest.raises(DataError, match=r"depth/1\.npy: expected 8x6 pixels as in transforms.json"):
         load_folder(writer.write())
 
 

@@ -100,7 +100,7 @@ def test_a_mask_that_leaves_only_what_the_border_cuts_off_is_refused(masked):
     folder = masked.write()
     assert load_folder(folder).read_mask(1, 3, 4).sum() == 4
     with pytest.raises(
-        DataError, match=r"1\.png: expected a mask that leaves some pixels, found none inside"
+        DataError, match=r"1\.png: expected a mask that leaves some pixels, found none within"
     ):
         load_folder(folder, border=1).read_mask(1, 2, 3)
 
@@ -122,7 +122,7 @@ def test_a_mask_is_what_its_picture_shows(masked):
 def test_a_mask_stored_with_losses_is_refused_whatever_its_name(masked):
     path = masked.write() / "masks" / "1.png"
     Image.open(path).save(path, "JPEG")
-    with pytest.raises(DataError, match=r"mask maps without losses, found 1 of JPEG.*masks/1\.png"):
+    with pytest.raises(DataError, match=r"mask maps in a lossless format, found 1 as JPEG.*masks/1\.png"):
         load_folder(masked.folder)
 
 
@@ -133,7 +133,7 @@ def test_masks_that_leave_little_may_mean_the_opposite(masked):
     for frame in masked.top["frames"]:
         frame["mask_path"] = "masks/1.png"
     (sentence,) = mask_warnings(load_folder(masked.write()))
-    assert "the masks leave 25.0% of the pixels" in sentence and "turn them around" in sentence
+    assert "the masks leave 25.0% of the pixels" in sentence and "invert the masks if" in sentence
     masked.save("masks/1.png", 255 - mask)
     assert mask_warnings(load_folder(masked.write())) == []
 

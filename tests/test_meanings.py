@@ -40,8 +40,8 @@ def test_a_mask_of_0_and_255_is_told(scene_writer, caplog, tmp_path, capsys):
     folder = masked_scene(scene_writer(semantic=True))
     sentence = (
         "tiny: of the 2 classes of 'semantic_classes' only background is seen in the label maps, never "
-        "thing, and 33.3% of the pixels read are unlabelled, as 255 is by 'ignore_label'; if 255 means a "
-        "class, write 1 instead of 255 for thing, or set it to the id that does."
+        "thing, and 33.3% of the pixels read are unlabelled, as 'ignore_label' is 255; if 255 means a "
+        "class, write 1 instead of 255 for thing, or set 'ignore_label' to the id that means no label."
     )
     assert sentence in warnings(folder, caplog)
     main([str(folder), "--out", str(tmp_path / "report")])
@@ -57,7 +57,12 @@ def test_a_mask_of_0_and_255_is_told(scene_writer, caplog, tmp_path, capsys):
             {"ignore_label": 0},
             "never background, and 66.7% of the",
         ),
-        (MASK // 255, ["background", "thing"], {"ignore_label": 0}, "set it to an id that is no class."),
+        (
+            MASK // 255,
+            ["background", "thing"],
+            {"ignore_label": 0},
+            "set 'ignore_label' to an id that is no class.",
+        ),
         (MASK * 0, ["background", "thing"], {}, "never thing; check that the maps hold the ids of that list"),
         (MASK | 255, ["thing"], {}, "none is seen in the label maps, never thing, and 100.0%"),
     ),
@@ -84,7 +89,7 @@ def test_an_alpha_channel_is_told_once_for_a_scene(scene_writer, caplog, tmp_pat
     for frame in writer.top["frames"]:
         (writer.folder / frame["file_path"]).write_bytes(png(pixels, 8, RGBA))
     folder = writer.write()
-    sentence = "tiny: the photographs have an alpha channel, and are laid on white by it (images/0.png: 33.3%"
+    sentence = "tiny: the photographs have an alpha channel, and are laid on white (images/0.png: 33.3%"
     assert warnings(folder, caplog).count(sentence) == 1
     main([str(folder), "--out", str(tmp_path / "report")])
     assert capsys.readouterr().out.count(sentence) == 1
@@ -156,7 +161,7 @@ def test_intrinsics_of_a_larger_photograph_are_told(scene_writer, caplog, tmp_pa
     writer.top["frames"][1] |= {"cx": 8.0, "cy": 6.0}
     sentence = (
         "tiny: the principal point (7.5, 5.5) is far from the middle of 8x6 pixels (images/1.png, 1 of 3 "
-        "photographs); check that the intrinsics are those of the photographs as stored"
+        "photographs); check that the intrinsics are in pixels of the photographs as stored"
     )
     assert warnings(writer.write(), caplog).count(sentence) == 1
     main([str(writer.folder), "--out", str(tmp_path / "report")])

@@ -74,7 +74,7 @@ def test_results_of_another_folder_of_that_name_are_not_replaced(tmp_path):
     first.mkdir(parents=True)
     claim(results, first)
     claim(results, tmp_path / "a" / ".." / "a" / "scene")
-    with pytest.raises(ConfigError, match=f"{results} holds results of {first}, which those of {second}"):
+    with pytest.raises(ConfigError, match=f"{results}: expected results of {second}, found those of {first}"):
         claim(results, second)
     # Data that moved are the same.
     first.rename(tmp_path / "a" / "elsewhere")
@@ -116,7 +116,7 @@ def test_results_are_claimed_whatever_bytes_name_the_folder(tmp_path):
         place.mkdir()
     claim(tmp_path / "results", places[0])
     claim(tmp_path / "results", places[0])
-    with pytest.raises(ConfigError, match="holds results of .*caf"):
+    with pytest.raises(ConfigError, match="found those of .*caf"):
         claim(tmp_path / "results", places[1])
 
 
@@ -158,7 +158,7 @@ def test_videos_of_scenes_with_dots_lie_beside_each_other(scene_writer, rooms_ru
     ]
     before = (folder / "office.1_interpolate.mp4").stat().st_mtime_ns
     other = [*options, "--data_root", tmp_path / "other", "--test_scenes", "office.1"]
-    assert f"holds results of {tmp_path / 'office.1'}" in refusal("render.py", *other)
+    assert f"found those of {tmp_path / 'office.1'}" in refusal("render.py", *other)
     assert (folder / "office.1_interpolate.mp4").stat().st_mtime_ns == before
     assert json.loads((folder / "office.2_interpolate" / "rendering.json").read_text())["step"] == 6
 

@@ -47,7 +47,7 @@ def test_every_form_gives_the_same_points(tmp_path, name):
 
 
 ODD = {
-    "no ply": (b"solid\n", "a PLY file, found another beginning"),
+    "no ply": (b"solid\n", "a PLY file, found a first line other than 'ply'"),
     "another format": (header("ascii2"), "one of the formats ascii, .*found ascii2"),
     "no end": (b"ply\nformat ascii 1.0\n", "found one without an end"),
     "no vertices": (header("ascii").replace(b"vertex", b"face"), "an element 'vertex', found face"),

@@ -83,8 +83,8 @@ def test_warp_moves_the_wall_by_whole_columns():
     target, source = wall_frame(0.0), wall_frame(STEP)
     result = warp(target, source)
     assert not result.visible[:, :SHIFT].any() and result.visible[:, SHIFT:].all()
-    torch.testing.assert_close(result.colour[:, :, SHIFT:], source.image[:, :, :-SHIFT], atol=1e-4, rtol=0)
-    assert not result.colour[:, :, :SHIFT].any()
+    torch.testing.assert_close(result.color[:, :, SHIFT:], source.image[:, :, :-SHIFT], atol=1e-4, rtol=0)
+    assert not result.color[:, :, :SHIFT].any()
     assert result.error < 1e-4
     assert result.depth_error < 1e-6
 

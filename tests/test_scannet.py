@@ -162,7 +162,7 @@ def test_depth_of_another_camera_is_told(folder):
     shifted[0, 3] = 0.025
     write_matrix(folder / "intrinsic" / "extrinsic_color.txt", shifted)
     _, moved, other = load_folder(folder, "scannet").index.warnings
-    assert "though intrinsic/extrinsic_color.txt is no identity; register depth" in moved
+    assert "though intrinsic/extrinsic_color.txt is not the identity; register depth" in moved
     assert "though intrinsic/intrinsic_depth.txt differs from intrinsic/intrinsic_color.txt by 10.0%" in other
 
 
@@ -201,7 +201,7 @@ def test_two_files_of_one_number(folder):
 def test_a_folder_that_cannot_be_read(folder):
     (folder / "depth").chmod(0)
     try:
-        with pytest.raises(DataError, match="expected a folder that can be read, found Permission denied"):
+        with pytest.raises(DataError, match="expected a readable folder, found Permission denied"):
             load_folder(folder, "scannet")
     finally:
         (folder / "depth").chmod(0o755)

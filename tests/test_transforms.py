@@ -134,7 +134,10 @@ FAULTS = {
     "empty frames": (put("frames", []), r"'frames' to be a list of at least one frame, found \[\]"),
     "a frame that is no object": (put("frames", [3]), r"'frames\[0\]' to be an object, found 3"),
     "no file_path": (put_in_frame("file_path", None), "frame 1 .*'file_path'"),
-    "a file_path that is a number": (put_in_frame("file_path", 3), "'file_path' to be a text, found 3"),
+    "a file_path that is a number": (
+        put_in_frame("file_path", 3),
+        "'file_path' to be a non-empty text, found 3",
+    ),
     "an absolute path": (put_in_frame("file_path", "/data/1.png"), "a path inside .*/data/1.png.*relative"),
     "a path out of the folder": (put_in_frame("depth_file_path", "../1.png"), "a path inside .*'../1.png'"),
     "one image twice": (put_in_frame("file_path", "images/0.png"), "found images/0 in more than one"),
@@ -154,7 +157,7 @@ FAULTS = {
     "names that are no list": (put("semantic_classes", "wall"), "'semantic_classes' to be a list"),
     "one name of two classes": (
         put("semantic_classes", ["wall", "floor", "wall"]),
-        r"'semantic_classes' to be names that differ \(not 2 times 'wall'\), found",
+        r"'semantic_classes' to be a list of different names \(not 2 times 'wall'\), found",
     ),
     "255 as a class and by default as none": (
         put("semantic_classes", [f"class {number}" for number in range(256)]),
@@ -191,7 +194,7 @@ def test_a_folder_or_a_file_that_is_missing(tmp_path):
         load_folder(tmp_path)
 
 
-@pytest.mark.parametrize(("text", "expected"), [("{", "found a fault in it"), ("[]", "found a list")])
+@pytest.mark.parametrize(("text", "expected"), [("{", "found an error in it"), ("[]", "found a list")])
 def test_a_file_that_holds_no_json_object(tmp_path, text, expected):
     (tmp_path / "transforms.json").write_text(text)
     with pytest.raises(DataError, match=expected):
@@ -214,9 +217,7 @@ def test_missing_files_that_are_there_in_other_letters_are_named(scene_writer):
     (writer.folder / "images").rename(writer.folder / "Images")
     (writer.folder / "Images/0.png").rename(writer.folder / "Images/0.PNG")
     (writer.folder / "Images/1.png").unlink()
-    expected = (
-        r"images/0.png \(there is Images/0.PNG\), images/1.png; write names as those of the files, capi"
-    )
+    expected = r"images/0.png \(there is Images/0.PNG\), images/1.png; write the names exactly as those"
     with pytest.raises(DataError, match=expected):
         load_folder(writer.write())
 
@@ -309,7 +310,7 @@ def test_without_anything_that_shows_the_range_it_must_be_given(scene_writer):
     writer = scene_writer(depth=True)
     for number in range(3):
         writer.save(f"depth/{number}.png", np.zeros((6, 8), np.uint16))
-    expected = "found no reading in 3 depth maps and no 'ply_file_path' in its transforms.json; give --near"
+    expected = "found no known depth in 3 depth maps and no 'ply_file_path' in its transforms.json"
     with pytest.raises(DataError, match=expected):
         load_folder(writer.write())
     with pytest.raises(DataError, match="give --far in the units"):

@@ -126,7 +126,7 @@ REFUSED = {
     "a camera of no name": ({"camera_model": 3}, "'camera_model' to be a pinhole.*found 3"),
     "too few lens parameters": ({"distortion_params": [0.1, 0.2]}, "the 6 numbers k1, k2, k3, k4, p1, p2"),
     "lens parameters of words": ({"distortion_params": ["a"] * 6}, "'k1' to be a finite number, found 'a'"),
-    "two lenses": ({"distortion_params": [0.1] + [0] * 5, "k1": 0.2}, "to be what 'k1' says too"),
+    "two lenses": ({"distortion_params": [0.1] + [0] * 5, "k1": 0.2}, "to be equal to 'k1'"),
     "nerfstudio's fourth coefficient": ({"k4": 0.1}, "FULL_OPENCV with k4 = 0.1"),
     "an angle beyond half a turn": ({"fl_x": None, "x_fov": 180.0}, "'x_fov' to be below 180 degrees"),
 }
@@ -187,7 +187,7 @@ NAMED = {
     "normals": (put_in_frames(normal_path="n.png"), "'normal_path' is not used (surface normals"),
     "labels misspelt": (
         put_in_frames(semantics_path="s.png"),
-        "not known and not used: 'semantics_path' in 3 frames (did you mean 'semantic_path'?); correct",
+        "are unknown and not used: 'semantics_path' in 3 frames (did you mean 'semantic_path'?); correct",
     ),
     "masks misspelt": (put_in_frames(mask_file_path="m.png"), "did you mean 'mask_path'?"),
     "depth misspelt": (put_in_frames(depth_filepath="d.png"), "did you mean 'depth_file_path'?"),
@@ -198,7 +198,7 @@ NAMED = {
     "points misspelt": (put(ply_path="p.ply"), "used: 'ply_path' (did you mean 'ply_file_path'?);"),
     "ids misspelt": (put(ignore_labels=3), "did you mean 'ignore_label'?"),
     "a path of its own": (put_in_frames(thermal_image_file="t.png"), "used: 'thermal_image_file' in 3"),
-    "a word of no meaning": (put(wibble=1), "these keys are not known and not used: 'wibble'; correct"),
+    "a word of no meaning": (put(wibble=1), "these keys are unknown and not used: 'wibble'; correct"),
 }
 
 
@@ -282,5 +282,7 @@ def test_labels_in_a_jpeg_are_refused(scene_writer):
     for number, frame in enumerate(writer.top["frames"]):
         frame["semantic_path"] = f"semantic/{number}.jpg"
         writer.save(frame["semantic_path"], np.zeros((6, 8), np.uint8))
-    with pytest.raises(DataError, match=r"semantic maps without losses, found 3 of JPEG .*semantic/0.jpg\)"):
+    with pytest.raises(
+        DataError, match=r"semantic maps in a lossless format, found 3 as JPEG .*semantic/0.jpg\)"
+    ):
         load_folder(writer.write())

@@ -1,4 +1,4 @@
-"""Which scenes lie below a folder, and in which layout."""
+"""Finds the scenes below a folder, and the layout of each."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import NamedTuple
 from gpnerf.datasets.transforms.text import FILE_NAMES
 from gpnerf.system.errors import DataError
 
-# What no other layout has.
+# Files that no other layout has: one of them makes a scene.
 SURE_MARKS = dict.fromkeys(FILE_NAMES, "transforms")
-# Layout -> files and folders of its scenes. Others have single ones of these too: two of them are a scene.
+# Layout -> files and folders of its scenes. Other folders may have one of these too, so a scene has ENOUGH.
 MARKS = {
     "replica": ("traj_w_c.txt", "rgb", "semantic_class", "semantic_instance"),
     "scannet": ("color", "pose", "intrinsic", "label-filt", "instance-filt"),
@@ -18,7 +18,7 @@ MARKS = {
 ENOUGH = 2
 # Replica's sequences lie two folders below the root.
 DEPTH = 2
-# What may be there before a scene is made of it -> what makes it.
+# Files of a download or a reconstruction -> how to make scenes from them.
 PRECURSORS = {
     "sparse": "write a transforms.json with scripts/colmap_to_transforms.py",
     "cameras.bin": "write a transforms.json with scripts/colmap_to_transforms.py",
@@ -30,7 +30,7 @@ PRECURSORS = {
 
 
 class FoundScene(NamedTuple):
-    """A scene root/name and its layout, as --dataset names it."""
+    """A scene root/name; dataset: its layout, as --dataset names it."""
 
     dataset: str
     root: Path
@@ -38,16 +38,16 @@ class FoundScene(NamedTuple):
 
 
 def find_scenes(root: Path) -> list[FoundScene]:
-    """The scenes of a data set in `root`, or the scene that `root` is; DataError where there are none.
+    """Finds the scenes in `root`, or `root` itself if it is a scene. Raises DataError where there are none.
 
-    A folder with a single mark of a layout is a scene only beside whole ones of that layout.
+    A folder with a single mark of a layout counts as a scene only if another folder has enough of them.
     """
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"{root}: expected a folder of scenes, found no such folder; correct the path.")
     own = _layout(root, set())
     if own:
-        # Of `.` and `..` the name is known only then.
+        # `.` and `..` have no name of their own until they are resolved.
         place = root if root.name not in ("", "..") else root.resolve()
         return [FoundScene(own, place.parent, place.name)]
     sure = {scene.dataset for scene in _below(root, root, DEPTH, set())}
@@ -69,7 +69,7 @@ def _below(root: Path, folder: Path, depth: int, sure: set[str]) -> list[FoundSc
 
 
 def _layout(folder: Path, sure: set[str]) -> str | None:
-    """The layout of a scene, None if the folder is none; of those in `sure` one mark is enough."""
+    """The layout of a scene, None if the folder is not a scene; one mark of a layout in `sure` is enough."""
     for mark, dataset in SURE_MARKS.items():
         if (folder / mark).exists():
             return dataset
@@ -88,6 +88,6 @@ def _nothing(root: Path) -> DataError:
     found = f"{' and '.join(alone)} alone" if alone else "no such folder"
     remedies = (remedy for name, remedy in PRECURSORS.items() if any(root.glob(name)))
     return DataError(
-        f"{root}: expected scenes, folders with {', '.join(SURE_MARKS)}, or two of {layouts}, found {found}; "
-        f"{next(remedies, 'see data/README.md for the layouts')}."
+        f"{root}: expected scenes (folders with {', '.join(SURE_MARKS)}, or two of {layouts}), found "
+        f"{found}; {next(remedies, 'see data/README.md for the layouts')}."
     )

@@ -1,4 +1,4 @@
-"""What a step of training or a test view consumes: a target frame and its source views."""
+"""Examples: a target frame and its source views, for one training step or one test view."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gpnerf.geometry.cameras import Camera
 from gpnerf.system.errors import GPNeRFError
 
 CACHE_BYTES = 1 << 30
-# Kind of map, its name in messages, and what cannot be done without it.
+# Kind of map, its name in messages, and what needs it.
 OPTIONAL_MAPS = (
     ("depth", "depth maps", "the depth-guided loss is"),
     ("semantic", "semantic labels", "the semantic losses and metrics are"),
@@ -28,8 +28,11 @@ OPTIONAL_MAPS = (
 
 @dataclass(frozen=True)
 class SourceViews:
-    """V photographs to render from: images [V, 3, H, W] in [0, 1]; cameras: a batch of V; masks: bool
-    [V, H, W], the pixels that count, None where all do; names, where they have some."""
+    """V photographs to render from.
+
+    images: [V, 3, H, W] in [0, 1]; cameras: a batch of V; masks: bool [V, H, W], True where a pixel counts,
+    None where all count; names: [V], or () if they have none.
+    """
 
     images: Tensor
     cameras: Camera
@@ -38,7 +41,7 @@ class SourceViews:
 
     @staticmethod
     def none(height: int, width: int) -> SourceViews:
-        """No views, for methods that need none."""
+        """Makes an empty set of height x width pixels, for methods that use no source views."""
         cameras = Camera(torch.zeros(0, 3, 3), torch.zeros(0, 4, 4), height, width)
         return SourceViews(torch.zeros(0, 3, height, width), cameras)
 
@@ -70,7 +73,7 @@ class Example:
 
 
 class TrainingScene(NamedTuple):
-    """A scene, the frames that may be targets, and those that may be sources."""
+    """A scene, the frames that may be targets, and the frames that may be sources."""
 
     scene: Scene
     targets: Sequence[int]
@@ -78,7 +81,7 @@ class TrainingScene(NamedTuple):
 
 
 class TestView(NamedTuple):
-    """A frame to render and the frames it may be rendered from."""
+    """A frame to render, and the frames that may be its sources."""
 
     scene: Scene
     target: int
@@ -86,14 +89,14 @@ class TestView(NamedTuple):
 
 
 class Photograph(NamedTuple):
-    """An image [3, H, W] in [0, 1], and its mask bool [H, W], None where all pixels count."""
+    """An image [3, H, W] in [0, 1] and its mask bool [H, W], None where all pixels count."""
 
     image: Tensor
     mask: Tensor | None
 
 
 class FrameReader:
-    """Frames at one size; the last ones read stay in memory, so that a small data set is decoded once.
+    """Reads frames at one size; keeps the latest in memory, so that a small data set is decoded once.
 
     Images are kept with 8 bits. Every worker of a DataLoader keeps up to `capacity` bytes of its own.
     """
@@ -104,17 +107,17 @@ class FrameReader:
         self.bytes = 0
 
     def frame(self, scene: Scene, index: int) -> Frame:
-        """The view with all its maps."""
+        """Reads a view with all its maps."""
         frame = self._recall(scene, index, maps=True)
         return replace(frame, image=_to_float(frame.image))
 
     def photograph(self, scene: Scene, index: int) -> Photograph:
-        """The photograph alone."""
+        """Reads a photograph and its mask, without maps."""
         kept = self._recall(scene, index, maps=False)
         return kept._replace(image=_to_float(kept.image))
 
     def sources(self, scene: Scene, indices: Sequence[int]) -> SourceViews:
-        """The photographs of these views."""
+        """Reads the photographs of some views as source views."""
         if not indices:
             return SourceViews.none(self.height, self.width)
         photographs = [self.photograph(scene, index) for index in indices]
@@ -127,7 +130,7 @@ class FrameReader:
         )
 
     def _recall(self, scene: Scene, index: int, maps: bool) -> Frame | Photograph:
-        # The scene is kept beside the frame: while it lives, no other scene can take over its id.
+        # The entry holds the scene too: as long as it exists, no other scene can get the same id.
         key = (id(scene), index, maps)
         if key in self.kept:
             self.kept.move_to_end(key)
@@ -159,10 +162,10 @@ def _size(entry: Frame | Photograph) -> int:
 
 
 class TrainingExamples(Dataset):
-    """Example number `step` of a run depends on `seed` and `step` alone, so that runs resume exactly.
+    """Random examples of a training run; number `step` depends only on `seed` and `step`, to resume exactly.
 
-    A scene and one of its targets are drawn uniformly, the sources by `views.training_sources`; a target
-    is never its own source. Raises DataError where a scene cannot supply `num_source_views`.
+    A scene and one of its targets are drawn uniformly, the sources by `views.training_sources`. A target is
+    never its own source. Raises DataError where a scene has fewer than `num_source_views` sources.
     """
 
     def __init__(
@@ -180,6 +183,7 @@ class TrainingExamples(Dataset):
         self.seed, self.length = seed, length
         self.reader = FrameReader(height, width)
         for scene, targets, sources in self.scenes:
+            # A target that may itself be a source leaves one candidate fewer.
             fewest = len(sources) - bool(set(sources) & set(targets))
             check_candidates(fewest, num_source_views, scene.name)
 
@@ -205,9 +209,9 @@ class TrainingExamples(Dataset):
 
 
 class FaultsAsItems(Dataset):
-    """Examples, a faulty one replaced by its error.
+    """Examples, or the error of an example that cannot be read.
 
-    Raised in a worker, the error's sentence would reach the user inside the worker's traceback.
+    The error is returned, as one that a worker raises would reach the user inside the worker's traceback.
     """
 
     def __init__(self, examples: TrainingExamples | TestExamples) -> None:
@@ -224,12 +228,12 @@ class FaultsAsItems(Dataset):
 
 
 class TestExamples(Dataset):
-    """The test views in the order given, each with its nearest sources; nothing is random.
+    """Examples of the test views in the given order, each with its nearest sources; nothing is random.
 
-    released: the sources are drawn as the released code does, by the number of the view in its scene.
+    released: the sources are drawn as in the released code, by the number of the view in its scene.
     """
 
-    # Not a test.
+    # Keeps pytest from collecting this class as a test.
     __test__ = False
 
     def __init__(
@@ -251,7 +255,7 @@ class TestExamples(Dataset):
         return len(self.views)
 
     def sources(self, index: int) -> list[int]:
-        """The frames that example `index` is rendered from, nearest first (released: in the order drawn)."""
+        """Chooses the sources of example `index`: frames, nearest first (released: in the order drawn)."""
         scene, target, sources = self.views[index]
         candidates = _without(sources, target)
         poses = scene.poses[target], scene.poses[candidates]
@@ -272,7 +276,7 @@ def _without(sources: Sequence[int], target: int) -> list[int]:
 
 
 def _mix(seed: int, step: int) -> int:
-    """A seed for one step; neighbouring steps and seeds get unrelated ones."""
+    """Derives a seed for one step; neighbouring steps and seeds get unrelated ones."""
     return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0])
 
 
@@ -285,7 +289,7 @@ def _example(reader: FrameReader, scene: Scene, target: int, sources: list[int])
 
 
 def describe_missing(scenes: Sequence[Scene]) -> list[str]:
-    """One sentence per scene and kind of map that is absent, saying what is switched off."""
+    """Writes a sentence for each scene and kind of map that it lacks: what is switched off."""
     sentences = []
     for scene in scenes:
         for kind, maps, off in OPTIONAL_MAPS:
@@ -296,7 +300,7 @@ def describe_missing(scenes: Sequence[Scene]) -> list[str]:
 
 
 def _extent(found: int, views: int, maps: str) -> tuple[str, str]:
-    """What there is of some maps, and where what needs them is switched off."""
+    """Words for how many views have the maps, and for where their use is switched off."""
     if found:
         return f"{maps} in {found} of {views} frames only", "switched off in the others"
     return f"no {maps}", "switched off"

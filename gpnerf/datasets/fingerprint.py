@@ -1,4 +1,4 @@
-"""By what results know whether the frames that they were made from are still the same."""
+"""Fingerprint of frames: tells whether stored results still belong to them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ import numpy as np
 from gpnerf.datasets.index.scene_index import KINDS
 from gpnerf.datasets.scene import Scene
 
-# Of poses, decimals: a loader's arithmetic may differ in later ones between machines.
+# Decimals of poses that count; further ones may differ between machines, by rounding in a loader.
 POSE_DECIMALS = 6
 
 
 def fingerprint(scene: Scene, frames: Sequence[int]) -> str:
-    """Differs where anything differs that decides what is read of these frames, in this order.
+    """Hashes everything that decides how these frames are read, and their order: 24 hex digits.
 
-    Of files it sees name, size and modification time, so that a file changed without a change of its time
-    passes for the same.
+    A file counts by its name, size and modification time: a change that keeps all three goes unnoticed.
     """
     index, chosen = scene.index, list(frames)
     files = {kind: [index.files[kind][frame] for frame in chosen] for kind in KINDS}
@@ -38,17 +37,17 @@ def fingerprint(scene: Scene, frames: Sequence[int]) -> str:
 
 
 def _state(folder: Path, name: str) -> list:
-    """Name, bytes and modification time in nanoseconds of a file; the name alone where there is none."""
+    """Name, size in bytes and modification time in nanoseconds of a file; the name alone if it is missing."""
     try:
         found = os.stat(folder / name) if name else None
     except OSError:
-        # Whoever reads it says so.
+        # The reader of the file reports it.
         found = None
     return [name, found.st_size, found.st_mtime_ns] if found else [name]
 
 
 def _meanings(scene: Scene) -> list[str]:
-    """The classes, and what ids of files become which."""
+    """The class names, and a hash of the table from raw ids to classes."""
     if scene.labels is None:
         return []
     return [*scene.labels.names, hashlib.sha256(scene.labels.table.tobytes()).hexdigest()]

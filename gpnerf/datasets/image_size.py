@@ -1,4 +1,4 @@
-"""The size at which photographs are used: as asked for, and else of their own shape."""
+"""Size to which photographs are resized: by the options, or else in their own shape."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 
 from gpnerf.datasets.scene import Scene
 
-# Height and width of what has no photographs of its own yet.
+# Height and width of rooms, which have no photographs before they are made.
 ROOM_SHAPE = (3, 4)
-# Shapes that differ by less look alike.
+# Relative difference of two shapes below which nothing looks stretched.
 LIKE_SHAPE = 0.03
 
 
 def size_of_shape(options: Namespace, shape: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) by --height and --width; what is not given keeps the shape (height, width).
+    """(height, width) by --height and --width; a side that is not given follows from `shape` (height, width).
 
-    With neither, the longer side has --longer_side pixels.
+    If neither is given, the longer side has --longer_side pixels.
     """
     height, width = options.height, options.width
     if height is None and width is None:
@@ -37,7 +37,7 @@ def shape_of(scene: Scene) -> tuple[int, int]:
 
 
 def shape_warnings(scenes: Sequence[Scene], height: int, width: int) -> list[str]:
-    """A sentence for every scene with photographs that would look stretched at this size: of the worst."""
+    """Writes a sentence for every scene that looks stretched at this size, about its worst photograph."""
     sentences = []
     for scene in scenes:
         shapes = np.unique(scene.index.sizes, axis=0) - 2 * scene.border
@@ -54,5 +54,5 @@ def shape_warnings(scenes: Sequence[Scene], height: int, width: int) -> list[str
 
 def _shape_remedy(stretches: np.ndarray) -> str:
     if np.ptp(np.log(stretches)) > math.log1p(LIKE_SHAPE):
-        return "its photographs differ in shape, so cut them to one, or make a scene of each"
+        return "its photographs differ in shape: crop them to one shape, or make a scene for each shape"
     return "give --height or --width alone on the command line to keep their shape"

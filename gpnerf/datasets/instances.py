@@ -1,4 +1,4 @@
-"""Instances of one scene as the classes of the head: raw instance ids -> slots."""
+"""Instances of one scene as classes of the head: raw instance ids -> slots."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ log = logging.getLogger(__name__)
 
 OBJECT = "object"
 SLOT = "slot"
-# Whether ids mean the same in all views of a scene, or each view matches its own anew.
+# How instances get slots: by ids that are the same in all views of a scene, or by matching in every view.
 MATCHINGS = FIXED, HUNGARIAN = ("fixed", "hungarian")
 
 
 def instance_ids(scene: Scene, frames: Iterable[int], height: int, width: int) -> set[int]:
-    """The ids in the instance maps of these frames, at the size they are used at."""
+    """Collects the ids in the instance maps of these frames, resized to height x width."""
     found: set[int] = set()
     for frame in frames:
         ids = scene.read_map(frame, "instance", height, width)
@@ -35,7 +35,7 @@ def instance_ids(scene: Scene, frames: Iterable[int], height: int, width: int) -
 def known_objects(
     trained: TrainingScene, tested: Sequence[TestView], height: int, width: int
 ) -> tuple[str, ...]:
-    """A class name for every object of the training frames; says how many occur in test frames alone."""
+    """Names a class for every object of the training frames; logs how many occur in test frames only."""
     known = instance_ids(trained.scene, trained.targets, height, width)
     seen: set[int] = set()
     for view in tested:
@@ -43,7 +43,7 @@ def known_objects(
     if seen - known:
         log.info(
             f"{trained.scene.name}: {len(seen - known)} of {len(seen)} objects of the test frames occur in "
-            "no training frame; they have no output of their own and count as missed."
+            "no training frame; the model has no output for them, and they count as missed."
         )
     return object_names(known)
 
@@ -56,19 +56,19 @@ def most_instances(scenes: Sequence[TrainingScene], height: int, width: int) -> 
 
 
 def object_names(ids: Iterable[int]) -> tuple[str, ...]:
-    """A class name per instance id, in the order of the ids: a slot of the head for each."""
+    """Names a class for each instance id, in the order of the ids; each gets a slot of the head."""
     return tuple(f"{OBJECT} {number}" for number in sorted(ids))
 
 
 def slot_names(count: int) -> tuple[str, ...]:
-    """Class names of slots that stand for no id: objects are matched to them view by view."""
+    """Names slots without fixed ids, to which objects are matched in every view."""
     return tuple(f"{SLOT} {number}" for number in range(count))
 
 
 def with_objects(scene: Scene, class_names: Sequence[str]) -> Scene:
-    """The scene with its instance maps as labels, in the slots that `object_names` has made of ids.
+    """Makes a scene whose labels are its instance maps, in the slots that `object_names` named.
 
-    Ids without a slot, which occur in test frames alone, are unlabelled. Raises DataError for a scene
+    Ids without a slot, which occur in test frames only, are unlabelled. Raises DataError for a scene
     without instance maps.
     """
     if not scene.count("instance"):

@@ -11,7 +11,7 @@ from gpnerf.datasets.published.class_lists import SCANNET_CLASSES, SCANNET_COLOR
 from gpnerf.system.errors import DataError
 
 IGNORE = -1
-# In a table: an id that no file may contain.
+# Entry of a table for an id that no file may contain.
 UNKNOWN = -2
 LARGEST_ID = np.iinfo(np.uint16).max
 LISTED = "the list of classes"
@@ -22,7 +22,7 @@ class LabelSpace:
     """K classes and the table that maps the raw ids of files to them.
 
     names: [K]; table: int16 [65536], raw id -> class, IGNORE or UNKNOWN; listed: where the ids are listed,
-    for messages. Spaces of the same names are equal.
+    for messages. Two spaces are equal if their names are.
     """
 
     names: tuple[str, ...]
@@ -31,14 +31,17 @@ class LabelSpace:
 
     @staticmethod
     def mapped(names: tuple[str, ...], classes: Mapping[int, int], listed: str = LISTED) -> LabelSpace:
-        """From raw id -> class; ids that are not named are refused, those mapped to IGNORE unlabelled."""
+        """Makes a space from raw id -> class.
+
+        Ids that are mapped to IGNORE are unlabelled; ids that are not mapped are refused.
+        """
         table = np.full(LARGEST_ID + 1, UNKNOWN, np.int16)
         table[list(classes)] = list(classes.values())
         return LabelSpace(names, table, listed)
 
     @staticmethod
     def identity(names: tuple[str, ...], ignore_id: int = 255, listed: str = LISTED) -> LabelSpace:
-        """Ids that are classes already, and one that means "no label"."""
+        """Makes a space whose raw ids are the classes, but for `ignore_id`, which means "no label"."""
         classes = {index: index for index in range(len(names))}
         return LabelSpace.mapped(names, classes | {ignore_id: IGNORE}, listed)
 
@@ -48,11 +51,11 @@ class LabelSpace:
 
     @property
     def needs_16_bits(self) -> bool:
-        """Whether some class has an id that an 8-bit file cannot hold."""
+        """Whether an 8-bit file cannot hold the ids of all classes."""
         return bool((self.table[256:] >= 0).any())
 
     def to_classes(self, raw: np.ndarray, source: str) -> np.ndarray:
-        """Raw ids [H, W] of the file `source` -> int64 classes [H, W], IGNORE where unlabelled.
+        """Maps raw ids [H, W] of the file `source` to int64 classes [H, W], IGNORE where unlabelled.
 
         raw: uint8, uint16, or float32 with IGNORE where a lens saw nothing. Raises DataError for an id
         outside the table, and for 8-bit files of a space that needs 16 bits.
@@ -60,7 +63,7 @@ class LabelSpace:
         if raw.dtype == np.uint8 and self.needs_16_bits:
             raise DataError(
                 f"{source}: expected 16-bit label ids, found an 8-bit file, which cannot hold them; "
-                "take the file as released, unconverted."
+                "use the released file without converting it."
             )
         ids = raw.astype(np.int64)
         labels = np.where(ids >= 0, self.table[ids], IGNORE).astype(np.int64)
@@ -80,14 +83,14 @@ class LabelSpace:
 
 
 def class_colors(names: tuple[str, ...]) -> np.ndarray:
-    """One colour per class, uint8 [K, 3]: those of the ScanNet benchmark for its classes, else a palette."""
+    """One colour per class, uint8 [K, 3]: the benchmark's for ScanNet's 20 classes, else a palette."""
     if names == SCANNET_CLASSES:
         return np.array(SCANNET_COLORS, np.uint8)
     return palette(len(names))
 
 
 def palette(count: int) -> np.ndarray:
-    """`count` colours that differ in hue from their neighbours: uint8 [count, 3]; the same every time.
+    """Makes `count` colours, uint8 [count, 3], each of another hue than its neighbours; always the same.
 
     Hues advance by the golden ratio; lightness and saturation alternate in threes.
     """

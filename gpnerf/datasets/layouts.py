@@ -1,4 +1,4 @@
-"""A folder of any known layout -> Scene. A scene is indexed once; the index is kept until files change."""
+"""Loads a folder of any known layout as a Scene. Its index is kept on disk until files change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LABEL_SPACES = ("benchmark", "all")
 
 @dataclass(frozen=True)
 class Reading:
-    """How scenes are read, by the options of these names.
+    """Options that decide how scenes are read.
 
     near, far: z-depth range in the units of the poses, None for the data set's own. border: pixels to cut
     off each side. label_space: "benchmark", or "all" for all classes of ScanNet and Replica.
@@ -45,9 +45,9 @@ class Reading:
 
 
 def load_scene(dataset: str, root: Path, name: str, reading: Reading = Reading()) -> Scene:
-    """The scene root/name of a data set.
+    """Loads the scene root/name of a data set; logs a warning for everything that looks odd.
 
-    Raises DataError with all that is wrong in it; of the pixels, only those of a few frames are looked at.
+    Raises DataError that lists all faults. The first time, the pixels of a few frames are checked too.
     """
     folder = Path(root) / name
     kept = cache.recall(dataset, folder)
@@ -65,9 +65,9 @@ def load_scene(dataset: str, root: Path, name: str, reading: Reading = Reading()
 
 
 def scene_to_check(dataset: str, root: Path, name: str, reading: Reading, faults: Faults) -> Scene:
-    """Like load_scene, but what is wrong with single frames goes to `faults`, and nothing is decoded or kept.
+    """Loads a scene like load_scene, but adds the faults of single frames to `faults`.
 
-    Raises DataError where too much is wrong to go on.
+    Decodes no photograph and keeps no index. Raises DataError where the scene is not usable at all.
     """
     return _scene(dataset, Path(root), name, INDEXERS[dataset](Path(root) / name, faults), reading)
 
@@ -79,7 +79,7 @@ def _scene(dataset: str, root: Path, name: str, index: SceneIndex, reading: Read
     lacking = [option for option, value in (("--near", near), ("--far", far)) if value is None]
     if lacking:
         raise DataError(
-            f"{folder}: expected something that tells how near and far the scene is, found "
+            f"{folder}: expected something that gives the depth range of the scene, found "
             f"{index.range_source}; give {' and '.join(lacking)} in the units of the poses."
         )
     if not 0.0 < near < far < math.inf:
@@ -108,7 +108,7 @@ def _range_source(index: SceneIndex, reading: Reading) -> str:
 
 
 def label_space(dataset: str, root: Path, index: SceneIndex, all_classes: bool) -> LabelSpace | None:
-    """What the labels of a scene mean; None where it has none."""
+    """The label space of a scene; None where it has no label maps."""
     if not index.count("semantic"):
         return None
     if dataset == "scannet":
@@ -123,7 +123,7 @@ def label_space(dataset: str, root: Path, index: SceneIndex, all_classes: bool) 
 
 @lru_cache
 def _scannet_labels(table: Path, all_classes: bool, changed: int) -> LabelSpace:
-    """Of a table in its state at the time `changed`."""
+    """Reads the label map once for every time `changed` at which it was modified."""
     return scannet.label_space(table, all_classes)
 
 

@@ -1,4 +1,4 @@
-"""Folders and paths however they are spelled: a scene is its folder, and output is named by it."""
+"""Identity and names of scenes, however their folders are spelled, and paths that files name."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from gpnerf.system.files import write_whole
 
 log = logging.getLogger(__name__)
 
-# In a folder of results: the folder of the scene that they show.
+# A file in every folder of results; it holds the path of the scene that they belong to.
 OWNER = "scene.txt"
 
 
 def scene_name(root: Path, spelled: str) -> str:
-    """The name of the scene root/spelled, the same for `scene`, `scene/`, `./scene` and its absolute path.
+    """Names the scene root/spelled, the same for `scene`, `scene/`, `./scene` and its absolute path.
 
-    It is the path below `root`, the folder's own name where `root` is the scene, and the whole path of a
-    scene outside `root`, so that no two folders share a name.
+    The name is the path below `root`, or the folder's own name if `root` is the scene. A scene outside `root`
+    is named by its whole path, so that no two folders share a name.
     """
     place, top = Path(os.path.abspath(root / spelled)), Path(os.path.abspath(root))
     if place == top:
@@ -29,10 +29,10 @@ def scene_name(root: Path, spelled: str) -> str:
 
 
 def some_known(root: Path, names: Iterable[str], known_root: Path, known: Sequence[str]) -> bool:
-    """Whether one of the scenes root/names is one of known_root/known.
+    """Whether one of the scenes root/names is one of the scenes known_root/known.
 
-    A scene is its folder, without symbolic links. Names count only where a known folder is not there: it has
-    moved, or was none, as a room is made from its name.
+    Two scenes are the same if their folders are, with symbolic links resolved. Names are compared only with
+    known scenes whose folder does not exist: a room, or a scene that was moved.
     """
     folders = {os.path.realpath(known_root / name) for name in known}
     gone = {scene_name(known_root, name) for name in known if not os.path.isdir(known_root / name)}
@@ -40,7 +40,7 @@ def some_known(root: Path, names: Iterable[str], known_root: Path, known: Sequen
 
 
 def each_once(root: Path, names: Iterable[str]) -> list[str]:
-    """The first spelling of every folder; says which are left out."""
+    """Keeps the first spelling of every folder; logs a warning for each other spelling."""
     first: dict[str, str] = {}
     for name in names:
         place = os.path.realpath(root / name)
@@ -51,34 +51,34 @@ def each_once(root: Path, names: Iterable[str]) -> list[str]:
 
 
 def claim(folder: Path, scene: Path) -> None:
-    """Notes in a folder of results that they are of this scene.
+    """Records in a folder of results which scene they belong to.
 
-    Raises ConfigError where they are of another one of that name that still exists.
+    Raises ConfigError if they belong to another scene, which still exists.
     """
     record, place = folder / OWNER, os.path.realpath(scene)
     other = os.fsdecode(record.read_bytes()) if record.is_file() else place
     if other != place and os.path.isdir(other):
         raise ConfigError(
-            f"{folder} holds results of {other}, which those of {place} would replace; choose another "
-            f"--expname, or remove {folder}."
+            f"{folder}: expected results of {place}, found those of {other}, which would be replaced; choose "
+            f"another --expname, or remove {folder}."
         )
     if other != place or not record.is_file():
         write_whole(record, os.fsencode(place))
 
 
 def spellings(path: str) -> tuple[str, ...]:
-    """A path out of a file as it is written, then as it is meant if Windows wrote it."""
+    """Returns a path that a file names as written, then with slashes for the backslashes of Windows."""
     return tuple(dict.fromkeys((path, path.replace("\\", "/"))))
 
 
 def leaves(path: str) -> bool:
-    """Whether a path out of a file leads out of the folder that it is relative to, on any system."""
+    """Whether a path that a file names leads out of the folder it is relative to, on any operating system."""
     windows = PureWindowsPath(path)
     return bool(windows.root) or ".." in windows.parts
 
 
 def from_folder(folder: Path, path: str) -> str:
-    """A path out of a file, relative to the folder if it is absolute and lies inside, or else as it is."""
+    """Makes a path that a file names relative to the folder, if it is absolute and lies inside it."""
     for top in (os.path.abspath(folder), os.path.realpath(folder)):
         if path.startswith(top + os.sep):
             return path.removeprefix(top + os.sep)
@@ -86,7 +86,7 @@ def from_folder(folder: Path, path: str) -> str:
 
 
 def in_other_case(folder: Path, path: str) -> str | None:
-    """The file in the folder whose path differs from this one in capitals alone; None where there is none."""
+    """Finds the file in the folder whose path differs from `path` only in upper and lower case, or None."""
     found = Path()
     for part in Path(path).parts:
         try:

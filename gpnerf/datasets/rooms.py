@@ -1,4 +1,4 @@
-"""The embedded data set: furnished rooms, made from seeds when they are first read."""
+"""Rooms, the built-in data set: furnished scenes, made from seeds on first use."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def load(
     near: float | None = None,
     far: float | None = None,
 ) -> Scene:
-    """The room of a seed with `num_views` views in walking order; made first where it is not kept.
+    """Loads the room of a seed with `num_views` views in walking order; makes it if it is not on disk.
 
-    near, far: z-depth range in metres, if not the room's own.
+    near, far: z-depth range in metres, None for the room's own.
     """
     (folder,) = prepare(root, [seed], height, width, num_views)
     return load_scene("transforms", folder.parent, folder.name, Reading(near, far))

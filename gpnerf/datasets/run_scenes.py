@@ -1,4 +1,4 @@
-"""From the options to the scenes, targets and sources of a run."""
+"""Scenes, targets and sources of a run, by its options."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from gpnerf.system.errors import ConfigError, DataError, Faults
 
 log = logging.getLogger(__name__)
 
-# The bar appears only where reading the scenes takes longer.
+# Seconds of reading scenes after which a progress bar appears.
 PATIENCE_S = 2
 
 
 def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
-    """The named scenes of options.dataset, each once; rooms are made first where they are missing.
+    """Loads the named scenes of options.dataset, each once; makes rooms that are missing.
 
-    Sets options.height and options.width where they are not given: images keep the shape of the first scene.
-    Raises DataError for what is wrong in any of them.
+    Sets options.height and options.width if they are not given, in the shape of the first scene. Raises
+    DataError that lists the faults of all scenes.
     """
     if options.dataset == "rooms":
         options.height, options.width = size_of_shape(options, ROOM_SHAPE)
@@ -54,7 +54,8 @@ def _load_rooms(options: Namespace, names: Sequence[str]) -> list[Scene]:
     wrong = [name for name in names if not name.isdigit()]
     if wrong:
         raise ConfigError(
-            f"Rooms are named by their seeds, such as 0-23, found {wrong[0]!r}; correct the list."
+            f"--train_scenes and --test_scenes: expected seeds of rooms, such as 0-23, found {wrong[0]!r}; "
+            "correct the list."
         )
     seeds = list(dict.fromkeys(int(name) for name in names))
     size = (options.height, options.width, options.views_per_room)
@@ -69,8 +70,11 @@ def _load_rooms(options: Namespace, names: Sequence[str]) -> list[Scene]:
 
 
 def training_scenes(train: Sequence[Scene], test: Sequence[Scene], rule: FrameRule) -> list[TrainingScene]:
-    """Every frame of a training scene is a target and a source, except in a scene that is also tested
-    (finetuning) or whose data set states what to train on: there the rule says which are."""
+    """Chooses targets and sources of the training scenes.
+
+    They are all frames of a scene, unless it is also tested (finetuning) or states a split: then `rule`
+    chooses them.
+    """
     tested = {scene.folder.resolve() for scene in test}
     result = []
     for scene in train:
@@ -84,7 +88,7 @@ def training_scenes(train: Sequence[Scene], test: Sequence[Scene], rule: FrameRu
 
 
 def test_views(test: Sequence[Scene], rule: FrameRule) -> list[TestView]:
-    """The test frames of every test scene, each to be rendered from the sources of its scene."""
+    """Lists the test frames of all test scenes, each with the frames that may be its sources."""
     result = []
     for scene in test:
         split = rule.split(len(scene.views), scene.name, scene.index.splits)
@@ -93,7 +97,7 @@ def test_views(test: Sequence[Scene], rule: FrameRule) -> list[TestView]:
 
 
 def describe_ranges(scenes: Sequence[Scene]) -> list[str]:
-    """One sentence per source of depth ranges: which it gives, of how many scenes."""
+    """Writes a sentence for each source of depth ranges: its scenes and their ranges."""
     groups: dict[str, dict[Path, Scene]] = {}
     for scene in scenes:
         groups.setdefault(scene.range_source, {})[scene.folder] = scene
@@ -113,14 +117,16 @@ def _interval(values: Sequence[float]) -> str:
 
 
 def describe_splits(scenes: Sequence[Scene], rule: FrameRule) -> list[str]:
-    """A sentence for every scene whose data set states something of a split."""
+    """Writes a sentence for every scene that states a split, even if only for some frames."""
     stating = {scene.folder: scene for scene in scenes if any(scene.index.splits)}
     return [f"{scene.name}: {rule.describe(scene.index.splits)}." for scene in stating.values()]
 
 
 def describe_gaps(scenes: Sequence[Scene]) -> list[str]:
-    """A sentence for every test scene of numbered frames of which only each n-th is there: protocols, which
-    count frames, then mean others."""
+    """Writes a sentence for every test scene that has only each n-th of its numbered frames.
+
+    Protocols count the frames that exist, so they choose other frames there.
+    """
     sentences = []
     for scene in scenes:
         names = scene.index.names
@@ -129,19 +135,19 @@ def describe_gaps(scenes: Sequence[Scene]) -> list[str]:
         if step > 1:
             sentences.append(
                 f"{scene.name}: its frames are numbered {names[0]}, {names[1]}, {names[2]}, ... in steps of "
-                f"{step}; --test_frames and --source_frames count those that are there."
+                f"{step}; --test_frames and --source_frames count the frames that exist."
             )
     return sentences
 
 
 def common_labels(scenes: Sequence[Scene]) -> LabelSpace | None:
-    """The label space of all scenes with labelled frames. Raises DataError where two scenes disagree."""
+    """The label space of all labelled scenes, None if there are none. Raises DataError if two differ."""
     labelled = [scene for scene in scenes if scene.count("semantic")]
     for scene in labelled[1:]:
         if scene.labels.names != labelled[0].labels.names:
             raise DataError(
-                f"{scene.name} and {labelled[0].name} have different class names "
-                f"({len(scene.labels.names)} and {len(labelled[0].labels.names)} of them); "
-                "train on scenes of one label space."
+                f"{scene.name}: expected the class names of {labelled[0].name}, found different ones "
+                f"({len(scene.labels.names)} instead of {len(labelled[0].labels.names)}); use scenes of one "
+                "label space."
             )
     return labelled[0].labels if labelled else None

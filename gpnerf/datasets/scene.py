@@ -1,7 +1,7 @@
-"""Scene and View: what every data set is turned into.
+"""Scene, View and Frame: the common form of all data sets.
 
-A loader (transforms/, published/) knows paths, file formats and cameras, and returns a `SceneIndex`. Reading,
-resizing, cropping and label mapping are shared by all of them: here, and in pixels/.
+A loader (transforms/, published/) knows paths, file formats and cameras, and returns a `SceneIndex`. All
+loaders share reading, resizing, cropping and label mapping, which are here and in pixels/.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gpnerf.datasets.pixels.masks import stack_masks
 from gpnerf.datasets.pixels.stored_view import StoredView
 from gpnerf.geometry.cameras import Camera
 
-# In a map, where nothing is known.
+# Value of a map where nothing is known.
 UNKNOWN = {"depth": 0, "semantic": IGNORE, "instance": IGNORE}
 
 
@@ -30,7 +30,7 @@ UNKNOWN = {"depth": 0, "semantic": IGNORE, "instance": IGNORE}
 class View:
     """One posed photograph on disk; optional maps are None where the data set has none.
 
-    camera: of the image without distortion and border.
+    camera: the camera of the image after distortion and border are removed.
     """
 
     name: str
@@ -44,9 +44,12 @@ class View:
 
 @dataclass(frozen=True)
 class Frame:
-    """A view in memory: image [3, H, W] in [0, 1]; depth [H, W] z in metres, 0 = unknown;
-    semantic and instance [H, W] int64, IGNORE = -1 where unlabelled; mask bool [H, W], the pixels that count,
-    None where all do. What is masked has no depth and no label, and its colour is made up."""
+    """A view in memory.
+
+    image: [3, H, W] in [0, 1]; depth: [H, W] z in metres, 0 = unknown; semantic, instance: int64 [H, W],
+    IGNORE = -1 where unlabelled; mask: bool [H, W], True where a pixel counts, None where all count. Masked
+    pixels have no depth and no label; their colour is copied from pixels nearby.
+    """
 
     scene: str
     name: str
@@ -68,10 +71,10 @@ class Frame:
 class Scene:
     """Posed views of one place.
 
-    near, far: z-depth range of its content in the units of the poses. labels: None where the scene is not
-    labelled; labelled_by: the kind of files they are read from, "instance" where objects take the place of
-    classes.
-    border: pixels cut off each side of the stored images, such as ScanNet's black strips.
+    near, far: z-depth range of its content in the units of the poses; range_source: what gives them. labels:
+    None if the scene is not labelled; labelled_by: the kind of map that holds the labels, "instance" if
+    objects take the place of classes. border: pixels cut off each side of the stored images, such as
+    ScanNet's black strips.
     """
 
     name: str
@@ -82,7 +85,6 @@ class Scene:
     labels: LabelSpace | None = None
     border: int = 0
     labelled_by: str = "semantic"
-    # What gives near and far.
     range_source: str = ""
 
     @property
@@ -90,11 +92,11 @@ class Scene:
         return Views(self)
 
     def has(self, kind: str) -> bool:
-        """Whether every frame has a map of this kind ("depth", "semantic", "instance")."""
+        """Whether every view has a map of this kind ("depth", "semantic", "instance")."""
         return self.count(kind) == len(self.index)
 
     def count(self, kind: str) -> int:
-        """How many frames have a map of this kind; labels without a list of classes do not count."""
+        """Counts the views with a map of this kind; labels without a list of classes do not count."""
         if kind == "semantic":
             return 0 if self.labels is None else self.index.count(self.labelled_by)
         return self.index.count(kind)
@@ -105,7 +107,7 @@ class Scene:
         return torch.from_numpy(self.index.poses).float()
 
     def view(self, number: int) -> View:
-        """The view at a position of the index."""
+        """Makes the view at a position of the index; reads no pixels."""
         stored = self._stored(number)
         intrinsics = torch.from_numpy(stored.lens.pinhole.copy()).float()
         camera = Camera(intrinsics, self.poses[number], stored.height, stored.width)
@@ -113,14 +115,17 @@ class Scene:
         return View(self.index.names[number], camera=camera.cropped(self.border), **files)
 
     def read_image(self, number: int, height: int, width: int) -> Tensor:
-        """The photograph of one view as [3, height, width] in [0, 1], lens distortion removed."""
+        """Reads the photograph of a view as [3, height, width] in [0, 1], without lens distortion."""
         return self._stored(number).image(height, width)
 
     def photographs(
         self, numbers: Sequence[int], height: int, width: int
     ) -> tuple[Tensor, Camera, Tensor | None]:
-        """Photographs of some views [V, 3, height, width] in [0, 1], their cameras, and their masks, bool
-        [V, height, width], None where all pixels of all of them count."""
+        """Reads the photographs of some views.
+
+        Returns images [V, 3, height, width] in [0, 1], their cameras, and masks, bool [V, height, width],
+        None where every pixel counts.
+        """
         stored = [self._stored(number) for number in numbers]
         masks = [one.mask(height, width) for one in stored]
         return (
@@ -130,23 +135,23 @@ class Scene:
         )
 
     def read_mask(self, number: int, height: int, width: int) -> Tensor | None:
-        """Which pixels of a view's photograph count: bool [height, width], None if all do.
+        """Reads the mask of a view: bool [height, width], True where a pixel counts, None if all count.
 
-        Raises DataError where none does.
+        Raises DataError if no pixel counts.
         """
         return self._stored(number).mask(height, width)
 
     def read_map(self, number: int, kind: str, height: int, width: int) -> Tensor | None:
-        """One map of a view as [height, width], None where it has none; `kind` as in Frame.
+        """Reads a map of a view as [height, width], None if it has no such map; `kind` as in Frame.
 
         "depth": float32 z in metres, 0 = unknown; "semantic" and "instance": int64, IGNORE where unlabelled.
-        Nothing is known of masked pixels.
+        Masked pixels are unknown or unlabelled.
         """
         stored = self._stored(number)
         return self._map(stored, kind, height, width, stored.mask(height, width))
 
     def read(self, number: int, height: int, width: int) -> Frame:
-        """One view with all its maps at the size asked for."""
+        """Reads a view with all its maps at the given size."""
         stored = self._stored(number)
         mask = stored.mask(height, width)
         return Frame(
@@ -180,7 +185,7 @@ class Scene:
 
 
 class Views(Sequence[View]):
-    """The views of a scene, each made when it is asked for: a data set may have hundreds of thousands."""
+    """The views of a scene, each made when it is indexed, as a data set may have hundreds of thousands."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene

@@ -1,4 +1,4 @@
-"""Which frames a data set itself states to be trained on, validated and tested."""
+"""Splits that a data set itself states: training, validation and test frames."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
 
 
 def stated_frames(splits: Sequence[str]) -> tuple[list[int], list[int]] | None:
-    """(frames to test, frames to train on) by the splits of all frames; None where they state no split.
+    """Chooses (test frames, training frames) by the stated split of every frame; None without a split.
 
-    Without test frames those to validate are tested, or else those that are not trained on; validation
-    frames are not trained on.
+    If there are no test frames, the validation frames are tested, or else the frames that are not training
+    frames. Validation frames are never trained on.
     """
     frames = {split: [n for n, found in enumerate(splits) if found == split] for split in (*SPLITS, "")}
     unnamed = frames[""]

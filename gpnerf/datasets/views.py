@@ -1,4 +1,4 @@
-"""Which frames are tested, and which source views a target is rendered from."""
+"""Choice of test frames, and of the source views of a target."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gpnerf.datasets.splits import SPLITS, stated_frames
 from gpnerf.system.errors import ConfigError, DataError
 
 METRICS = ("distance", "angle", "rotation")
-# What chooses test frames: the split that the data set states, if it does, or the options alone.
+# What chooses test frames: the split that the data set states, if there is one, or only the options.
 SPLIT_BY = STATED, FRAMES = ("stated", "frames")
 # Training draws its sources from the nearest `factor * count` candidates, as published.
 POOL_FACTORS = (1, 2, 3, 4, 5)
@@ -23,7 +23,7 @@ POOL_PROBABILITIES = (0.30, 0.25, 0.20, 0.20, 0.05)
 
 
 class FrameSplit(NamedTuple):
-    """Frames of one scene: those to be rendered, those they may be rendered from, and those to train on."""
+    """Frames of one scene: test frames, frames that may be their sources, and training frames."""
 
     test: list[int]
     sources: list[int]
@@ -32,12 +32,12 @@ class FrameSplit(NamedTuple):
 
 @dataclass(frozen=True)
 class FrameRule:
-    """Which frames of a scene are tested, sources and trained on, each as START:STOP:STEP.
+    """Rule that chooses test frames, sources and training frames of a scene, each as START:STOP:STEP.
 
-    Test frames are cut to the first `test_limit`. train_frames: as the sources, if not given. held_out: test
-    frames are neither sources nor trained on; without it scores are not comparable with unseen views.
-    split_by: one of SPLIT_BY; a split that the data set states goes before the frames given here: then all
-    frames that it does not test are sources.
+    test_limit: only the first so many test frames are kept. train_frames: None for the source frames.
+    held_out: test frames are neither sources nor training frames; otherwise scores are not comparable with
+    those of unseen views. split_by: one of SPLIT_BY; a split that the data set states takes precedence over
+    the frames given here, and then all frames that it does not test are sources.
     """
 
     test_frames: str = "::8"
@@ -48,9 +48,9 @@ class FrameRule:
     split_by: str = STATED
 
     def split(self, num_frames: int, scene: str, splits: Sequence[str] = ()) -> FrameSplit:
-        """The frames of 0..num_frames-1; DataError where there are none of one kind.
+        """Splits the frames 0..num_frames-1; splits: what the data set states of each, as in SceneIndex.
 
-        splits: what the data set states of every frame, as in SceneIndex.
+        Raises DataError if there are no test frames, no sources or no training frames.
         """
         stated = self.stated(splits)
         if stated:
@@ -65,24 +65,24 @@ class FrameRule:
         train = [frame for frame in train_frames if frame not in hidden]
         if not (test and sources and train):
             raise DataError(
-                f"{scene}: expected test frames and others by {self}, found {len(test)} test frames, "
-                f"{len(sources)} sources and {len(train)} frames to train on of {num_frames}; choose a rule "
-                "that fits the length of the scene."
+                f"{scene}: expected test frames, sources and training frames by {self}, found {len(test)}, "
+                f"{len(sources)} and {len(train)} among its {num_frames} frames; choose a rule that fits the "
+                "length of the scene."
             )
         return FrameSplit(test, sources, train)
 
     def stated(self, splits: Sequence[str]) -> tuple[list[int], list[int]] | None:
-        """(frames to test, frames to train on) as the data set states them; None where the options choose."""
+        """(test frames, training frames) that the data set states; None where the options choose them."""
         return stated_frames(splits) if self.split_by == STATED else None
 
     def describe(self, splits: Sequence[str]) -> str:
-        """Whether the test frames are those that the data set states."""
+        """Writes a clause that says whether the data set or the options choose the test frames."""
         stated = self.stated(splits)
         if stated:
             test, train = map(len, stated)
             return (
                 f"{test} test and {train} training frames as its data set states them; --split_by frames "
-                "takes --test_frames instead"
+                "uses --test_frames instead"
             )
         said = ", ".join(f"{splits.count(split)} {split}" for split in SPLITS if split in splits)
         if not said:
@@ -98,9 +98,9 @@ def _chosen(frames: str, num_frames: int) -> list[int]:
 
 
 def rank_views(target_pose: Tensor, poses: Tensor, metric: str, center: Tensor | None = None) -> Tensor:
-    """Candidates [N] in the order of their distance to the target, nearest first.
+    """Sorts candidates by their distance to the target, nearest first: indices [N].
 
-    target_pose: [4, 4], poses: [N, 4, 4], camera-to-world in metres. metric: "distance" of the camera
+    target_pose: [4, 4], poses: [N, 4, 4], camera-to-world in metres. metric: "distance" between the camera
     centres; "angle" between the centres seen from `center` [3] (the world origin by default);
     "rotation", the angle between the orientations.
     """
@@ -116,7 +116,7 @@ def rank_views(target_pose: Tensor, poses: Tensor, metric: str, center: Tensor |
         distances = -torch.einsum("nij,ij->n", poses[:, :3, :3], target_pose[:3, :3])
     else:
         raise ConfigError(
-            f"A view metric is one of {', '.join(METRICS)}, found {metric!r}; correct the option."
+            f"--view_metric: expected one of {', '.join(METRICS)}, found {metric!r}; correct the option."
         )
     return torch.argsort(distances, stable=True)
 
@@ -124,9 +124,10 @@ def rank_views(target_pose: Tensor, poses: Tensor, metric: str, center: Tensor |
 def training_sources(
     generator: torch.Generator, target_pose: Tensor, poses: Tensor, count: int, metric: str, scene: str
 ) -> Tensor:
-    """`count` candidates at random among the nearest 1 to 5 times as many: indices into poses [N, 4, 4].
+    """Draws `count` candidates from the nearest `factor * count`: indices into poses [N, 4, 4].
 
-    The target must not be a candidate. Raises DataError where `scene` has too few candidates.
+    The factor, 1 to 5, is random too. The target must not be a candidate. Raises DataError if `scene` has too
+    few candidates.
     """
     check_candidates(len(poses), count, scene)
     choice = torch.multinomial(torch.tensor(POOL_PROBABILITIES), 1, generator=generator)
@@ -135,16 +136,16 @@ def training_sources(
 
 
 def test_sources(target_pose: Tensor, poses: Tensor, count: int, metric: str, scene: str) -> Tensor:
-    """The nearest `count` candidates: indices into poses [N, 4, 4]; DataError where there are too few."""
+    """Chooses the nearest `count` candidates: indices into poses [N, 4, 4]; DataError for too few."""
     check_candidates(len(poses), count, scene)
     return rank_views(target_pose, poses, metric)[:count]
 
 
 def released_sources(number: int, target_pose: Tensor, poses: Tensor, count: int, scene: str) -> Tensor:
-    """`count` candidates as the released code draws them for test view `number` of a scene: [count].
+    """Draws `count` candidates as the released code does for test view `number` of a scene: [count].
 
-    At random among the 10 to 50 nearest by the angle seen from the world's origin, with NumPy's generator
-    seeded by `number`. All other frames are candidates, the neighbours in the video included.
+    They are drawn from the nearest 1 to 5 times `count` by the angle seen from the world's origin, with
+    NumPy's generator seeded by `number`. All other frames are candidates, even neighbours in the video.
     """
     check_candidates(len(poses), count, scene)
     random = np.random.RandomState(number)
@@ -154,7 +155,7 @@ def released_sources(number: int, target_pose: Tensor, poses: Tensor, count: int
 
 
 def check_candidates(found: int, count: int, scene: str) -> None:
-    """Raises DataError unless there are `count` source views to choose from."""
+    """Raises DataError if fewer than `count` candidates were found."""
     if found < count:
         raise DataError(
             f"{scene}: expected at least {count} source views besides the target, found {found}; "

@@ -1,4 +1,4 @@
-"""Numbers in text files, and what a camera-to-world matrix must be."""
+"""Matrices in text files, and checks of poses and intrinsics."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from gpnerf.system.errors import DataError
 
 RIGID_TOLERANCE = 1e-3
-# Metres; farther from the origin, float32 does not tell places a centimetre apart.
+# Metres; farther from the origin, float32 cannot distinguish places a centimetre apart.
 FARTHEST = 1e5
-WRITE = "write it in the form that data/README.md shows, or copy it again if that was its form"
-# Of focal lengths, as a share of the image's larger side: lenses that see from 169 degrees to one.
+WRITE = "write it in the form that data/README.md shows, or copy it again if it is damaged"
+# Shares of the image's larger side: fields of view from 169 degrees down to one.
 SHORTEST_FOCAL, LONGEST_FOCAL = 0.05, 50.0
 
 
 def read_numbers(path: Path, columns: int) -> np.ndarray:
-    """A text file of rows of numbers -> float64 [rows, columns]; DataError for anything else."""
+    """Reads a text file of rows of numbers as float64 [rows, columns]; DataError for anything else."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -35,10 +35,13 @@ def read_numbers(path: Path, columns: int) -> np.ndarray:
 
 
 def check_pose(pose: np.ndarray, place: str, axes: str = "OpenCV") -> None:
-    """Raises DataError unless pose [4, 4] is a finite rotation and translation. axes: those of the file."""
+    """Raises DataError unless pose [4, 4] is a finite rotation and translation.
+
+    axes: convention that the file uses, for the message.
+    """
     if not np.isfinite(pose).all():
         raise DataError(
-            f"{place}: expected a finite pose, found inf or nan; remove the frame, as its pose was not found."
+            f"{place}: expected a finite pose, found inf or nan; remove the frame, as its pose is unknown."
         )
     if np.abs(pose).max() > FARTHEST:
         raise DataError(
@@ -53,13 +56,13 @@ def check_pose(pose: np.ndarray, place: str, axes: str = "OpenCV") -> None:
     rows = ", ".join(" ".join(f"{value:.3g}" for value in row) for row in pose)
     raise DataError(
         f"{place}: expected a rotation and a translation (no scale, shear or mirroring, last row 0 0 0 1), "
-        f"found the rows {rows} of determinant {np.linalg.det(rotation):.3g}; write camera-to-world matrices "
-        f"in {axes} axes and metres."
+        f"found the rows {rows} with determinant {np.linalg.det(rotation):.3g}; write camera-to-world "
+        f"matrices in {axes} axes and metres."
     )
 
 
 def check_intrinsics(intrinsics: np.ndarray, height: int, width: int, place: str) -> None:
-    """Raises DataError unless intrinsics [3, 3] can be those of images of this size, in pixels."""
+    """Raises DataError unless intrinsics [3, 3] are plausible for images of this size, in pixels."""
     (fx, skew, cx), (zero, fy, cy), last = intrinsics
     larger = max(height, width)
     if [skew, zero, *last] != [0.0, 0.0, 0.0, 0.0, 1.0]:
@@ -70,6 +73,6 @@ def check_intrinsics(intrinsics: np.ndarray, height: int, width: int, place: str
     lens = SHORTEST_FOCAL * larger <= min(fx, fy) <= max(fx, fy) <= LONGEST_FOCAL * larger
     if not (lens and abs(cx) <= 2 * width and abs(cy) <= 2 * height):
         raise DataError(
-            f"{place}: expected the focal lengths and the principal point of {width}x{height} pixels, found "
+            f"{place}: expected focal lengths and a principal point for {width}x{height} pixels, found "
             f"({fx:g}, {fy:g}) and ({cx:g}, {cy:g}); give them in pixels of the images."
         )

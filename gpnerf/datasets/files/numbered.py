@@ -1,4 +1,4 @@
-"""Files named by frame numbers, as Replica and ScanNet keep them: depth_17.png, 17.jpg."""
+"""Files with frame numbers in their names, as in Replica and ScanNet: depth_17.png, 17.jpg."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from gpnerf.system.errors import DataError, Faults
 
 
 def numbered_files(folder: Path, prefix: str, suffixes: Iterable[str], faults: Faults) -> dict[int, str]:
-    """Frame number -> file name of `folder`, in numeric order; {} where there is no such folder.
+    """Lists frame number -> file name in `folder`, in numeric order; {} if there is no such folder.
 
-    Other names (previews, thumbnails) are passed over. Two files of one number are a fault; raises
+    Other files (previews, thumbnails) are ignored. Two files with one number are added to `faults`. Raises
     DataError for a folder that cannot be listed.
     """
     try:
@@ -22,7 +22,7 @@ def numbered_files(folder: Path, prefix: str, suffixes: Iterable[str], faults: F
         return {}
     except OSError as error:
         raise DataError(
-            f"{folder}: expected a folder that can be read, found {error.strerror}; mend or remove it."
+            f"{folder}: expected a readable folder, found {error.strerror}; repair or remove it."
         ) from error
     pattern = re.compile(rf"{re.escape(prefix)}(\d+)({'|'.join(map(re.escape, suffixes))})", re.IGNORECASE)
     found: dict[int, str] = {}
@@ -38,5 +38,5 @@ def numbered_files(folder: Path, prefix: str, suffixes: Iterable[str], faults: F
 
 
 def relative(folder: str, names: dict[int, str], numbers: Iterable[int]) -> tuple[str, ...]:
-    """A column of paths "folder/name" for these frames, "" where there is no file."""
+    """Makes the column of paths "folder/name" for these frames, "" where there is no file."""
     return tuple(f"{folder}/{names[number]}" if number in names else "" for number in numbers)

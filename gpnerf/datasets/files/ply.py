@@ -1,4 +1,4 @@
-"""The points of a PLY file, ascii or binary, as sparse reconstructions are written."""
+"""Points of a PLY file, ascii or binary, such as those of a sparse reconstruction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from gpnerf.system.errors import DataError
 
-# A scene of any size is described well by so many; they are spread over the whole file.
+# So many points, spread over the whole file, are enough to measure the depth range of a scene.
 POINTS_USED = 20_000
 HEADER_LINES, LINE_BYTES = 1000, 4096
 AXES = ("x", "y", "z")
@@ -28,14 +28,20 @@ TYPES = {
 
 
 class _Header(NamedTuple):
-    """order: as in BYTE_ORDERS; elements: name, count and (property, type) of each, in their order."""
+    """Header of a PLY file.
+
+    order: a value of BYTE_ORDERS; elements: in the order of the file, name, count and (property, type) pairs.
+    """
 
     order: str
     elements: list[tuple[str, int, list[tuple[str, str]]]]
 
 
 def read_points(path: Path) -> np.ndarray:
-    """Positions of at most POINTS_USED points that are finite: float64 [N, 3]; DataError for anything odd."""
+    """Reads at most POINTS_USED positions, spread over the file: float64 [N, 3], all finite.
+
+    Raises DataError for a malformed file, and if no position is finite.
+    """
     try:
         with path.open("rb") as file:
             header = _read_header(path, file)
@@ -49,9 +55,9 @@ def read_points(path: Path) -> np.ndarray:
 
 
 def _read_header(path: Path, file: BinaryIO) -> _Header:
-    """Raises DataError unless there are vertices with x, y and z, before any element that holds lists."""
+    """Reads the header. Raises DataError unless it has vertices with x, y and z, and no lists before them."""
     if file.readline(LINE_BYTES).strip() != b"ply":
-        raise _fault(path, "a PLY file", "another beginning")
+        raise _fault(path, "a PLY file", "a first line other than 'ply'")
     order, elements = None, []
     for line in islice(iter(lambda: file.readline(LINE_BYTES), b""), HEADER_LINES):
         words = line.decode("ascii", "replace").split()
@@ -79,7 +85,7 @@ def _checked(path: Path, header: _Header) -> _Header:
     if not set(AXES) <= set(properties) or len(set(properties)) < len(properties):
         raise _fault(path, "vertices with x, y and z", ", ".join(properties) or "no property")
     if any(kind == "list" for _, _, properties in wanted for _, kind in properties):
-        raise _fault(path, "numbers in its vertices and in what stands before them", "a list")
+        raise _fault(path, "only numbers in its vertices and the elements before them", "a list")
     return header._replace(elements=wanted)
 
 

@@ -10,37 +10,44 @@ from typing import Any
 
 from gpnerf.system.errors import DataError
 
-# Of lengths, pixels and units alike; what lies beyond overflows in float32 or vanishes.
+# Bounds of lengths, pixels and units; numbers beyond them overflow or underflow in float32 arithmetic.
 LARGEST = 1e9
 SMALLEST_POSITIVE = 1e-9
 LONGEST_TEXT = 200
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; DataError where there is none."""
+    """Reads the object in a JSON file; DataError if there is none."""
     try:
         values = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: expected JSON, found a fault in it ({error}); correct the file.") from error
+        raise DataError(
+            f"{path}: expected JSON, found an error in it ({error}); correct the file."
+        ) from error
     if not isinstance(values, dict):
         raise DataError(f"{path}: expected a JSON object, found a {type(values).__name__}; correct the file.")
     return values
 
 
 def printable(value: object) -> str:
-    """A value out of a file, for a message: at most 200 characters of one line."""
+    """Makes a value that was read from a file fit into a message: one line of at most 200 characters."""
     text = value if isinstance(value, str) else reprlib.repr(value)
     return repr(text)[1:-1][:LONGEST_TEXT]
 
 
 class Record:
-    """A JSON object at `place` (file and position, for messages); null counts as absent."""
+    """A JSON object whose values are checked when they are read; null counts as absent.
+
+    place: file and position, for messages. number(), positive(), integer() and text() raise DataError
+    for a value of another kind or out of range.
+    """
 
     def __init__(self, place: str, values: dict[str, Any]) -> None:
         self.place = place
         self.values = values
 
     def fault(self, key: str, expected: str, remedy: str = "correct the file") -> DataError:
+        """Makes (does not raise) the error of a key's value."""
         found = reprlib.repr(self.values[key]) if key in self.values else "no such key"
         return DataError(f"{self.place}: expected '{key}' to be {expected}, found {found}; {remedy}.")
 
@@ -69,5 +76,5 @@ class Record:
     def text(self, key: str) -> str | None:
         value = self.values.get(key)
         if value is not None and (not isinstance(value, str) or not value):
-            raise self.fault(key, "a text")
+            raise self.fault(key, "a non-empty text")
         return value

@@ -1,6 +1,6 @@
-"""Keeps the index of every scene on disk, until a file or folder that it was made from changes.
+"""Cache of scene indices on disk; an entry is valid until a file or folder of its scene changes.
 
-The cache lies outside the data, which may be read-only (files.cache_folder). Nothing is lost by removing it.
+The cache lies outside the data, which may be read-only (files.cache_folder). It can be removed at any time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gpnerf.system.files import cache_folder
 
 log = logging.getLogger(__name__)
 
-# Raise it whenever a loader indexes the same files otherwise.
+# Increment it whenever a loader makes another index of the same files.
 VERSION = 5
 ARRAYS = ("intrinsics", "poses", "sizes", "distortion")
 TEXTS = ("names", "watched", "splits")
@@ -30,7 +30,7 @@ VALUES = (
 
 
 def recall(dataset: str, folder: Path) -> SceneIndex | None:
-    """The kept index of a scene, if its files are still those it was made from."""
+    """Returns the kept index of a scene, or None if there is none or its files have changed."""
     path = _path(dataset, folder)
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -42,7 +42,7 @@ def recall(dataset: str, folder: Path) -> SceneIndex | None:
 
 
 def keep(dataset: str, folder: Path, index: SceneIndex) -> None:
-    """Keeps an index; where that is not possible, the next start makes it again."""
+    """Writes an index to the cache; if that fails, it logs why, and the next run makes the index again."""
     path = _path(dataset, folder)
     columns = {f"files_{kind}": _bytes(index.files[kind]) for kind in KINDS}
     arrays = {name: getattr(index, name) for name in ARRAYS}
@@ -82,7 +82,7 @@ def _path(dataset: str, folder: Path) -> Path:
 
 
 def _times(folder: Path, watched: tuple[str, ...]) -> np.ndarray:
-    """Modification time and size of each path, int64 [N, 2]; -1 where it is gone."""
+    """Modification time in nanoseconds and size of each path, int64 [N, 2]; -1 if it does not exist."""
     times = np.full((len(watched), 2), -1, np.int64)
     base = f"{folder}{os.sep}"
     for row, name in enumerate(watched):
@@ -95,7 +95,7 @@ def _times(folder: Path, watched: tuple[str, ...]) -> np.ndarray:
 
 
 def _bytes(texts: tuple[str, ...]) -> np.ndarray:
-    """Texts as fixed-length UTF-8, which load without pickle and without conversion."""
+    """Encodes texts as fixed-length bytes, which load without pickle and without conversion."""
     return np.array([os.fsencode(text) for text in texts], dtype=np.bytes_)
 
 

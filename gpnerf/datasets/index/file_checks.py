@@ -1,4 +1,4 @@
-"""Do the files of a scene have the size and the form that its index says? By names and headers alone."""
+"""Checks of a scene's files by their names and headers: sizes, shared files, lossy maps."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ from gpnerf.system.errors import DataError, Faults
 SHARED_KINDS = ("mask",)
 # ScanNet's colour and depth images differ by 0.4 % in shape.
 SHAPE_TOLERANCE = 0.01
-# Image headers are small reads that wait for the disk.
+# Threads that read image headers; they mostly wait for the disk.
 HEADER_READERS = 8
 
 
 def check_sizes(
-    folder: Path, files: Mapping[str, Sequence[str]], sizes: np.ndarray, said_by: str, faults: Faults
+    folder: Path, files: Mapping[str, Sequence[str]], sizes: np.ndarray, stated_by: str, faults: Faults
 ) -> None:
-    """Adds a fault for every image whose header says another size than sizes [N, 2], and for every map of
-    another shape (swapped or cropped); maps may be larger or smaller, as ScanNet's depth is."""
+    """Adds a fault for every image of another size than sizes [N, 2], and for every map of another shape.
+
+    A map may be larger or smaller than its image, as ScanNet's depth is, but not cropped or turned.
+    stated_by: the file that states the sizes, for messages.
+    """
     jobs = [
         (kind, Path(folder, path), size)
         for kind, column in files.items()
@@ -45,7 +48,7 @@ def check_sizes(
         if found == (height, width) or (kind != "image" and same_shape(found, (height, width))):
             return None
         return (
-            f"{path}: expected {width}x{height} pixels as {said_by} says, found {found[1]}x{found[0]}; "
+            f"{path}: expected {width}x{height} pixels as in {stated_by}, found {found[1]}x{found[0]}; "
             f"{_size_remedy(path, kind, swapped=found == (width, height))}."
         )
 
@@ -71,7 +74,7 @@ def _size(path: Path, kind: str) -> tuple[int, int]:
 
 
 def check_shared(files: Mapping[str, Sequence[str]], place: str, faults: Faults) -> None:
-    """Adds a fault for every kind of file that two frames share and may not; extensions do not count."""
+    """Adds a fault for every kind of file, except masks, that two frames share; extensions do not count."""
     for kind, column in files.items():
         if kind in SHARED_KINDS:
             continue
@@ -85,7 +88,7 @@ def check_shared(files: Mapping[str, Sequence[str]], place: str, faults: Faults)
 
 
 def check_lossless(folder: Path, files: Mapping[str, Sequence[str]], place: str, faults: Faults) -> None:
-    """Adds a fault for every kind of map whose files were stored with losses, by their first bytes."""
+    """Adds a fault for every kind of map with files in a lossy format, recognised by their first bytes."""
     for kind in (*MAPS, "mask"):
         paths = [path for path in dict.fromkeys(files[kind]) if path]
         with ThreadPoolExecutor(HEADER_READERS) as pool:
@@ -93,11 +96,11 @@ def check_lossless(folder: Path, files: Mapping[str, Sequence[str]], place: str,
             found = [path for path, lost in zip(paths, lossy, strict=True) if lost]
         if found:
             faults.add(
-                f"{place}: expected {kind} maps without losses, found {len(found)} of JPEG or lossy WebP "
-                f"({found[0]}), whose values are not those that were saved; save them again as png."
+                f"{place}: expected {kind} maps in a lossless format, found {len(found)} as JPEG or lossy "
+                f"WebP ({found[0]}), which changes values; save the original maps as png."
             )
 
 
 def same_shape(first: tuple[int, int], second: tuple[int, int]) -> bool:
-    """Whether two sizes (height, width) are of one shape, so that one is a scaled picture of the other."""
+    """Whether two sizes (height, width) have the same ratio, up to a tolerance."""
     return math.isclose(first[0] * second[1], first[1] * second[0], rel_tol=SHAPE_TOLERANCE)

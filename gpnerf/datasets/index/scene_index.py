@@ -1,7 +1,7 @@
-"""SceneIndex: what is known of a scene without decoding an image, as columns that load in a millisecond.
+"""SceneIndex: all facts of a scene but its pixels, as columns that load in a millisecond.
 
-Loaders (transforms/, published/) make it from folders and text files; scene.py reads frames by it; cache.py
-keeps it on disk.
+Loaders (transforms/, published/) make it from folders and text files, scene.py uses it to read frames, and
+cache.py keeps it on disk.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ KINDS = ("image", *MAPS, "mask")
 
 @dataclass(frozen=True)
 class SceneIndex:
-    """N frames in the order of their numbers; paths relative to the scene's folder, "" where there is none.
+    """Index of a scene: N frames in the order of their numbers.
 
-    intrinsics: float64 [N, 3, 3] pixels, integer pixel centres; poses: float64 [N, 4, 4] camera-to-world,
-    OpenCV axes, metres or the scene's own units; sizes: int [N, 2] height and width; distortion: [N, 8],
-    OpenCV's k1 k2 p1 p2 k3 k4 k5 k6. near, far: z-depths in the units of the poses, None where nothing gives
-    them; range_source: what gives them, or why nothing does. depth_unit: units of the poses per stored unit,
-    None where it is not stated (maps.read_depth). splits: "train", "val", "test", or "" where the data set
-    states nothing. instance_ignore: instance id that means "none", or IGNORE. class_names, ignore_label: the
-    labels' meaning where the scene itself states it. black_strip: pixels at the sides of all photographs that
-    are black. watched: files and folders by whose modification times the index is known to be current.
-    warnings: what looked odd when it was made.
+    files: kind -> N paths relative to the scene's folder, "" where there is no file. intrinsics: float64
+    [N, 3, 3] pixels, integer pixel centres; poses: float64 [N, 4, 4] camera-to-world, OpenCV axes, metres or
+    the scene's own units; sizes: int [N, 2] height and width; distortion: [N, 8], OpenCV's k1 k2 p1 p2 k3 k4
+    k5 k6. near, far: z-depths in the units of the poses, None if unknown; range_source: what gives them, or
+    why they are unknown. depth_unit: units of the poses per stored unit, None if not stated
+    (maps.read_depth). splits: "train", "val", "test", or "" if not stated. instance_ignore: instance id that
+    means "none", or IGNORE. class_names, ignore_label: meaning of the labels, if the scene itself states it.
+    black_strip: width in pixels of the black strips at the sides of all photographs. watched: files and
+    folders; the index is valid until the size or modification time of one of them changes. warnings: what
+    looked odd when the index was made, a sentence each.
 
-    Files and splits that a loader does not know may be left out.
+    A loader may omit kinds of files, and splits, that its layout does not have.
     """
 
     names: tuple[str, ...]
@@ -60,12 +61,12 @@ class SceneIndex:
         return len(self.names)
 
     def count(self, kind: str) -> int:
-        """How many frames have a file of this kind."""
+        """Counts the frames that have a file of this kind."""
         return sum(map(bool, self.files[kind]))
 
 
 def probe(files: Mapping[str, Sequence[str]]) -> list[str]:
-    """The first, middle and last file of every kind; to be watched for files replaced in place."""
+    """Chooses the first, middle and last file of every kind, to be watched for files replaced in place."""
     chosen: set[str] = set()
     for column in files.values():
         present = [path for path in column if path]
@@ -75,5 +76,5 @@ def probe(files: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def folders_of(files: Mapping[str, Sequence[str]]) -> list[str]:
-    """The folders that hold the files; a folder's modification time tells of files that come and go."""
+    """Lists the folders of the files: their modification times change when files are added or removed."""
     return sorted({str(Path(path).parent) for column in files.values() for path in column if path})

@@ -1,4 +1,4 @@
-"""Maps as they lie on disk: depth in metres whatever its file, and ids."""
+"""Reading of map files: depth in metres, whatever the format, and raw ids."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from gpnerf.media.formats import FORMS
 from gpnerf.media.images import read_values
 from gpnerf.system.errors import DataError
 
-MILLIMETRE = 0.001
+MILLIMETER = 0.001
 UINT8, UINT16 = np.dtype(np.uint8), np.dtype(np.uint16)
-# Eight bits of depth are a picture of it.
+# Eight bits are refused: such a file is a picture of the depth, without its values.
 DEPTH_TYPES = (UINT16, *map(np.dtype, (np.float16, np.float32, np.float64)))
 ID_TYPES = (UINT8, UINT16)
 EXPECTED = {
@@ -25,27 +25,26 @@ EXPECTED = {
 
 
 def read_depth(path: Path, unit: float | None) -> np.ndarray:
-    """A depth map as float32 [H, W]: z in metres, 0 where it is unknown.
+    """Reads a depth map as float32 [H, W]: z in metres, 0 where it is unknown.
 
-    The file is a 16-bit image or an .npy array. unit: metres per stored unit, of floats too; None where none
-    is stated: then floats are metres and 16 bits millimetres. Unknown is what is not above 0, not finite, or
-    the largest value that the file can hold, as sensors and renderers write for nothing; a reading that
-    reaches it is cut off there.
-    Raises DataError for any other file.
+    The file is a 16-bit or float image, or an .npy array. unit: metres per stored unit, for floats too; None
+    if it is not stated: then floats are metres and 16-bit values millimetres. A value is unknown if it is not
+    above 0, not finite, or the largest that the file can hold, which sensors and renderers write for no
+    reading. Raises DataError for any other file.
     """
     stored = _read(path, "depth")
     floats = stored.dtype.kind == "f"
     largest = np.finfo(stored.dtype).max if floats else np.iinfo(stored.dtype).max
     if unit is None:
-        unit = 1.0 if floats else MILLIMETRE
+        unit = 1.0 if floats else MILLIMETER
     with np.errstate(over="ignore", invalid="ignore"):
-        metres = stored.astype(np.float32) * unit
-        known = (metres > 0.0) & (metres < LARGEST) & (stored < largest)
-    return np.where(known, metres, np.float32(0.0))
+        meters = stored.astype(np.float32) * unit
+        known = (meters > 0.0) & (meters < LARGEST) & (stored < largest)
+    return np.where(known, meters, np.float32(0.0))
 
 
 def read_ids(path: Path, kind: str) -> np.ndarray:
-    """A map of "semantic" or "instance" ids: uint8 or uint16 [H, W]. Raises DataError for any other file."""
+    """Reads a "semantic" or "instance" map: uint8 or uint16 [H, W]. Raises DataError for any other file."""
     return _read(path, kind)
 
 

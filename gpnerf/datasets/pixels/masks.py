@@ -1,7 +1,7 @@
-"""Masks: which pixels of a photograph count, and what the others are filled with.
+"""Masks: which pixels of a photograph count, and how the others are filled.
 
-A mask is bool [H, W], True where a pixel counts. Pixels that do not are no targets, in no score, and are not
-looked up in sources; as features are made of whole images, they are filled with what is next to them.
+A mask is bool [H, W], True where a pixel counts. The other pixels are not trained on, not scored, and not
+used in sources. As features are computed from whole images, they are filled with colours from nearby.
 """
 
 from __future__ import annotations
@@ -14,28 +14,27 @@ import torch
 from torch import Tensor
 
 ROUNDING = 1e-4
-# The share that counts of what a pixel shows: all of it.
+# A resized pixel counts if this share of its area counts: all of it, up to rounding.
 ALL_COUNT = 1.0 - ROUNDING
 
 
 def filled(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A photograph [H, W, 3] whose masked pixels take the colour of the nearest one that counts."""
+    """Fills masked pixels of a photograph [H, W, 3] with the colour of the nearest pixel that counts."""
     if mask.all() or not mask.any():
         return pixels
     _, nearest = cv2.distanceTransformWithLabels(
         (~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    # The label of every pixel that counts, in their order, is how the others name it.
+    # OpenCV gives every pixel that counts a number of its own, and each masked pixel that of its nearest.
     colors = np.zeros((nearest.max() + 1, pixels.shape[2]), pixels.dtype)
     colors[nearest[mask]] = pixels[mask]
     return colors[nearest]
 
 
 def shrunk(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The mask of a photograph, of which some pixels count, resized to [height, width]: a pixel counts if all
-    that it shows counts.
+    """Resizes a mask in which some pixels count: a resized pixel counts if its whole area counts.
 
-    Where no pixel does, those count that show most of what counts; they were filled before.
+    If there is no such pixel, those with the largest share of their area count; the rest is filled anyway.
     """
     if mask.shape == (height, width):
         return mask
@@ -49,7 +48,7 @@ def shrunk(mask: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def stack_masks(masks: Sequence[Tensor | None], height: int, width: int) -> Tensor | None:
-    """The masks of V views, bool [V, height, width]; None where every pixel of all of them counts."""
+    """Stacks the masks of V views: bool [V, height, width], None if every pixel counts."""
     if all(mask is None for mask in masks):
         return None
     everything = torch.ones(height, width, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""One view as it lies on disk -> its pixels at any size, cropped, without the distortion of its lens."""
+"""Reading of one view from disk: its pixels at any size, cropped and undistorted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gpnerf.system.errors import DataError
 class StoredView:
     """The view at a position of an index. border: pixels cut off each side of the stored images.
 
-    It keeps the mask once that is read, so make one for each reading.
+    It keeps its mask after the first use, so a new one must be made after the file has changed.
     """
 
     def __init__(self, folder: Path, index: SceneIndex, number: int, border: int) -> None:
@@ -32,7 +32,7 @@ class StoredView:
         self.lens = Lens(index.intrinsics[number], index.distortion[number], self.height, self.width)
 
     def image(self, height: int, width: int) -> Tensor:
-        """The photograph as [3, height, width] in [0, 1]; what is masked is filled from beside it."""
+        """Reads the photograph as [3, height, width] in [0, 1]; masked pixels are filled from nearby."""
         stored, path = self._stored_mask, self.folder / self.files["image"]
         pixels = read_image(path)
         if pixels.ndim != 3 or pixels.dtype != np.uint8:
@@ -48,40 +48,40 @@ class StoredView:
         return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255.0
 
     def mask(self, height: int, width: int) -> Tensor | None:
-        """Which pixels of the photograph count: bool [height, width], None if all do.
+        """Reads the mask: bool [height, width], True where a pixel counts, None if all count.
 
-        Raises DataError where none does.
+        Raises DataError if no pixel counts.
         """
         stored, mask = self._stored_mask, self.lens.covered()
         if stored is not None:
-            # A pixel that shows something masked, be it in part, does not count.
+            # An undistorted pixel that overlaps a masked one, even in part, does not count.
             mask = mask & (self.lens.removed(stored.astype(np.float32), cv2.INTER_LINEAR) > ALL_COUNT)
         mask = self._cropped(mask)
         if not mask.any():
             raise DataError(
                 f"{self.folder / self.files.get('mask', self.files['image'])}: expected a mask that leaves "
-                "some pixels, found none inside border and lens; correct it (black or transparent: leave "
-                "out, anything else: use), or remove the frame."
+                "some pixels, found none within the border and the undistorted image; correct it (black or "
+                "transparent: leave out, anything else: use), or remove the frame."
             )
         return None if mask.all() else torch.from_numpy(shrunk(mask, height, width))
 
     def values(self, path: Path, kind: str, outside: int, height: int, width: int) -> np.ndarray:
-        """A map as [height, width]: depth in metres, or raw ids; `outside` where the picture has nothing.
+        """Reads a map as [height, width]: depth in metres, or raw ids; `outside` where it shows nothing.
 
-        kind: "depth", "semantic" or "instance"; raw ids of a bent lens are float32.
+        kind: "depth", "semantic" or "instance". Raw ids are float32 if the lens distorts, else as stored.
         """
         values = read_depth(path, self.depth_unit) if kind == "depth" else read_ids(path, kind)
         self._check_size(path, values, exactly=False)
         if self.border or self.lens.distorts:
             values = resize_values(values, self.height, self.width)
         if self.lens.distorts:
-            # float32 holds -1 and any uint16.
+            # `outside` may be -1, which uint16 cannot hold; float32 holds it and any uint16 exactly.
             values = self.lens.removed(values.astype(np.float32), cv2.INTER_NEAREST, outside)
         return resize_values(self._cropped(values), height, width)
 
     @cached_property
     def _stored_mask(self) -> np.ndarray | None:
-        """The mask on disk at the photograph's size, bool [H, W]; None where there is none."""
+        """The mask on disk, resized to the photograph's size, bool [H, W]; None if there is none."""
         if "mask" not in self.files:
             return None
         path = self.folder / self.files["mask"]

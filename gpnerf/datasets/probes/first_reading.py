@@ -1,4 +1,4 @@
-"""What a few frames tell when a scene is first read, so that faults and oddities show before a training."""
+"""Checks of a few frames when a scene is first read, so that faults show before training starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gpnerf.datasets.probes.meanings import (
     orientation_warnings,
     probed,
 )
-from gpnerf.datasets.probes.misreading import misread_poses, neighbours, reading_warnings
+from gpnerf.datasets.probes.misreading import misread_poses, neighbors, reading_warnings
 from gpnerf.datasets.probes.plausibility import (
     black_strip,
     center_warnings,
@@ -27,18 +27,18 @@ from gpnerf.datasets.probes.plausibility import (
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.system.errors import Faults
 
-# Pixels.
+# Pixels; frames are compared at most this wide, which is quick.
 COMPARED_WIDTH = 160
 
 
 def probed_index(scene: Scene) -> SceneIndex:
-    """Decodes a few frames. Returns the index with what looks odd in them.
+    """Decodes a few frames and adds warnings about them to the index.
 
-    Raises DataError with all that is wrong in them.
+    Raises DataError that lists all faults in these frames.
     """
     whole = _read_whole(scene)
     odd = [
-        *reading_warnings(scene.name, misread_poses(_read_neighbours(scene))),
+        *reading_warnings(scene.name, misread_poses(_read_neighbors(scene))),
         *outside_warning(scene.name, [frame.depth for frame in whole], scene.index),
         *alpha_warnings(scene),
         *mask_warnings(scene),
@@ -50,9 +50,9 @@ def probed_index(scene: Scene) -> SceneIndex:
 
 
 def scene_warnings(scene: Scene, strip: int) -> list[str]:
-    """What looks odd in a scene as it is read; [] in most.
+    """Writes sentences about what looks odd in a scene with the options given; [] for most scenes.
 
-    strip: pixels at the sides of the photographs as stored that are black.
+    strip: width in pixels of the black strips at the sides of the stored photographs.
     """
     return [
         *scene.index.warnings,
@@ -63,7 +63,7 @@ def scene_warnings(scene: Scene, strip: int) -> list[str]:
 
 
 def _read_whole(scene: Scene) -> list[Frame]:
-    """A few frames at their own size, so that a fault in all files shows before the training."""
+    """Reads a few frames at their stored size; raises DataError that lists their faults."""
     frames, faults = [], Faults()
     for number in probed(scene):
         with faults.collected():
@@ -72,23 +72,23 @@ def _read_whole(scene: Scene) -> list[Frame]:
     return frames
 
 
-def _read_neighbours(scene: Scene) -> list[Frame]:
-    """Small ones, without those that cannot be read."""
+def _read_neighbors(scene: Scene) -> list[Frame]:
+    """Reads consecutive frames at a small size; skips those that cannot be read."""
     frames = []
-    for number in neighbours(len(scene.index)):
+    for number in neighbors(len(scene.index)):
         with Faults().collected():
             frames.append(scene.read(number, *_small(*scene.index.sizes[number].tolist())))
     return frames
 
 
 def _small(height: int, width: int) -> tuple[int, int]:
-    """A size at which frames are quickly compared."""
+    """(height, width) scaled down to COMPARED_WIDTH."""
     scale = min(1.0, COMPARED_WIDTH / width)
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _class_counts(scene: Scene, frames: Sequence[Frame]) -> np.ndarray:
-    """How often each class occurs in the frames, as count_classes."""
+    """Counts the pixels of each class in the frames, as count_classes does."""
     classes = scene.labels.num_classes if scene.labels else 0
     labelled = [frame.semantic.numpy() for frame in frames if frame.semantic is not None]
     return sum((count_classes(one, classes) for one in labelled), np.zeros(classes + 1, np.int64))

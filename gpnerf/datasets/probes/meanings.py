@@ -1,4 +1,4 @@
-"""Sentences about files that may mean something else than thought: alpha, orientation, ids of no class."""
+"""Warnings about files that may not mean what they are read as: alpha, masks, orientation and label ids."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from gpnerf.media.images import ORIENTATIONS, UPRIGHT, orientation, transparency
 from gpnerf.system.errors import Faults
 from gpnerf.system.wording import some
 
-# Frames that are looked at where all would take too long.
+# Number of frames that are checked where all frames would take too long.
 PROBED = 5
-# Share of the pixels; masks that leave no more are perhaps read the wrong way round.
+# Share of the pixels; masks that leave fewer may mean the opposite of how they are read.
 LITTLE = 0.25
 
 
 def probed(scene: Scene) -> list[int]:
-    """A few frames, spread over the scene."""
+    """Chooses a few frames, spread over the scene."""
     count = len(scene.index)
     return np.linspace(0, count - 1, min(PROBED, count)).round().astype(int).tolist()
 
 
 def alpha_warnings(scene: Scene) -> list[str]:
-    """A sentence if photographs have transparent pixels; a few of them are looked at."""
+    """Writes a sentence if photographs have transparent pixels; checks a few photographs."""
     for number in probed(scene):
         file, share = scene.index.files["image"][number], 0.0
         with Faults().collected():
             share = transparency(scene.folder / file)
         if share:
             return [
-                f"{scene.name}: the photographs have an alpha channel, and are laid on white by it ({file}: "
-                f"{share:.1%} of the pixels are not opaque); lay them on another background yourself if they "
-                "shall not be."
+                f"{scene.name}: the photographs have an alpha channel, and are laid on white ({file}: "
+                f"{share:.1%} of the pixels are not opaque); to use another background, lay them on it and "
+                "save them without alpha."
             ]
     return []
 
 
 def mask_warnings(scene: Scene) -> list[str]:
-    """A sentence if masks leave so little that they may mean the opposite; a few of them are looked at."""
+    """Writes a sentence if masks leave so few pixels that they may be inverted; checks a few masks."""
     shares = []
     for number in probed(scene) if scene.index.count("mask") else ():
         with Faults().collected():
@@ -50,13 +50,13 @@ def mask_warnings(scene: Scene) -> list[str]:
     if not shares or fmean(shares) > LITTLE:
         return []
     return [
-        f"{scene.name}: the masks leave {fmean(shares):.1%} of the pixels; black or transparent means to "
-        "leave out, anything else to use: turn them around if they mean the opposite."
+        f"{scene.name}: the masks leave {fmean(shares):.1%} of the pixels; black or transparent pixels are "
+        "left out, all others are used: invert the masks if they mean the opposite."
     ]
 
 
 def orientation_warnings(scene: Scene) -> list[str]:
-    """A sentence if photographs are to be turned or mirrored before they are shown; a few are looked at."""
+    """Writes a sentence if photographs have an EXIF orientation, which is not followed; checks a few."""
     for number in probed(scene):
         file = scene.index.files["image"][number]
         found = orientation(scene.folder / file)
@@ -71,14 +71,14 @@ def orientation_warnings(scene: Scene) -> list[str]:
 
 
 def count_classes(semantic: np.ndarray, classes: int) -> np.ndarray:
-    """Of classes with IGNORE: how often each occurs, [K + 1], the unlabelled pixels first."""
+    """Counts the pixels of a label map, int64 [K + 1]: the unlabelled ones, then those of each class."""
     return np.bincount(semantic.ravel() - IGNORE, minlength=classes + 1)
 
 
 def label_warnings(scene: Scene, counts: np.ndarray) -> list[str]:
-    """A sentence if fewer than two of the classes that the scene lists are seen.
+    """Writes a sentence if fewer than two of the classes that the scene lists occur.
 
-    counts: of some or all of its frames, as count_classes.
+    counts: as from count_classes, of some or all frames.
     """
     names, ignored = scene.index.class_names, scene.index.ignore_label
     if not names or not counts.any():
@@ -92,13 +92,14 @@ def label_warnings(scene: Scene, counts: np.ndarray) -> list[str]:
         f"{f'only {printable(seen[0])} is' if seen else 'none is'} seen in the label maps, never "
         f"{some(printable(names[number]) for number in absent)}"
     )
+    # Without unlabelled pixels, the id that means "no label" cannot be the reason.
     if not counts[0]:
         return [f"{found}; check that the maps hold the ids of that list, counted from 0."]
-    remedy = "set it to an id that is no class"
+    remedy = "set 'ignore_label' to an id that is no class"
     if ignored >= len(names):
         instead = f"{absent[0]} instead of {ignored} for {printable(names[absent[0]])}"
-        remedy = f"write {instead}, or set it to the id that does"
+        remedy = f"write {instead}, or set 'ignore_label' to the id that means no label"
     return [
-        f"{found}, and {counts[0] / counts.sum():.1%} of the pixels read are unlabelled, as {ignored} is by "
-        f"'ignore_label'; if {ignored} means a class, {remedy}."
+        f"{found}, and {counts[0] / counts.sum():.1%} of the pixels read are unlabelled, as 'ignore_label' "
+        f"is {ignored}; if {ignored} means a class, {remedy}."
     ]

@@ -1,4 +1,4 @@
-"""One frame seen from another by depth and poses: where its pixels go, and how well they fit there."""
+"""Warping of one frame into another by depth and poses, and the errors of the result."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.geometry.projection import interpolate, visible
 from gpnerf.system.errors import DataError
 
-# A point is hidden where the source's depth differs from its own by more than this share: above the noise
-# of depth sensors (1 to 3 %), below the gap between a chair and the wall behind it.
+# A point is hidden if its depth in the source differs from the source's depth map by more than this share.
+# It is above the noise of depth sensors (1 to 3 %), below the gap between a chair and the wall behind it.
 OCCLUSION_TOLERANCE = 0.1
 
 
 class Warp(NamedTuple):
     """A source photograph seen from the target.
 
-    colour: [3, H, W] in [0, 1], 0 where not visible. visible: [H, W] bool. error: median of the mean absolute
+    color: [3, H, W] in [0, 1], 0 where not visible. visible: [H, W] bool. error: median of the mean absolute
     colour difference (0..1) over the visible pixels. depth_error: median relative difference between the
-    depth of a point in the source and the source's depth map, hidden points included. An error is None where
-    no pixel has what it compares.
+    depth of a point in the source and the source's depth map, hidden points included. An error is None if
+    there is no pixel to compare.
     """
 
-    colour: Tensor
+    color: Tensor
     visible: Tensor
     error: float | None
     depth_error: float | None
 
 
 def reproject(target: Camera, source: Camera, pixels: Tensor, depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Target pixels [N, 2] (column, row) at z-depths [N] in the source.
+    """Projects target pixels [N, 2] (column, row) at z-depths [N] into the source.
 
-    Returns their pixels [N, 2] and z-depths [N] there, and which are inside [N]: of known depth (above 0),
-    before the source camera and within its image.
+    Returns their pixels [N, 2] and z-depths [N] in the source, and whether they are inside, bool [N]: of
+    known depth (above 0), in front of the source camera and within its image.
     """
     origins, directions = target.rays(pixels)
     points = origins + depth[:, None] * directions
@@ -46,7 +46,7 @@ def reproject(target: Camera, source: Camera, pixels: Tensor, depth: Tensor) -> 
 
 
 def warp(target: Frame, source: Frame) -> Warp:
-    """Looks up every target pixel of known depth in the source, which may have another size.
+    """Finds the colour of every target pixel of known depth in the source, which may have another size.
 
     Raises DataError for a target without a depth map.
     """
@@ -62,11 +62,11 @@ def warp(target: Frame, source: Frame) -> Warp:
     seen = inside & ~(difference > OCCLUSION_TOLERANCE)
     images = source.image.movedim(0, -1)[None]
     samples = interpolate(images, pixels[:, None], source.camera.height, source.camera.width)
-    colour = (samples[:, 0] * seen[:, None]).T.reshape(3, height, width)
+    color = (samples[:, 0] * seen[:, None]).T.reshape(3, height, width)
     seen = seen.reshape(height, width)
-    error = (colour - target.image).abs().mean(0)[seen]
+    error = (color - target.image).abs().mean(0)[seen]
     compared = difference[inside & difference.isfinite()]
-    return Warp(colour, seen, _median(error), _median(compared))
+    return Warp(color, seen, _median(error), _median(compared))
 
 
 def _depth_difference(source: Frame, pixels: Tensor, depth: Tensor) -> Tensor:

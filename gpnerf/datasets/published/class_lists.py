@@ -1,7 +1,7 @@
 """Class lists of the benchmarks: names, ids and colours as their authors fixed them.
 
-ScanNet: the nyu40 classes, and the 20 of them that its benchmark scores, with the benchmark's colours.
-Replica: the 101 classes of the release, and the 51 of them that Semantic-Ray and GP-NeRF score.
+ScanNet: the 40 classes of nyu40, and the 20 that its benchmark scores, with the benchmark's colours.
+Replica: the 101 classes of the release, and the 51 that Semantic-Ray and GP-NeRF score.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Replica as rendered for Semantic-NeRF, and DM-NeRF's instance data -> SceneIndex.
 
-A scene is the folder of one sequence (of DM-NeRF: of one room), N = 0..899 without padding:
+A scene is the folder of one sequence (DM-NeRF: of one room). Frame numbers N = 0..899 have no leading zeros:
 
     office_0/Sequence_1/
         rgb/rgb_N.png                             8-bit colour
@@ -32,17 +32,17 @@ FOLDERS = {
     "semantic": "semantic_class",
     "instance": "semantic_instance",
 }
-# Of maps, a jpeg would hold other values than were saved.
+# Only photographs may be jpegs: in a map, its losses would change the values.
 SUFFIXES = {"image": (".png", ".jpg")}
 TRAJECTORY = "traj_w_c.txt"
-# Height to width of all renderings: another shape is a part of one, or another data set.
+# Height and width of all renderings: images of another shape are cropped, or of another data set.
 SHAPE = (480, 640)
-# One range for training and test, as Semantic-Ray.
+# Metres; the same range for training and test, as in Semantic-Ray.
 NEAR, FAR = 0.1, 6.0
 
 
 def index_scene(folder: Path, faults: Faults) -> SceneIndex:
-    """The sequence in `folder`; faults of single frames go to `faults`, and the frame is left out."""
+    """Indexes the sequence in `folder`; leaves out faulty frames, whose faults are added to `faults`."""
     names = {
         kind: numbered_files(folder / name, f"{name}_", SUFFIXES.get(kind, (".png",)), faults)
         for kind, name in FOLDERS.items()
@@ -75,12 +75,13 @@ def _shape_warning(folder: Path, height: int, width: int) -> list[str]:
         return []
     return [
         f"{folder}: the images have {width}x{height} pixels, not the shape of {SHAPE[1]}x{SHAPE[0]}; they "
-        "are read as 90 degrees wide, in metres and millimetres: if that is not so, write a transforms.json."
+        "are read with a field of view of 90 degrees, poses in metres and depth in millimetres: if that is "
+        "wrong, write a transforms.json."
     ]
 
 
 def intrinsics(height: int, width: int) -> np.ndarray:
-    """[3, 3] of every Replica image: a horizontal field of view of 90 degrees, the centre in the middle."""
+    """Intrinsics [3, 3] of Replica images: horizontal field of view 90 degrees, principal point centred."""
     return np.array([[width / 2, 0.0, (width - 1) / 2], [0.0, width / 2, (height - 1) / 2], [0.0, 0.0, 1.0]])
 
 
@@ -93,12 +94,12 @@ def label_space(all_classes: bool) -> LabelSpace:
 
 
 def _posed(folder: Path, numbers: list[int], poses: np.ndarray, faults: Faults) -> list[int]:
-    """The frames whose row of the trajectory is a pose."""
+    """Selects the frames whose row of the trajectory is a valid pose."""
     beyond = [number for number in numbers if number >= len(poses)]
     if beyond:
         faults.add(
             f"{folder / TRAJECTORY}: expected a row for every frame, found {len(poses)} rows and none for "
-            f"the frames {some(beyond)}; take the trajectory that belongs to the images."
+            f"the frames {some(beyond)}; use the trajectory that belongs to the images."
         )
     good = []
     for number in numbers[: len(numbers) - len(beyond)]:

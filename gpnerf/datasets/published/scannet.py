@@ -1,6 +1,6 @@
 """ScanNet in the exported layout -> SceneIndex; the label map -> LabelSpace.
 
-A scene, N = 0.. without padding, every file of a frame under its number:
+A scene is a folder. All files of a frame have its number, N = 0.. without leading zeros:
 
     scene0000_00/
         color/N.jpg                       8-bit colour, 1296x968 or resized
@@ -11,8 +11,8 @@ A scene, N = 0.. without padding, every file of a frame under its number:
         intrinsic/intrinsic_color.txt     4x4
     scannetv2-labels.combined.tsv         beside the scenes: raw id -> nyu40 id
 
-scripts/prepare_scannet.py makes it from the official download. Frames whose pose was lost are dropped
-before frames are counted.
+scripts/prepare_scannet.py writes this layout from the official download. Frames whose pose was lost are
+dropped before frames are counted.
 """
 
 from __future__ import annotations
@@ -40,15 +40,16 @@ POSES = "pose"
 INTRINSICS = "intrinsic/intrinsic_color.txt"
 DEPTH_INTRINSICS = "intrinsic/intrinsic_depth.txt"
 EXTRINSICS = ("intrinsic/extrinsic_color.txt", "intrinsic/extrinsic_depth.txt")
-# How far the principal point may lie from the middle, and depth from colour, as a share of the width.
+# Largest offset of the principal point from the middle, and largest difference between the intrinsics of
+# depth and colour, as shares of the width.
 OFF_CENTER, OFF_COLOR = 0.05, 0.01
 LABEL_MAP = "scannetv2-labels.combined.tsv"
-# One range for training and test, as Semantic-Ray.
+# Metres; the same range for training and test, as in Semantic-Ray.
 NEAR, FAR = 0.1, 10.0
 
 
 def index_scene(folder: Path, faults: Faults) -> SceneIndex:
-    """The scene in `folder`; faults of single frames go to `faults`, and the frame is left out."""
+    """Indexes the scene in `folder`; leaves out faulty frames, whose faults are added to `faults`."""
     names = {
         kind: numbered_files(folder / name, "", SUFFIXES.get(kind, (".png",)), faults)
         for kind, name in FOLDERS.items()
@@ -88,15 +89,15 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
 
 
 def _watched(files: Mapping[str, Sequence[str]], poses: Iterable[str]) -> tuple[str, ...]:
-    """poses: names of the files."""
+    """Lists the paths whose changes outdate the index; poses: names of the pose files."""
     calibration = (INTRINSICS, DEPTH_INTRINSICS, *EXTRINSICS)
     return *calibration, *FOLDERS.values(), POSES, *(f"{POSES}/{name}" for name in poses), *probe(files)
 
 
 def label_space(label_map: Path, all_classes: bool) -> LabelSpace:
-    """The 20 classes of the benchmark, or all 40 of nyu40, by the official table of raw ids.
+    """Label space of the benchmark's 20 classes, or of all 40 of nyu40, from the official label map.
 
-    Raw id 0, ids without a class and ids that the table skips are unlabelled.
+    Raw id 0, ids without a class and ids that the label map skips are unlabelled.
     """
     to_nyu40 = _read_label_map(label_map)
     chosen = range(1, len(NYU40_CLASSES) + 1) if all_classes else SCANNET_NYU40_IDS
@@ -107,7 +108,7 @@ def label_space(label_map: Path, all_classes: bool) -> LabelSpace:
 
 
 def _read_label_map(path: Path) -> dict[int, int | None]:
-    """Raw id -> nyu40 id, None where the table leaves it open."""
+    """Reads raw id -> nyu40 id, None where the label map gives no class."""
     if not path.is_file():
         raise DataError(
             f"{path}: expected ScanNet's label map, found no such file; get it with the official download "
@@ -121,26 +122,26 @@ def _read_label_map(path: Path) -> dict[int, int | None]:
             if lacking:
                 raise DataError(
                     f"{path}: expected the columns id and nyu40id, found no {' and no '.join(lacking)}; "
-                    f"take the official {LABEL_MAP}."
+                    f"use the official {LABEL_MAP}."
                 )
             rows = [(int(row["id"]), int(row["nyu40id"]) if row["nyu40id"] != "" else None) for row in reader]
     except (ValueError, TypeError, csv.Error) as error:
         raise DataError(
-            f"{path}: expected whole numbers in the columns id and nyu40id, found another text ({error}); "
-            f"take the official {LABEL_MAP}."
+            f"{path}: expected whole numbers in the columns id and nyu40id, found other text ({error}); "
+            f"use the official {LABEL_MAP}."
         ) from error
     table = dict(rows)
     if not table or not 0 <= min(table) <= max(table) <= LARGEST_ID:
         raise DataError(
             f"{path}: expected rows with ids from 0 to {LARGEST_ID}, found "
-            f"{f'{min(table):g} to {max(table):g}' if table else 'none'}; take the official {LABEL_MAP}."
+            f"{f'{min(table):g} to {max(table):g}' if table else 'none'}; use the official {LABEL_MAP}."
         )
     for raw, nyu40 in rows:
         if nyu40 != table[raw] or not (nyu40 is None or 0 <= nyu40 <= len(NYU40_CLASSES)):
             found = " and ".join(map(str, sorted({nyu40, table[raw]}, key=str)))
             raise DataError(
                 f"{path}: expected one nyu40id from 0 to {len(NYU40_CLASSES)} for every id, found {found} "
-                f"for the id {raw}; take the official {LABEL_MAP}."
+                f"for the id {raw}; use the official {LABEL_MAP}."
             )
     return table
 
@@ -173,9 +174,9 @@ def _lost_warning(folder: Path, lost: int, frames: int) -> list[str]:
 
 
 def _depth_warnings(folder: Path, files: dict[str, tuple[str, ...]], color: np.ndarray) -> list[str]:
-    """What speaks against depth being seen by the colour camera, as it is read; [] where nothing tells.
+    """Writes a sentence for each sign that the colour camera did not see the depth, as loaders assume.
 
-    color: intrinsics [3, 3].
+    color: intrinsics [3, 3] of the colour camera.
     """
     depth = next(filter(None, files["depth"]), None)
     if depth is None:
@@ -186,7 +187,7 @@ def _depth_warnings(folder: Path, files: dict[str, tuple[str, ...]], color: np.n
     if moved:
         sentences.append(
             f"{folder}: depth is read as if it were seen by the colour camera, though {' and '.join(moved)} "
-            "is no identity; register depth to colour."
+            "is not the identity; register depth to colour."
         )
     if (folder / DEPTH_INTRINSICS).is_file():
         height, width = image_size(folder / files["image"][0])
@@ -209,7 +210,10 @@ def _read_matrix(path: Path) -> np.ndarray:
 
 
 def _intrinsics(folder: Path, height: int, width: int) -> np.ndarray:
-    """[3, 3]; the file must fit images of this size: its principal point is near their middle."""
+    """Reads the intrinsics [3, 3] of images of this size.
+
+    Raises DataError unless the principal point is near the middle: it is not if only the images were resized.
+    """
     path = folder / INTRINSICS
     matrix = _read_matrix(path)[:3, :3]
     (fx, _, cx), (_, fy, cy), _ = matrix

@@ -1,4 +1,4 @@
-"""Size, intrinsics, lens and pose of a frame of transforms.json."""
+"""Image size, intrinsics, lens distortion and pose of a frame of transforms.json."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from gpnerf.media.images import image_size
 
 # nerfstudio puts the centre of the top left pixel at (0.5, 0.5), cameras.py at (0, 0).
 PIXEL_CENTER = 0.5
-# Pixels; OpenCV decodes nothing larger.
+# Pixels; OpenCV cannot decode larger images.
 LARGEST_SIDE = 1 << 20
-# nerfstudio's order in `distortion_params`.
+# Order of nerfstudio's list `distortion_params`.
 LISTED_LENS_KEYS = ("k1", "k2", "k3", "k4", "p1", "p2")
 
 
 def size(frame: Record, image: Path) -> tuple[int, int]:
-    """(height, width): as the file says, or else as the image has."""
+    """(height, width) that the file states, or else those of the image."""
     height, width = image_size(image)
     return frame.integer("h", height, 1, LARGEST_SIDE), frame.integer("w", width, 1, LARGEST_SIDE)
 
 
 def intrinsics(frame: Record, height: int, width: int) -> np.ndarray:
-    """[3, 3] in pixels with integer pixel centres."""
+    """Intrinsics [3, 3] in pixels, with pixel centres at integers."""
     focals = _focal(frame, "x", width), _focal(frame, "y", height)
     fl_x, fl_y = focals[0] or focals[1], focals[1] or focals[0]
     if fl_x is None:
@@ -41,7 +41,7 @@ def intrinsics(frame: Record, height: int, width: int) -> np.ndarray:
 
 
 def _focal(frame: Record, axis: str, size: int) -> float | None:
-    """Focal length in pixels, given directly or by the full angle of view, in radians or (x_fov) degrees."""
+    """Focal length in pixels, stated directly or as the full angle of view in radians or degrees (x_fov)."""
     focal = frame.positive(f"fl_{axis}")
     for key, half_turn, unit in (
         (f"camera_angle_{axis}", math.pi, "pi radians"),
@@ -56,7 +56,7 @@ def _focal(frame: Record, axis: str, size: int) -> float | None:
 
 
 def distortion(frame: Record) -> np.ndarray:
-    """[8], OpenCV's k1 k2 p1 p2 k3 k4 k5 k6, from single keys or nerfstudio's list."""
+    """Distortion [8], OpenCV's k1 k2 p1 p2 k3 k4 k5 k6, from single keys or nerfstudio's list."""
     values = {key: frame.number(key, 0.0) for key in LENS_KEYS}
     if frame.values.get("distortion_params") is not None:
         values |= _listed_distortion(frame)
@@ -64,8 +64,8 @@ def distortion(frame: Record) -> np.ndarray:
     if values["k4"] and not rational:
         raise frame.fault(
             "camera_model",
-            f"FULL_OPENCV with k4 = {values['k4']:g} (OpenCV's divides, nerfstudio's multiplies)",
-            "write that if OpenCV's is meant, or undistort the images first",
+            f"FULL_OPENCV with k4 = {values['k4']:g} (OpenCV divides by k4, nerfstudio multiplies)",
+            "write FULL_OPENCV if OpenCV's k4 is meant, or undistort the images first",
         )
     return np.array([values[key] for key in LENS_KEYS])
 
@@ -79,7 +79,7 @@ def _listed_distortion(frame: Record) -> dict[str, float]:
     values = {key: record.number(key, 0.0) for key in LISTED_LENS_KEYS}
     other = [key for key, value in values.items() if frame.number(key, value) != value]
     if other:
-        raise frame.fault("distortion_params", f"what '{other[0]}' says too", "keep one of the two")
+        raise frame.fault("distortion_params", f"equal to '{other[0]}'", "keep one of the two")
     return values
 
 

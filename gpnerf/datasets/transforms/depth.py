@@ -1,4 +1,4 @@
-"""Unit of the depth maps and depth range of a scene of transforms.json."""
+"""Unit of the depth maps and depth range of a scene in transforms.json."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gpnerf.datasets.places import from_folder, leaves, spellings
 from gpnerf.datasets.transforms.text import SceneText
 from gpnerf.system.errors import DataError, Faults
 
-# Metres per stored unit, by nerfstudio and by instant-ngp.
+# Keys of nerfstudio and of instant-ngp for metres per stored unit.
 DEPTH_UNIT_KEYS = ("depth_unit_scale_factor", "integer_depth_scale")
-# From here on a number tells stored units per metre, as no 16-bit map holds anything else so coarsely.
+# Metres per stored unit that no 16-bit map has: such a number is probably meant as stored units per metre.
 COARSE_UNIT = 1.0
 
 
 def depth_unit(text: SceneText, warnings: list[str]) -> float | None:
-    """Metres per stored unit of depth, None where the file states none; what is odd goes to `warnings`."""
+    """Metres per stored unit of depth, None if the file states none; oddities are added to `warnings`."""
     top = text.top
     stated = {key: top.positive(key) for key in DEPTH_UNIT_KEYS if top.values.get(key) is not None}
     named = [frame.own for frame in text.frames if frame.own.get("depth_path") is not None]
@@ -47,37 +47,40 @@ def depth_unit(text: SceneText, warnings: list[str]) -> float | None:
 def depth_range(
     folder: Path, text: SceneText, depths: list[str], unit: float | None, cameras: dict[str, np.ndarray]
 ) -> DepthRange:
-    """Of the file, of these depth maps, or of the sparse points seen by these cameras, the first there is."""
+    """Finds the range in the file, else in these depth maps, else in the sparse points that `cameras` see."""
     near, far = text.top.positive("near"), text.top.positive("far")
     if near is not None and far is not None:
-        return DepthRange(near, far, f"its {text.said_by}")
+        return DepthRange(near, far, f"its {text.file_list}")
     found = from_maps(folder, depths, unit)
     if found.near is None:
         found = _range_of_points(folder, text, found.source, cameras)
     if near is None and far is None:
         return found
-    source = f"its {text.said_by} and {found.source}"
+    source = f"its {text.file_list} and {found.source}"
     return DepthRange(found.near if near is None else near, found.far if far is None else far, source)
 
 
 def _range_of_points(
     folder: Path, text: SceneText, before: str, cameras: dict[str, np.ndarray]
 ) -> DepthRange:
-    """before: why nothing else shows the range. A file of points that is of no use is a reason, no fault: the
-    options may give the range."""
+    """Measures the range in the sparse points; before: why nothing else gives it.
+
+    A file of points that cannot be used is no fault, as the options may give the range: it becomes part of
+    the reason.
+    """
     try:
         names = points_file(folder, text)
         if not names:
-            return DepthRange(None, None, f"{before} and no 'ply_file_path' in its {text.said_by}")
+            return DepthRange(None, None, f"{before} and no 'ply_file_path' in its {text.file_list}")
         return from_points(names[0], read_points(folder / names[0]), **cameras)
     except DataError as error:
         return DepthRange(None, None, f"{before}, and {str(error).removesuffix('.')}")
 
 
 def points_file(folder: Path, text: SceneText) -> tuple[str, ...]:
-    """The file of sparse points, in a tuple, be it there or not; () where none is named.
+    """The file of sparse points in a tuple, even if it does not exist; () if none is named.
 
-    Raises DataError for what names no file inside the folder.
+    Raises DataError for a path outside the folder or of something that is no file.
     """
     key, remedy = "ply_file_path", "move the file there and write its relative path"
     path = text.top.text(key)
@@ -97,7 +100,7 @@ def points_file(folder: Path, text: SceneText) -> tuple[str, ...]:
 
 
 def points_to_watch(folder: Path, text: SceneText, warnings: list[str]) -> tuple[str, ...]:
-    """As points_file; what names no file inside the folder goes to `warnings`."""
+    """The same as points_file, but adds what it would raise to `warnings`."""
     points, unused = (), Faults()
     with unused.collected():
         points = points_file(folder, text)

@@ -1,4 +1,4 @@
-"""The files that transforms.json names: where they are, which are missing, what lies beside them unread."""
+"""Files that transforms.json names, whether they exist, and unused files beside them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gpnerf.datasets.transforms.text import FILE_NAMES, SceneText
 from gpnerf.media.formats import PHOTOGRAPH_SUFFIXES
 from gpnerf.system.wording import LISTED, some
 
-# Kind of file -> keys of a frame, of which the first that it has counts.
+# Kind of file -> keys of a frame; the first key that the frame has counts.
 PATH_KEYS = {
     "image": ("file_path",),
     "depth": ("depth_file_path", "depth_path"),
@@ -19,17 +19,19 @@ PATH_KEYS = {
     "instance": ("instance_path",),
     "mask": ("mask_path",),
 }
-# instant-ngp leaves the extension out, and cameras write it large.
+# instant-ngp leaves the extension out, and cameras write it in capitals.
 IMAGE_SUFFIXES = ("", *PHOTOGRAPH_SUFFIXES, *map(str.upper, PHOTOGRAPH_SUFFIXES))
-# Of a mask beside its photograph, not 0 = leave out.
+# Prefix of instant-ngp's masks, which lie beside their photographs and leave out pixels that are not 0.
 NGP_MASK = "dynamic_mask_"
-# Where others look for masks, beside the folder of the photographs.
+# Folder in which other programs look for masks; it lies beside the folder of the photographs.
 MASK_FOLDER = "masks"
 
 
 def named_files(folder: Path, frame: Record, missing: list[str]) -> dict[str, str]:
-    """Kind -> the file that a frame names, relative to the folder, "" for none; what it names and is not
-    there goes to `missing`."""
+    """Kind -> the file that a frame names, relative to the folder, "" for none.
+
+    Files that do not exist are added to `missing`.
+    """
     keys = {kind: _path_key(frame, kind) for kind in PATH_KEYS}
     paths = {kind: _find_file(folder, frame, key) if key else "" for kind, key in keys.items()}
     missing += [frame.values[keys[kind]] for kind, path in paths.items() if path is None]
@@ -37,14 +39,14 @@ def named_files(folder: Path, frame: Record, missing: list[str]) -> dict[str, st
 
 
 def _path_key(frame: Record, kind: str) -> str | None:
-    """The key by which a frame names its file of this kind, None if it names none."""
+    """The key with which a frame names its file of this kind, None if it names none."""
     off = ("depth_path",) if frame.values.get("enable_depth_loading") is False else ()
     keys = (key for key in PATH_KEYS[kind] if key not in off)
     return next((key for key in keys if frame.values.get(key) is not None), None)
 
 
 def _find_file(folder: Path, frame: Record, key: str) -> str | None:
-    """The path that a frame names, relative to the folder: "" if it names none, None if it is not there."""
+    """The path that a frame names, relative to the folder; "" if it names none, None if there is no file."""
     relative = frame.text(key)
     if relative is None:
         return ""
@@ -57,7 +59,7 @@ def _find_file(folder: Path, frame: Record, key: str) -> str | None:
 
 
 def missing_files(folder: Path, paths: list[str], place: str) -> str:
-    """A sentence that names files which are not there, and those of them that are in other letters."""
+    """Writes a sentence about missing files; it names files whose names differ only in case."""
     others = {path: in_other_case(folder, from_folder(folder, path)) for path in paths[:LISTED]}
     listed = [
         printable(path) + (f" (there is {printable(others[path])})" if others.get(path) else "")
@@ -65,16 +67,16 @@ def missing_files(folder: Path, paths: list[str], place: str) -> str:
     ]
     remedy = "copy them there or remove their frames"
     if any(others.values()):
-        remedy = "write names as those of the files, capitals too, or copy them there"
+        remedy = "write the names exactly as those of the files, capitals included, or copy the files there"
     return f"{place}: {len(paths)} of the files it names are missing from {folder}: {some(listed)}; {remedy}."
 
 
-def beside(folder: Path, text: SceneText) -> list[str]:
-    """A sentence for files beside those that are read which may mean something else."""
+def unused_warnings(folder: Path, text: SceneText) -> list[str]:
+    """Writes a sentence for files that are not used, but lie where other programs would use them."""
     sentences = []
     unread = [name for name in FILE_NAMES if name not in text.files and (folder / name).is_file()]
     if unread:
-        sentences.append(f"{folder}: {text.said_by} is read, and not {' and '.join(unread)} beside it.")
+        sentences.append(f"{folder}: {text.file_list} is read, and not {' and '.join(unread)} beside it.")
     images = {Path(str(frame.own.get("file_path"))).parent for frame in text.frames}
     if any(frame.record.values.get("mask_path") for frame in text.frames):
         return sentences

@@ -1,7 +1,8 @@
-"""The keys of transforms.json: those that are read, those that need not be, and those that are missed.
+"""Keys of transforms.json: which are read, which are harmless, which end in a warning or a refusal.
 
-They come from nerfstudio, instant-ngp and what writes files for them. A key that would change what the
-files mean, and is not read, ends in a warning or, where results would be wrong, in a refusal.
+They come from nerfstudio, from instant-ngp, and from programs that write files for them. A key that is not
+read although it changes the meaning of the files ends in a warning, or in a refusal if the scene would
+be read wrongly.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from gpnerf.datasets.files.records import Record, printable
 from gpnerf.datasets.transforms.text import LENS_KEYS, FrameRecord, SceneText
 from gpnerf.system.errors import Faults
 
-# Read at the top level, where they mean all frames at once.
+# Read at the top level, for all frames at once.
 OF_THE_SCENE = (
     "near", "far", "ply_file_path", "depth_unit_scale_factor", "integer_depth_scale", "enable_depth_loading",
     "semantic_classes", "ignore_label", "train_filenames", "val_filenames", "test_filenames",
@@ -27,7 +28,7 @@ OF_A_FRAME = (
     "transform_matrix", "camera_model", "is_fisheye", "w", "h", "fl_x", "fl_y", "cx", "cy", "camera_angle_x",
     "camera_angle_y", "x_fov", "y_fov", "distortion_params", *LENS_KEYS,
 )  # fmt: skip
-# Known, and rightly passed over: why.
+# Known keys that need not be read -> why.
 HARMLESS = {
     **dict.fromkeys(("aabb", "aabb_scale", "render_aabb", "scale", "offset", "up"), "instant-ngp's own box"),
     **dict.fromkeys(("sharpen", "importance_sampling", "n_extra_learnable_dims"), "instant-ngp's training"),
@@ -53,7 +54,7 @@ HARMLESS = {
     ),
     "camera_type": "a lens that cannot be read is refused",
 }
-# Known and not read: what they would have meant.
+# Known keys that are not read, with a warning -> what they would have meant.
 NOT_READ = {
     "white_transparent": "white pixels would be transparent",
     "black_transparent": "black pixels would be transparent",
@@ -69,7 +70,7 @@ NOT_READ = {
 }
 PINHOLE = "a pinhole camera with OpenCV distortion"
 UNDISTORT = "undistort the images first with ns-process-data or COLMAP's image_undistorter"
-# What would be read wrongly: what is expected instead, and the remedy.
+# Keys of scenes that would be read wrongly -> what is expected instead, and the remedy.
 REFUSED = {
     **dict.fromkeys(
         ("is_fisheye", "fisheye", "ftheta_p0", "latlong", "equirectangular"), (PINHOLE, UNDISTORT)
@@ -83,15 +84,17 @@ REFUSED = {
     ),
 }
 CAMERA_MODELS = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "FULL_OPENCV")
-# What a `camera_type` says of lenses that bend straight lines.
+# Values of `camera_type` for lenses that bend straight lines.
 FOREIGN_TYPE = re.compile("fisheye|equirect|panoram|spheric|omni|vr180", re.IGNORECASE)
-# How alike an unknown key must be to one that is read to be taken for it.
+# Similarity (0 to 1) from which an unknown key is taken for a misspelt known one.
 ALIKE = 0.6
 
 
 def check_keys(text: SceneText, faults: Faults) -> list[str]:
-    """A sentence for every key that is not read as it was meant; what would be read wrongly goes to
-    `faults`, one sentence for all frames of a kind."""
+    """Writes a sentence for every key that is not read as it was meant.
+
+    A key whose frames would be read wrongly is added to `faults`, once for all frames.
+    """
     for key, (expected, remedy) in REFUSED.items():
         _refuse(text, key, expected, remedy, faults)
     _refuse_cameras(text, faults)
@@ -101,7 +104,7 @@ def check_keys(text: SceneText, faults: Faults) -> list[str]:
 
 
 def is_foreign(frame: Record) -> bool:
-    """Whether the frame's camera is not one that can be read."""
+    """Whether the camera model of a frame is not supported."""
     model = frame.values.get("camera_model")
     return model is not None and (not isinstance(model, str) or model.upper() not in CAMERA_MODELS)
 
@@ -111,7 +114,7 @@ def _is_foreign_type(frame: Record) -> bool:
 
 
 def is_refused(frame: FrameRecord) -> bool:
-    """Whether check_keys has told a fault of it."""
+    """Whether check_keys refuses the frame, so that it is not read."""
     values = frame.record.values
     foreign = is_foreign(frame.record) or _is_foreign_type(frame.record)
     return foreign or any(_is_set(values.get(key)) for key in REFUSED)
@@ -119,18 +122,18 @@ def is_refused(frame: FrameRecord) -> bool:
 
 def _refuse(text: SceneText, key: str, expected: str, remedy: str, faults: Faults) -> None:
     found = [frame.record for frame in text.frames if _is_set(frame.record.values.get(key))]
-    _tell(found, key, expected, remedy, faults)
+    _add_fault(found, key, expected, remedy, faults)
 
 
 def _refuse_cameras(text: SceneText, faults: Faults) -> None:
     foreign = [frame.record for frame in text.frames if is_foreign(frame.record)]
-    _tell(foreign, "camera_model", f"{PINHOLE} ({', '.join(CAMERA_MODELS)})", UNDISTORT, faults)
+    _add_fault(foreign, "camera_model", f"{PINHOLE} ({', '.join(CAMERA_MODELS)})", UNDISTORT, faults)
     bent = [frame.record for frame in text.frames if _is_foreign_type(frame.record)]
-    _tell(bent, "camera_type", PINHOLE, UNDISTORT, faults)
+    _add_fault(bent, "camera_type", PINHOLE, UNDISTORT, faults)
 
 
 def _refuse_motion(text: SceneText, faults: Faults) -> None:
-    """Frames of different times show different things: nothing in them can be looked up in another."""
+    """Adds a fault for frames of different times: a moving scene cannot be rendered from other views."""
     times = {repr(frame.own["time"]) for frame in text.frames if "time" in frame.own}
     if len(times) > 1:
         faults.add(
@@ -144,11 +147,11 @@ def _refuse_scene_keys(text: SceneText, faults: Faults) -> None:
     for key in OF_THE_SCENE:
         value = text.top.values.get(key)
         others = [frame.record for frame in text.frames if frame.record.values.get(key) not in (None, value)]
-        _tell(others, key, "the same for all frames, at the top level", "state it once there", faults)
+        _add_fault(others, key, "the same for all frames, at the top level", "state it once there", faults)
 
 
-def _tell(records: Sequence[Record], key: str, expected: str, remedy: str, faults: Faults) -> None:
-    """One fault for all these frames, told of the first."""
+def _add_fault(records: Sequence[Record], key: str, expected: str, remedy: str, faults: Faults) -> None:
+    """Adds one fault for all these frames; it names the first."""
     if records:
         others = f" (likewise {len(records) - 1} more frames)" if len(records) > 1 else ""
         faults.add(str(records[0].fault(key, expected, f"{remedy}{others}")))
@@ -167,7 +170,7 @@ def _not_read(text: SceneText) -> list[str]:
 
 
 def _unknown(text: SceneText) -> list[str]:
-    """One sentence for all keys that are in no table and say something."""
+    """Writes one sentence for all keys that are in no table and have a value."""
     known = {*OF_THE_SCENE, *OF_A_FRAME, *HARMLESS, *NOT_READ, *REFUSED, "time", "n_frames", "frames"}
     counts = Counter(key for frame in text.frames for key in frame.own)
     top = {key for key, value in text.top.values.items() if value is not None}
@@ -175,18 +178,18 @@ def _unknown(text: SceneText) -> list[str]:
     if not found:
         return []
     return [
-        f"{text.top.place}: these keys are not known and not used: {', '.join(found)}; correct their names, "
+        f"{text.top.place}: these keys are unknown and not used: {', '.join(found)}; correct their names, "
         "or remove them if they mean nothing."
     ]
 
 
 def _described(key: str, frames: int) -> str:
-    """An unknown key, where it stands, and what it may be meant for."""
+    """Describes an unknown key: its name, the number of frames that have it, and a similar known key."""
     meant = difflib.get_close_matches(key.lower(), (*OF_THE_SCENE, *OF_A_FRAME), 1, ALIKE)
     where = f" in {frames} frames" if frames else ""
     return f"'{printable(key)}'{where}" + (f" (did you mean '{meant[0]}'?)" if meant else "")
 
 
 def _is_set(value: Any) -> bool:
-    """Whether a value says more than its absence would."""
+    """Whether a value means anything else than a missing key; false, 0 and lists of them do not."""
     return any(value) if isinstance(value, (list, tuple)) else bool(value)

@@ -1,4 +1,4 @@
-"""The classes that transforms.json names, and the id that means "no label"."""
+"""Class names of transforms.json, and the id that means "no label"."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEFAULT_IGNORE_LABEL = 255
 
 
 def class_names_of(text: SceneText) -> tuple[str, ...]:
-    """In the order of their ids; () for a scene without labels."""
+    """Class names in the order of their ids; () for a scene without labels."""
     names = text.top.values.get("semantic_classes")
     if names is None:
         labelled = [frame for frame in text.frames if frame.record.values.get("semantic_path")]
@@ -27,20 +27,22 @@ def class_names_of(text: SceneText) -> tuple[str, ...]:
         raise text.top.fault("semantic_classes", "a list of class names")
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        expected = f"names that differ (not {count} times '{printable(name)}')"
+        expected = f"a list of different names (not {count} times '{printable(name)}')"
         raise text.top.fault("semantic_classes", expected, "name each class once")
     return tuple(names)
 
 
 def ignore_label(text: SceneText, class_names: tuple[str, ...], warnings: list[str]) -> int:
-    """The id that means "no label". Raises DataError where it is that of a class unless the file says so,
-    which goes to `warnings`."""
+    """The id that means "no label".
+
+    Where this id is also that of a class, it raises DataError, or adds to `warnings` if the file states it.
+    """
     key = "ignore_label"
     label = text.top.integer(key, DEFAULT_IGNORE_LABEL, 0, LARGEST_ID)
     if label < len(class_names):
         meant = f"{label} is '{printable(class_names[label])}' in 'semantic_classes'"
         if text.top.values.get(key) is None:
             expected = f"stated with {len(class_names)} classes ({meant}, and unlabelled by default)"
-            raise text.top.fault(key, expected, f"state it, {LARGEST_ID} if every pixel has a label")
+            raise text.top.fault(key, expected, f"state it, as {LARGEST_ID} if every pixel has a label")
         warnings.append(f"{text.top.place}: {meant} and unlabelled by '{key}', so that class is never seen.")
     return label

@@ -1,8 +1,8 @@
 """transforms.json of nerfstudio / instant-ngp -> SceneIndex.
 
-Beyond their keys a frame may name `semantic_path` and `instance_path`, and the top level `semantic_classes`
-(names in the order of their ids), `ignore_label` (255), `near` and `far` in the units of the poses. All keys
-that are known: keys.py.
+In addition to their keys, a frame may have `semantic_path` and `instance_path`, and the top level
+`semantic_classes` (names in the order of their ids), `ignore_label` (255), `near` and `far` (in the units of
+the poses). keys.py lists all known keys.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gpnerf.datasets.index.file_checks import check_lossless, check_shared, chec
 from gpnerf.datasets.index.scene_index import KINDS, SceneIndex, folders_of, probe
 from gpnerf.datasets.splits import stated_frames
 from gpnerf.datasets.transforms import camera, depth
-from gpnerf.datasets.transforms.files import beside, missing_files, named_files
+from gpnerf.datasets.transforms.files import missing_files, named_files, unused_warnings
 from gpnerf.datasets.transforms.keys import check_keys, is_refused
 from gpnerf.datasets.transforms.labels import class_names_of, ignore_label
 from gpnerf.datasets.transforms.splits import stated_splits
@@ -28,27 +28,28 @@ from gpnerf.system.errors import Faults
 
 
 def index_scene(folder: Path, faults: Faults) -> SceneIndex:
-    """The scene in `folder`, frames in the order of the numbers in their file names.
+    """Indexes the scene in `folder`, frames in the order of the numbers in their file names.
 
-    near and far are the file's, or else what some depth maps show, or else the sparse points; None where
-    there is none of them. Faults of single frames go to `faults`, and the frame is left out; raises
-    DataError where there is no scene at all. Of the pixels, only those depth maps are looked at.
+    near and far are those of the file, or else of some depth maps, or else of the sparse points; None without
+    any of these. These depth maps are the only images that are decoded. Faults of single frames are added to
+    `faults`, and the frames are left out. Raises DataError if there is no scene at all.
     """
     text = read_text(folder)
-    warnings = [*check_keys(text, faults), *beside(folder, text)]
+    warnings = [*check_keys(text, faults), *unused_warnings(folder, text)]
     class_names = class_names_of(text)
     rows = _rows(folder, text, faults)
     files = {kind: tuple(row[kind] for row in rows) for kind in KINDS}
     columns = {name: np.stack([row[name] for row in rows]) for name in ("intrinsics", "poses", "sizes")}
     _check_files(folder, text, files, columns["sizes"], faults)
     splits = tuple(row["split"] for row in rows)
-    shown = _not_scored(splits)
-    measured = maps_to_measure([files["depth"][number] for number in shown if files["depth"][number]])
+    usable = _not_tested(splits)
+    measured = maps_to_measure([files["depth"][number] for number in usable if files["depth"][number]])
     unit = depth.depth_unit(text, warnings)
     points = depth.points_to_watch(folder, text, warnings)
     found = DepthRange(None, None, "")
     with faults.collected():
-        found = depth.depth_range(folder, text, measured, unit, {key: columns[key][shown] for key in columns})
+        cameras = {key: columns[key][usable] for key in columns}
+        found = depth.depth_range(folder, text, measured, unit, cameras)
     return SceneIndex(
         names=_names(files["image"]),
         files=files,
@@ -71,18 +72,20 @@ def _check_files(
 ) -> None:
     check_shared(files, text.top.place, faults)
     check_lossless(folder, files, text.top.place, faults)
-    check_sizes(folder, files, sizes, text.said_by, faults)
+    check_sizes(folder, files, sizes, text.file_list, faults)
 
 
-def _not_scored(splits: Sequence[str]) -> list[int]:
-    """Without the views that the scene itself states to be scored, which say nothing of the range; which ones
-    the options choose where it states none is not known here."""
-    scored, _ = stated_frames(splits) or ((), ())
-    return sorted({*range(len(splits))} - {*scored})
+def _not_tested(splits: Sequence[str]) -> list[int]:
+    """Frames from which the depth range may be measured: all but the test frames that the scene states.
+
+    Test frames that the options choose are not known here.
+    """
+    tested, _ = stated_frames(splits) or ((), ())
+    return sorted({*range(len(splits))} - {*tested})
 
 
 def _rows(folder: Path, text: SceneText, faults: Faults) -> list[dict]:
-    """Every frame's entry in all columns of the index, in the order of the index; at least one."""
+    """Reads the entries of all frames in the columns of the index, sorted; raises DataError if all fail."""
     rows = []
     missing: list[str] = []
     for frame, split in zip(text.frames, stated_splits(text, faults), strict=True):
@@ -99,8 +102,10 @@ def _rows(folder: Path, text: SceneText, faults: Faults) -> list[dict]:
 
 
 def _frame(folder: Path, frame: Record, missing: list[str]) -> dict | None:
-    """One frame's entry in every column of the index but its split, None for a frame without its image;
-    files that are not there go to `missing`."""
+    """Reads the entry of a frame in every column of the index but its split; None if its image is missing.
+
+    Files that do not exist are added to `missing`.
+    """
     if not frame.text("file_path"):
         raise frame.fault("file_path", "the path of an image")
     paths = named_files(folder, frame, missing)
@@ -117,14 +122,14 @@ def _frame(folder: Path, frame: Record, missing: list[str]) -> dict | None:
 
 
 def _names(images: tuple[str, ...]) -> tuple[str, ...]:
-    """Frames are named by the stem of their image, or by its path where stems clash."""
+    """Names frames by the stems of their images, or by their paths if two stems are the same."""
     paths = [Path(image).with_suffix("").as_posix() for image in images]
     stems = [Path(image).stem for image in images]
     return tuple(paths if len(set(stems)) < len(stems) else stems)
 
 
 def _natural(path: str) -> list:
-    """Sort key by the stem, then the path, under which frame_2 comes before frame_10."""
+    """Sort key by stem, then by path, that puts frame_2 before frame_10."""
     return [_numbered(Path(path).stem), _numbered(Path(path).with_suffix("").as_posix())]
 
 

@@ -1,4 +1,4 @@
-"""Which split transforms.json states of every frame: in lists, or by the file in which the frame stands."""
+"""Splits that transforms.json states: in lists of files, or by the file in which a frame stands."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from gpnerf.system.wording import some
 
 
 def stated_splits(text: SceneText, faults: Faults) -> list[str]:
-    """Of every frame of a scene's text one of SPLITS, or "" where it states none.
+    """The split of every frame: one of SPLITS, or "" where none is stated.
 
-    They are said by nerfstudio's lists train_filenames, val_filenames and test_filenames, or by the file in
-    which a frame stands. Entries of a list that name no frame go to `faults`, and so do frames that are both
-    trained on and tested.
+    A split is stated by nerfstudio's lists train_filenames, val_filenames and test_filenames, or by the file
+    in which a frame stands. List entries that name no frame are added to `faults`, and so are frames that are
+    both trained on and tested.
     """
     splits = [frame.split for frame in text.frames]
     numbers = {_name(frame.own.get("file_path")): number for number, frame in enumerate(text.frames)}
@@ -27,7 +27,7 @@ def stated_splits(text: SceneText, faults: Faults) -> list[str]:
             named[split] = _listed(text, split, numbers)
     with faults.collected():
         _check_apart(text, named)
-    # What is tested goes before what is validated: many lists are the same for both.
+    # A later split replaces an earlier one: many files list the same frames to validate and to test.
     for split in (VAL, TRAIN, TEST):
         for number in named.get(split, ()):
             splits[number] = split
@@ -35,7 +35,7 @@ def stated_splits(text: SceneText, faults: Faults) -> list[str]:
 
 
 def _listed(text: SceneText, split: str, numbers: dict[str, int]) -> set[int]:
-    """The frames in one of the lists."""
+    """Finds the frames that one of the lists names."""
     key = f"{split}_filenames"
     entries = text.top.values.get(key)
     if entries is None:
@@ -63,7 +63,7 @@ def _check_apart(text: SceneText, named: dict[str, set[int]]) -> None:
 
 
 def _name(path: object) -> str:
-    """A path by which frames are told apart: without the extension, which some files leave out."""
+    """Makes a path comparable: with slashes, and without the extension, which some files leave out."""
     text = PurePosixPath(str(path).replace("\\", "/")).as_posix()
     suffix = next((suffix for suffix in PHOTOGRAPH_SUFFIXES if text.lower().endswith(suffix)), "")
     return text.removesuffix(text[len(text) - len(suffix) :])

@@ -1,4 +1,4 @@
-"""The text of a scene: transforms.json, or transforms_train.json, _val and _test -> a record per frame."""
+"""Text of a scene: transforms.json, or transforms_train.json, _val and _test -> a record per frame."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from gpnerf.datasets.files.records import Record, printable, read_json_object
 from gpnerf.system.errors import DataError
 
 FILE_NAME = "transforms.json"
-# The layout of the synthetic NeRF scenes and of Blender's add-ons.
+# Files of the synthetic NeRF scenes and of Blender's add-ons.
 SPLIT_FILES = {split: f"transforms_{split}.json" for split in ("train", "val", "test")}
 FILE_NAMES = (FILE_NAME, *SPLIT_FILES.values())
 LENS_KEYS = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6")
-# What says the same in another way: a frame that has one key is not given the others from the top level.
+# Keys that state the same thing: a frame that has one of them does not take the others from the top level.
 ALTERNATIVES = [
     *({f"fl_{axis}", f"camera_angle_{axis}", f"{axis}_fov"} for axis in "xy"),
     *({key, "distortion_params"} for key in LENS_KEYS),
@@ -23,8 +23,11 @@ ALTERNATIVES = [
 
 
 class FrameRecord(NamedTuple):
-    """record: with the keys of the top level passed down; own: without them; split: which file it is in,
-    "train", "val", "test", or "" for transforms.json."""
+    """A frame as the file states it.
+
+    record: its keys and those of the top level; own: only its own keys; split: "train", "val" or "test" by
+    the name of the file, "" for transforms.json.
+    """
 
     record: Record
     own: dict[str, Any]
@@ -32,19 +35,20 @@ class FrameRecord(NamedTuple):
 
 
 class SceneText(NamedTuple):
-    """top: the top levels of all `files` as one; frames: in the order of the files."""
+    """The text of a scene. top: the top levels of all `files` as one; frames: in the order of the files."""
 
     top: Record
     frames: list[FrameRecord]
     files: tuple[str, ...]
 
     @property
-    def said_by(self) -> str:
+    def file_list(self) -> str:
+        """Names of the files, for messages."""
         return " and ".join(self.files)
 
 
 def read_text(folder: Path) -> SceneText:
-    """The text of the scene in `folder`. Raises DataError where there is none or it has no frames."""
+    """Reads the text of the scene in `folder`. Raises DataError if there is none or it has no frames."""
     files = _files(folder)
     tops, frames = [], []
     for name, split in files.items():
@@ -56,7 +60,7 @@ def read_text(folder: Path) -> SceneText:
 
 
 def _files(folder: Path) -> dict[str, str]:
-    """Names of the scene's text files, each with the split that it stands for."""
+    """Name of each text file of the scene -> the split that it stands for."""
     if (folder / FILE_NAME).is_file():
         return {FILE_NAME: ""}
     found = {name: split for split, name in SPLIT_FILES.items() if (folder / name).is_file()}
@@ -64,7 +68,7 @@ def _files(folder: Path) -> dict[str, str]:
         raise DataError(
             f"{folder}: expected a folder with a {FILE_NAME}, found "
             f"{'none in it' if folder.is_dir() else 'no such folder'}; correct the path, or write the file "
-            f"with ns-process-data (or {', '.join(SPLIT_FILES.values())}, as for rendered scenes)."
+            f"with ns-process-data (rendered scenes: {', '.join(SPLIT_FILES.values())})."
         )
     return found
 
@@ -88,7 +92,7 @@ def _frames(top: Record, split: str) -> list[FrameRecord]:
 
 
 def _one_top(tops: Sequence[Record]) -> Record:
-    """Of several files the first that has a key; frames know those of their own file."""
+    """Merges top levels; of two values of a key the first file's counts, but frames keep their own file's."""
     values: dict[str, Any] = {}
     for top in reversed(tops):
         values |= {key: value for key, value in top.values.items() if value is not None}
