@@ -417,7 +417,7 @@ def test_photographs_that_colmap_did_not_place_and_other_models_are_told(tmp_pat
     write_image(scene / "images" / "c.png", np.zeros((6, 8, 3), np.uint8))
     Made().write_binary(tmp_path / "sparse" / "1")
     convert(Made().write_binary(tmp_path / "sparse" / "0"), scene)
-    assert "1 of 4 photographs are not in the model, as COLMAP did not place them: c.png" in caplog.text
+    assert "1 of 4 photographs are not in the model, as COLMAP did not find their poses: c.png" in caplog.text
     assert "other models lie beside it (1)" in caplog.text
     caplog.clear()
     (scene / "images" / "c.png").unlink()

@@ -206,7 +206,7 @@ def test_frames_of_other_options_are_not_kept_silently(download: Path):
         ):
             export_scene(job, list, bool)
     (scene / "prepared.json").unlink()
-    with pytest.raises(DataError, match="found unknown options; remove the folder, or use the options"):
+    with pytest.raises(DataError, match="found unknown options; remove the folder, repeat the options"):
         export_scene(job, list, bool)
 
 

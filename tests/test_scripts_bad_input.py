@@ -102,9 +102,9 @@ OPTIONS = {
     "samples": (["--samples", "2"], ["--samples of at least 3", "found 2", "--fine_samples 0"]),
     "device": (["--device", "cuda:99"], ["--device cuda:99 cannot be used", "--device auto"]),
     "sources": (["--num_source_views", "3"], ["at least 3 source views", "found 2"]),
-    "test frames": (["--test_frames", "9:"], [SCENE, "found 0 test frames"]),
+    "test frames": (["--test_frames", "9:"], [SCENE, "found 0, 5 and 5 among its 5 frames"]),
     "no scenes": (["--train_scenes", ""], ["scenes to train on", "--train_scenes"]),
-    "name of a room": (["--dataset", "rooms"], ["by their seeds, such as 0-23", "'office'"]),
+    "name of a room": (["--dataset", "rooms"], ["expected seeds of rooms, such as 0-23", "'office'"]),
     "no weights": (["--load_weights", "none.pt"], ["none.pt does not exist"]),
 }
 

@@ -14,7 +14,7 @@ from gpnerf.system.errors import DataError
 MAPS_READ = 8
 # Sparse points are projected into at most this many photographs, spread over the scene.
 FRAMES_USED = 256
-# Points of the right world are many, and most of them project into some photograph.
+# Smallest number of different points, and smallest share of the points that project into some photograph.
 LEAST_POINTS, LEAST_SEEN = 10, 0.5
 # Share of the depths that is left out at either end.
 OUTLIERS = 0.01

@@ -1,1 +1,1 @@
-"""Checks of poses, intrinsics and depth maps against each other, and pictures that show them."""
+"""Checks of scenes: files, poses, intrinsics and depth maps, and pictures that show whether they fit."""

@@ -1,4 +1,4 @@
-"""Reads every file of a scene before a training: what is wrong, and what poses, depth and views are like."""
+"""Check of a whole scene before training: faults of all files, and statistics of poses, depth and labels."""
 
 from __future__ import annotations
 
@@ -23,13 +23,17 @@ from gpnerf.datasets.views import FrameRule, test_sources
 from gpnerf.inspection.geometry import PoseReport, overlap, pose_report
 from gpnerf.system.errors import Faults
 
-# Test views whose overlap with their sources is measured.
+# Largest number of test views whose overlap is measured, and of photographs searched for black strips.
 TARGETS = 10
 
 
 @dataclass
 class Pixels:
-    """Of all frames: pixels per class [K], unlabelled pixels, and depth readings."""
+    """Counts over all frames: pixels of each class [K], unlabelled pixels, and depth readings.
+
+    depths: pixels of depth maps; valid_depths: those of known depth; depths_outside: valid ones outside the
+    scene's range.
+    """
 
     classes: np.ndarray
     unlabelled: int = 0
@@ -40,10 +44,11 @@ class Pixels:
 
 @dataclass
 class SceneCheck:
-    """What was found in a scene.
+    """Findings in a scene.
 
-    overlap: mean over test views, or None for the reason no_overlap; split: what chose them; warps: of
-    neighbouring frames.
+    overlap: mean over test views, None if it could not be measured, for the reason `no_overlap`; split: what
+    chose the test views; warps: of consecutive frames; pair: two consecutive frames, for pictures; test: the
+    test frames; black_strip: width in pixels of the strips at the sides of the stored photographs.
     """
 
     scene: Scene
@@ -54,14 +59,12 @@ class SceneCheck:
     split: str = ""
     misreading: Misreading | None = None
     warps: list[Warp] = field(default_factory=list)
-    # Neighbours, for pictures.
     pair: tuple[Frame, Frame] | None = None
     test: list[int] = field(default_factory=list)
-    # Pixels at the sides of the photographs as stored.
     black_strip: int = 0
 
     def warp_error(self) -> tuple[float, float] | None:
-        """Mean colour and depth error over the neighbours that could be compared."""
+        """Mean (colour, depth) error of the warps that have both; None if there are none."""
         errors = [(w.error, w.depth_error) for w in self.warps if None not in (w.error, w.depth_error)]
         return (fmean(e for e, _ in errors), fmean(d for _, d in errors)) if errors else None
 
@@ -69,10 +72,10 @@ class SceneCheck:
 def check_scene(
     scene: Scene, height: int, width: int, rule: FrameRule, num_sources: int, metric: str, faults: Faults
 ) -> SceneCheck:
-    """Reads every file of the scene; what cannot be read goes to `faults`.
+    """Reads every file of the scene; adds a fault for each that cannot be read.
 
-    height, width: at which frames are compared; files are decoded whole. rule, num_sources, metric: choose
-    the test views and their sources, whose overlap is measured.
+    height, width: size at which frames are compared; files are always decoded completely. rule, num_sources,
+    metric: choose the test views and their sources, whose overlap is measured.
     """
     result = SceneCheck(scene, _read_all(scene, height, width, faults), pose_report(scene.poses))
     frames = _Readable(scene, height, width)
@@ -81,6 +84,7 @@ def check_scene(
     for target, source in pairwise(in_a_row):
         if target.depth is not None:
             result.warps.append(warp(target, source))
+    # Faults of photographs that cannot be read are already in `faults`.
     with Faults().collected():
         result.black_strip = black_strip(scene, spread(range(len(scene.views)), TARGETS))
     result.split = rule.describe(scene.index.splits)
@@ -95,7 +99,7 @@ def check_scene(
 
 
 class _Readable:
-    """Frames of a scene at one size, without those that cannot be read."""
+    """Reads frames of a scene at one size; skips those that cannot be read."""
 
     def __init__(self, scene: Scene, height: int, width: int) -> None:
         self.scene, self.height, self.width = scene, height, width
@@ -109,8 +113,8 @@ class _Readable:
 
 
 def _read_all(scene: Scene, height: int, width: int, faults: Faults) -> Pixels:
-    """Decodes every file once, on all cores; of files that have a fault already no second one is told."""
-    told = {_place(sentence) for sentence in faults.sentences}
+    """Decodes every file once, on all cores. Files that already have a fault get no second one."""
+    faulty = {_place(sentence) for sentence in faults.sentences}
     pixels = Pixels(np.zeros(scene.labels.num_classes if scene.labels else 0, np.int64))
 
     def read(number: int) -> tuple[list[str], dict[str, np.ndarray]]:
@@ -127,7 +131,7 @@ def _read_all(scene: Scene, height: int, width: int, faults: Faults) -> Pixels:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for sentences, maps in pool.map(read, range(len(scene.views))):
-            faults.add(*(sentence for sentence in sentences if _place(sentence) not in told))
+            faults.add(*(sentence for sentence in sentences if _place(sentence) not in faulty))
             if "semantic" in maps:
                 counts = count_classes(maps["semantic"], len(pixels.classes))
                 pixels.unlabelled += int(counts[0])
@@ -148,7 +152,7 @@ def _place(sentence: str) -> str:
 def _measure_overlap(
     result: SceneCheck, frames: _Readable, sources: list[int], num_sources: int, metric: str
 ) -> None:
-    """The mean part of a test view that its sources see."""
+    """Sets result.overlap, the mean share of a test view of result.test that its sources see."""
     scene, shares = result.scene, []
     chosen = np.linspace(0, len(result.test) - 1, min(TARGETS, len(result.test))).round().astype(int)
     for target in (result.test[number] for number in chosen):

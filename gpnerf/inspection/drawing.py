@@ -1,4 +1,4 @@
-"""Marks, lines, hatches and sentences on uint8 RGB pictures [H, W, 3], all drawn in place."""
+"""Drawing of marks, lines, hatches and text on uint8 RGB pictures [H, W, 3], in place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gpnerf.media.visualize import BACKGROUND, GAP, INK, grid
 
 Color = tuple[int, int, int]
 
-# Lighter than the captions of gpnerf.media.visualize: these are sentences.
+# Thinner than the captions of gpnerf.media.visualize, as it is used for sentences.
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_SCALE = 0.5
 # Pixels.
@@ -25,14 +25,14 @@ HATCH_WIDTH = 2
 OUTLINE = (0, 0, 0)
 PAPER = (232, 232, 232)
 HATCH = (205, 205, 205)
-# Of 255: light enough for dark text.
+# Saturation (of 255) that is low enough for dark text on the colour.
 SATURATION = 165
-# Fractional bits of the coordinates given to OpenCV.
+# Number of fractional bits of the fixed-point coordinates for OpenCV.
 SHIFT = 4
 
 
 def hues(count: int) -> list[Color]:
-    """Light colours spread evenly over the colour circle, neighbours in the list far apart."""
+    """Makes light colours, evenly spaced on the colour circle, in an order that puts similar ones apart."""
     middle = (count + 1) // 2
     places = [index // 2 + middle * (index % 2) for index in range(count)]
     wheel = np.array([[(place * 180 // count, SATURATION, 255) for place in places]], np.uint8)
@@ -40,13 +40,13 @@ def hues(count: int) -> list[Color]:
 
 
 def time_colors(count: int) -> list[Color]:
-    """From dark blue over violet to orange, for things in an order."""
+    """Makes colours for a sequence, from dark blue through violet to orange."""
     levels = np.linspace(0.0, 215.0, count).round().astype(np.uint8)[None]
     return [tuple(color) for color in cv2.applyColorMap(levels, cv2.COLORMAP_PLASMA)[0, :, ::-1].tolist()]
 
 
 def line_ends(line: Sequence[float], height: int, width: int) -> np.ndarray | None:
-    """Where a line (a, b, c), a * column + b * row + c = 0, enters and leaves an image: [2, 2] or None."""
+    """Cuts a line a * column + b * row + c = 0 at the sides of an image: ends [2, 2], None if it misses."""
     a, b, c = line
     right, bottom = width - 1.0, height - 1.0
     points = [(column, -(a * column + c) / b) for column in (0.0, right) if b]
@@ -61,12 +61,12 @@ def line_ends(line: Sequence[float], height: int, width: int) -> np.ndarray | No
 def draw_path(
     picture: np.ndarray, points: np.ndarray, color: Color, thickness: int = 1, closed: bool = False
 ) -> None:
-    """Straight pieces through points [N, 2] (column, row)."""
+    """Draws straight segments through points [N, 2] (column, row)."""
     cv2.polylines(picture, [fixed(points)], closed, color, thickness, cv2.LINE_AA, SHIFT)
 
 
 def draw_outlined(picture: np.ndarray, points: np.ndarray, color: Color) -> None:
-    """A path that stands out from any photograph."""
+    """Draws a path with a dark outline, which is visible on any photograph."""
     draw_path(picture, points, OUTLINE, thickness=3)
     draw_path(picture, points, color)
 
@@ -76,7 +76,7 @@ def draw_dot(picture: np.ndarray, at: Sequence[float], radius: int, color: Color
 
 
 def draw_ring(picture: np.ndarray, photograph: np.ndarray, at: Sequence[float], color: Color) -> None:
-    """A ring with the photograph, free of what was drawn over it, inside."""
+    """Draws a ring; inside it, the photograph replaces what was drawn before."""
     center = fixed(at).tolist()
     disc = np.zeros(picture.shape[:2], np.uint8)
     cv2.circle(disc, center, RING_RADIUS << SHIFT, 1, cv2.FILLED, cv2.LINE_8, SHIFT)
@@ -88,7 +88,7 @@ def draw_ring(picture: np.ndarray, photograph: np.ndarray, at: Sequence[float], 
 def draw_label(
     picture: np.ndarray, text: str, at: Sequence[float], color: Color, below: bool = False
 ) -> None:
-    """A plate of the colour with dark text to the upper (or lower) right of a mark, kept in the picture."""
+    """Draws dark text on a coloured plate at the upper (or lower) right of a mark, within the picture."""
     height, width = picture.shape[:2]
     size = text_width(text) + 8
     left = min(max(0, round(at[0]) + RING_RADIUS), width - size - 1)
@@ -101,14 +101,14 @@ def draw_label(
 
 
 def hatch(picture: np.ndarray, where: np.ndarray) -> None:
-    """Diagonal stripes on light grey over the pixels `where` (bool [H, W]): nothing is known there."""
+    """Covers the pixels `where` (bool [H, W]) with diagonal stripes, for places where nothing is known."""
     rows, columns = np.indices(where.shape)
     picture[where] = PAPER
     picture[where & ((rows + columns) % HATCH_STEP < HATCH_WIDTH)] = HATCH
 
 
 def write(picture: np.ndarray, text: str, left: int, middle: int) -> None:
-    """Text from column `left`, its capitals centred on row `middle`."""
+    """Writes text from column `left` on, its capitals centred on row `middle`."""
     height = cv2.getTextSize("H", FONT, FONT_SCALE, 1)[0][1]
     cv2.putText(picture, text, (left, middle + height // 2), FONT, FONT_SCALE, INK, 1, cv2.LINE_AA)
 
@@ -118,9 +118,9 @@ def text_width(text: str) -> int:
 
 
 def paragraph(text: str, width: int) -> np.ndarray:
-    """A strip `width` wide with the text in as many rows as it takes."""
+    """Makes a strip of `width` pixels with the text, wrapped into rows."""
     letters = (width - 2 * GAP) * len(text) // max(1, text_width(text))
-    # A few letters less, since a row may have wider letters than the whole.
+    # Four letters fewer than average, as a row may have wider letters than the whole text.
     rows = textwrap.wrap(text, max(1, letters - 4))
     strip = np.full((len(rows) * ROW_HEIGHT + 2 * GAP, width, 3), BACKGROUND, np.uint8)
     for number, row in enumerate(rows):
@@ -129,11 +129,11 @@ def paragraph(text: str, width: int) -> np.ndarray:
 
 
 def sheet(tiles: Sequence[np.ndarray], captions: Sequence[str], text: str) -> np.ndarray:
-    """Pictures in a row, each with its caption, above a paragraph."""
+    """Puts pictures in a row, each with its caption, above a paragraph."""
     row = grid([list(tiles)], [list(captions)])
     return np.vstack([row, paragraph(text, row.shape[1])])
 
 
 def fixed(points: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Fractional pixels in the fixed-point integers that OpenCV takes with `SHIFT`."""
+    """Converts fractional pixels to the fixed-point integers that OpenCV takes with `SHIFT`."""
     return np.round(np.asarray(points, np.float64) * 2**SHIFT).astype(np.int32)

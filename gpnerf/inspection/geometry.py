@@ -1,4 +1,4 @@
-"""What cameras have to do with each other: the path they take, what two of them share, and epipolar lines."""
+"""Geometry of several cameras: the path they take, the overlap of their views, and epipolar lines."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from gpnerf.geometry.cameras import Camera, pixel_grid
 
 
 class PoseReport(NamedTuple):
-    """Facts of a camera path, in metres and in the order of the poses.
+    """Statistics of a camera path, in metres and in the order of the poses.
 
-    largest_jump_at: the two frames it lies between, None for a single pose. extent: sides of the axis-aligned
-    box around the camera centres. coinciding: poses equal to the one before. rigidity_error: largest entry of
-    |R^T R - 1|, or |det R - 1| where larger; 0 for rotations, 2 for mirrored axes.
+    largest_jump_at: the two frames around the largest jump, None for a single pose. extent: sides of the
+    axis-aligned box around the camera centres. coinciding: number of poses that equal the one before.
+    rigidity_error: largest entry of |R^T R - 1|, or |det R - 1| if that is larger; 0 for rotations, 2 for
+    mirrored axes.
     """
 
     median_step: float
@@ -44,7 +45,7 @@ def overlap(target: Frame, sources: Sequence[Frame], assumed_depth: float) -> fl
 
 
 def pose_report(camera_to_world: Tensor) -> PoseReport:
-    """camera_to_world: [N, 4, 4] in metres, N at least 1, in the order of recording."""
+    """Measures the camera path of camera_to_world [N, 4, 4] in metres, N >= 1, in the order of recording."""
     poses = camera_to_world.double()
     rotations, centers = poses[:, :3, :3], poses[:, :3, 3]
     excess = (rotations.mT @ rotations - torch.eye(3, dtype=poses.dtype)).abs().amax(dim=(1, 2))
@@ -62,7 +63,10 @@ def pose_report(camera_to_world: Tensor) -> PoseReport:
 
 
 def fundamental(target: Camera, source: Camera) -> Tensor:
-    """F [3, 3] with x_source^T F x_target = 0 for homogeneous pixels of one point; 0 for one centre."""
+    """Fundamental matrix F [3, 3]: x_source^T F x_target = 0 for homogeneous pixels of the same point.
+
+    It is zero if both cameras have the same centre.
+    """
     to_source = torch.linalg.inv(source.camera_to_world[:3, :3].double())
     rotation = to_source @ target.camera_to_world[:3, :3].double()
     translation = to_source @ (target.center.double() - source.center.double())
@@ -72,10 +76,10 @@ def fundamental(target: Camera, source: Camera) -> Tensor:
 
 
 def epipolar_lines(target: Camera, source: Camera, pixels: Tensor) -> Tensor:
-    """Where the rays of target pixels [N, 2] (column, row) run in the source image: lines [N, 3].
+    """Epipolar lines [N, 3] in the source image of target pixels [N, 2] (column, row).
 
-    a * column + b * row + c is the signed distance of a pixel from the line (a, b, c). Zeros where there is
-    no line: at the epipole, and for cameras with one centre.
+    a * column + b * row + c is the signed distance of a pixel from the line (a, b, c). Lines are zero where
+    there is none: at the epipole, and for cameras with the same centre.
     """
     homogeneous = torch.cat([pixels.float(), torch.ones(len(pixels), 1)], dim=1)
     lines = homogeneous @ fundamental(target, source).T

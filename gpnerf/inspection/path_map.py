@@ -1,4 +1,4 @@
-"""The camera path of a scene from above, as a picture."""
+"""Map of a scene's camera path, seen from above."""
 
 from __future__ import annotations
 
@@ -38,15 +38,19 @@ WEDGES = 30
 MOST_SEEN = np.array((120, 170, 225))
 PLATE = (255, 255, 255)
 TEST = (0, 210, 220)
-# Metres: cameras closer together stand in one place.
+# Metres; a shorter path counts as a single place.
 SMALLEST_PATH = 1e-6
-# Cameras whose x axes fan out less, as a share of their common part, have not turned.
+# Spread of the cameras' x axes, as a share of their common part, from which the cameras count as turned.
 TURNED = 0.2
 
 
 @dataclass(frozen=True)
 class _Floor:
-    """The horizontal plane as a map. axes: [3, 2] its right and down in the world; corner: [2] metres."""
+    """The horizontal plane as a map of MAP_WIDTH x height pixels.
+
+    axes: [3, 2], the map's right and down in the world; corner: [2] metres, its upper left pixel; scale:
+    pixels per metre.
+    """
 
     axes: np.ndarray
     corner: np.ndarray
@@ -55,7 +59,7 @@ class _Floor:
 
     @staticmethod
     def under(poses: np.ndarray, near: float, far: float) -> _Floor:
-        """The map that holds the cameras [N, 4, 4] and some of what is around them."""
+        """Makes the map that shows the cameras [N, 4, 4] and some space around them."""
         axes = floor_axes(poses)
         places = poses[:, :3, 3] @ axes
         low, high = places.min(0), places.max(0)
@@ -67,14 +71,14 @@ class _Floor:
         return _Floor(axes, corner, scale, height)
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
-        """World points [..., 3] -> map pixels [..., 2] (column, row)."""
+        """Projects world points [..., 3] to map pixels [..., 2] (column, row)."""
         return (points @ self.axes - self.corner) * self.scale
 
 
 def path_panel(
     camera_to_world: Tensor, near: float, far: float, field_of_view: float, test: Sequence[int] = ()
 ) -> np.ndarray:
-    """Where the cameras were, in which order, and where they looked. Returns uint8 RGB [H, W, 3].
+    """Draws where the cameras were, in which order, and where they looked: uint8 RGB [H, W, 3].
 
     camera_to_world: [N, 4, 4] metres, in the order of recording; near, far: metres, above 0; field_of_view:
     horizontal, radians; test: indices of the frames to be marked as held out.
@@ -100,7 +104,7 @@ def path_panel(
 
 
 def floor_axes(poses: np.ndarray) -> np.ndarray:
-    """Right and down [3, 2] of a map seen from above, the longest way of the path to the right."""
+    """Right and down [3, 2] of a map seen from above; the path's longest extent points to the right."""
     up = _up(poses)
     centers = poses[:, :3, 3]
     offsets = centers - centers.mean(0)
@@ -116,12 +120,13 @@ def floor_axes(poses: np.ndarray) -> np.ndarray:
 
 
 def _up(poses: np.ndarray) -> np.ndarray:
-    """The unit vector [3] across the cameras' horizontal axes; their mean upward one if these are parallel.
+    """Unit vector [3] that points up: orthogonal to the cameras' x axes, or their mean upward direction.
 
-    Cameras that all look down one way have a mean upward direction that leans forward, but level x axes.
+    The x axes are level even if all cameras look downward in one direction, so that their mean upward
+    direction leans forward. The mean is used if the x axes are parallel.
     """
     mean = -poses[:, :3, 1].mean(0)
-    # Cameras of all rolls have no common upward direction.
+    # Cameras rolled in all directions have no common upward direction, so the first camera's is used.
     mean = mean if np.linalg.norm(mean) > 0.1 else -poses[0, :3, 1]
     _, lengths, directions = np.linalg.svd(poses[:, :3, 0])
     if len(poses) < 2 or lengths[1] < TURNED * lengths[0]:
@@ -130,7 +135,7 @@ def _up(poses: np.ndarray) -> np.ndarray:
 
 
 def _footprints(poses: np.ndarray, near: float, far: float, field_of_view: float) -> np.ndarray:
-    """The horizontal slices [N, 4, 3] through the views' middles between two z-depths, in the world."""
+    """World corners [N, 4, 3] of the slices through the middle rows of the views, between two z-depths."""
     side = math.tan(field_of_view / 2.0)
     corners = np.array(
         [(-side * near, 0, near), (-side * far, 0, far), (side * far, 0, far), (side * near, 0, near)]
@@ -139,7 +144,7 @@ def _footprints(poses: np.ndarray, near: float, far: float, field_of_view: float
 
 
 def _coverage(floor: _Floor, poses: np.ndarray, near: float, far: float, field_of_view: float) -> np.ndarray:
-    """The empty map: the bluer, the more cameras look there."""
+    """Makes the background of the map: the bluer a place, the more cameras look there."""
     counts = np.zeros((floor.height, MAP_WIDTH), np.uint16)
     for corners in floor.pixels(_footprints(poses, near, far, field_of_view)):
         inside = np.zeros(counts.shape, np.uint8)
@@ -162,7 +167,7 @@ def _draw_end(picture: np.ndarray, name: str, at: np.ndarray, color: Color, belo
 
 
 def _draw_key(picture: np.ndarray, scale: float, with_test: bool) -> None:
-    """The scale, the colours of time and the mark of held-out frames, along the lower edge."""
+    """Draws the key along the lower edge: the scale, the colours of time and the mark of test frames."""
     middle = picture.shape[0] - MARGIN
     length = _round_length(0.2 * MAP_WIDTH / scale)
     left, right = MARGIN, MARGIN + round(length * scale)
@@ -182,7 +187,7 @@ def _draw_key(picture: np.ndarray, scale: float, with_test: bool) -> None:
 
 
 def _round_length(longest: float) -> float:
-    """The largest of 1, 2 or 5 times a power of ten that is not longer."""
+    """The largest number of the form 1, 2 or 5 times a power of ten that is at most `longest`."""
     power = 10.0 ** math.floor(math.log10(longest))
     return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= longest)
 
@@ -195,7 +200,7 @@ def _text(poses: np.ndarray, axes: np.ndarray, near: float, far: float, every: i
     cameras = "1 camera" if len(poses) == 1 else f"{len(poses)} cameras"
     wedges = "each camera" if every == 1 else f"one camera in {every}"
     return (
-        f"{cameras}, upright as they were held. The path is {length:.2f} m long and {width:.2f} x "
-        f"{depth:.2f} m wide; heights differ by {height:.2f} m. Wedges show where {wedges} looks. The bluer, "
-        f"the more cameras look there (from near, {near:.2f} m, to far, {far:.2f} m)."
+        f"{cameras}, seen from above. The path is {length:.2f} m long and extends over {width:.2f} x "
+        f"{depth:.2f} m; heights differ by {height:.2f} m. Wedges show where {wedges} looks. The bluer a "
+        f"place, the more cameras look there (from near, {near:.2f} m, to far, {far:.2f} m)."
     )

@@ -24,14 +24,14 @@ __all__ = ["epipolar_panel", "path_panel", "warp_panel"]
 # Pixels.
 SHEET_WIDTH = 1320
 LARGEST_ERROR = 0.25
-# Part of the target that must lie in the source for points to be sought there alone.
+# Points are chosen where the source shows the target, unless that is less than this share of the target.
 SMALLEST_PART = 0.02
 
 
 def epipolar_panel(target: Frame, source: Frame, points: int = 8) -> np.ndarray:
-    """Textured points of the target, ringed and numbered, beside the lines in the source they must lie on.
+    """Draws textured points of the target as numbered rings, and their epipolar lines in the source.
 
-    Where the target has depth, a ring on the line is the very place.
+    If the target has depth, a ring on each line marks where the point must be.
     """
     target, source = _sized(target, 2), _sized(source, 2)
     pixels = _textured_points(target, source, points)
@@ -44,7 +44,7 @@ def epipolar_panel(target: Frame, source: Frame, points: int = 8) -> np.ndarray:
 
 
 def warp_panel(target: Frame, source: Frame) -> np.ndarray:
-    """The target, the source seen from it, and their difference; hatched where the source shows nothing.
+    """Draws the target, the source warped into it, and their difference; hatched where nothing is visible.
 
     Raises DataError for a target without a depth map.
     """
@@ -68,7 +68,7 @@ def warp_panel(target: Frame, source: Frame) -> np.ndarray:
 
 
 def _sized(frame: Frame, columns: int) -> Frame:
-    """The frame as large as fits into a square tile of a sheet with so many columns."""
+    """Resizes a frame to fit into a square tile of a sheet with `columns` columns."""
     camera = frame.camera
     ratio = (SHEET_WIDTH // columns - GAP) / max(camera.height, camera.width)
     height, width = round(camera.height * ratio), round(camera.width * ratio)
@@ -84,12 +84,12 @@ def _explanation(target: Frame, source: Frame, marked: bool) -> str:
     if not marked:
         return (
             f"Nothing to compare in {source.name}: {target.name} has no texture, or by their poses the two "
-            "look at different things, or stand in one place."
+            "cameras look at different things or stand in one place."
         )
-    ring = "" if target.depth is None else ", and where there is a ring, inside it"
+    ring = "" if target.depth is None else ", inside the ring if there is one"
     return (
         f"What is inside a ring of {target.name} must lie on the line of its colour in {source.name}{ring}. "
-        "Where it does not, the poses, the camera axes or the intrinsics are wrong."
+        "Otherwise the poses, the camera axes or the intrinsics are wrong."
     )
 
 
@@ -103,7 +103,7 @@ def _with_points(target: Frame, pixels: Tensor) -> np.ndarray:
 
 
 def _with_lines(source: Frame, ends: list[np.ndarray | None], places: Tensor) -> np.ndarray:
-    """Lines between ends [2, 2] (None where they miss the picture), and rings at finite places [N, 2]."""
+    """Draws lines between ends [2, 2] (None: no line), and rings at places [N, 2] (NaN: no ring)."""
     photograph = colors(source.image)
     picture = photograph.copy()
     marks = list(zip(ends, places.tolist(), hues(len(ends)), strict=True))
@@ -120,7 +120,7 @@ def _with_lines(source: Frame, ends: list[np.ndarray | None], places: Tensor) ->
 
 
 def _textured_points(target: Frame, source: Frame, count: int) -> Tensor:
-    """At most `count` corners of the target [N, 2], apart from each other, where the source shows them."""
+    """Finds at most `count` corners of the target [N, 2], far apart, in view of the source if possible."""
     mask = _expected(target, source).numpy().astype(np.uint8)
     if mask.mean() < SMALLEST_PART:
         mask[:] = 1
@@ -131,7 +131,7 @@ def _textured_points(target: Frame, source: Frame, count: int) -> Tensor:
 
 
 def _expected(target: Frame, source: Frame) -> Tensor:
-    """Pixels [H, W] that the source sees by their depth, or without depth those whose lines cross it."""
+    """Target pixels, bool [H, W], that the source shows by their depth, or else whose lines cross it."""
     if target.depth is not None:
         return warp(target, source).visible
     height, width = target.camera.height, target.camera.width
@@ -143,7 +143,7 @@ def _expected(target: Frame, source: Frame) -> Tensor:
 
 
 def _places(target: Frame, source: Camera, pixels: Tensor) -> Tensor:
-    """Where depth puts target pixels [N, 2] in the source image: [N, 2], NaN where nowhere."""
+    """Projects target pixels [N, 2] into the source by their depth: [N, 2], NaN if they are not inside."""
     if target.depth is None:
         return torch.full_like(pixels, torch.nan)
     columns, rows = pixels.round().long().unbind(1)

@@ -1,4 +1,4 @@
-"""What was found in scenes, as text for a terminal."""
+"""Findings in scenes, as text for a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BAR = 40
 
 
 def describe_scene(check: SceneCheck, faults: int) -> str:
-    """A paragraph; faults: how many were found in the scene."""
+    """Describes a scene in a paragraph; faults: number of faults found in it."""
     scene, poses, pixels = check.scene, check.poses, check.pixels
     unit = unit_of(scene)
     sizes = np.unique(scene.index.sizes, axis=0).tolist()
@@ -28,8 +28,8 @@ def describe_scene(check: SceneCheck, faults: int) -> str:
     ]
     if pixels.depths:
         lines.append(
-            f"  valid depth    {pixels.valid_depths / pixels.depths:.1%} of the readings, of which "
-            f"{pixels.depths_outside / max(1, pixels.valid_depths):.1%} lie outside the range"
+            f"  valid depth    {pixels.valid_depths / pixels.depths:.1%} of the readings; "
+            f"{pixels.depths_outside / max(1, pixels.valid_depths):.1%} of these lie outside the range"
         )
     errors = check.warp_error()
     if errors:
@@ -47,7 +47,7 @@ def describe_scene(check: SceneCheck, faults: int) -> str:
 
 
 def describe_labels(checks: Sequence[SceneCheck]) -> str:
-    """The share of every class in all labelled pixels, as a histogram; classes that never occur in a line."""
+    """Describes the share of each class in all labelled pixels as a histogram, and lists absent classes."""
     labelled = [check for check in checks if check.scene.labels]
     if not labelled:
         return "Labels: none.\n"

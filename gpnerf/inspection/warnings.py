@@ -1,4 +1,4 @@
-"""What is odd in a scene, and perhaps wrong: a sentence for each."""
+"""Warnings about a checked scene: a sentence for everything that looks wrong."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from gpnerf.datasets.probes.misreading import reading_warnings
 from gpnerf.datasets.probes.plausibility import OUTSIDE_RANGE, range_warnings, unit_of
 from gpnerf.inspection.checks import SceneCheck
 
-# Below these a person should look: the part of a test view that its sources see, and valid depth.
+# Smallest expected share of a test view that its sources see, and smallest expected share of valid depth.
 LEAST_OVERLAP = 0.7
 LEAST_DEPTH = 0.3
-# A step between two frames is a jump if it is so many times the usual one and such a part of far.
+# A step between two frames is a jump if it is at least JUMP_RATIO median steps and JUMP_SHARE of far.
 JUMP_RATIO, JUMP_SHARE = 10.0, 0.05
-# Median colour difference and relative depth difference of neighbours that fit together.
+# Largest median differences, in colour and relative depth, of consecutive frames that fit together.
 WARP_FITS = (0.15, 0.08)
 
 
 def warnings_of(check: SceneCheck) -> list[str]:
-    """Sentences about what is odd and perhaps wrong."""
+    """Writes a sentence for everything in a scene that looks wrong; [] if nothing does."""
     return [sentence for find in WARNINGS for sentence in find(check)]
 
 
@@ -67,11 +67,14 @@ def _jump_warning(check: SceneCheck) -> list[str]:
 def _still_warning(check: SceneCheck) -> list[str]:
     if max(check.poses.extent) > 0:
         return []
-    return [f"{check.scene.name}: the camera never moves, so that nothing tells near from far."]
+    return [f"{check.scene.name}: the camera never moves, so that near and far cannot be distinguished."]
 
 
 def _overlap_warning(check: SceneCheck) -> list[str]:
-    """Not where the range cannot be right, by which overlap is measured unless there are depth maps."""
+    """Writes a sentence if the sources see too little of the test views.
+
+    Without depth maps, overlap is measured with the depth range: if that is implausible, so is the overlap.
+    """
     scene = check.scene
     if check.overlap is None or check.overlap >= LEAST_OVERLAP:
         return []

@@ -1,1 +1,1 @@
-"""Downloads of data sets, as their authors give them out, on their way to the folders that loaders read."""
+"""Conversion of official downloads and COLMAP models to the folders that loaders read."""

@@ -1,4 +1,4 @@
-"""Zips of label or instance maps, as ScanNet releases them: members label-filt/0.png, 1.png, ..."""
+"""Zips of label or instance maps as ScanNet releases them, with members label-filt/0.png, 1.png, ..."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from PIL import Image
 
 from gpnerf.system.errors import DataError
 
-# What zipfile and its decompressors raise for damaged files.
+# Exceptions of zipfile and its decompressors for damaged files, and of Pillow for damaged images.
 ZIP_FAULTS = (BadZipFile, EOFError, OSError, RuntimeError, ValueError, struct.error, zlib.error)
 IMAGE_FAULTS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-# A png may exceed its pixels by its own header.
+# Bytes by which a png may be larger than its pixels.
 SLACK = 65536
 
 
 class MapArchive:
-    """The maps of one kind (`label-filt`, `instance-filt`) in a zip, by frame number; a context manager.
+    """Maps of one kind (`label-filt`, `instance-filt`) in a zip, by frame number; a context manager.
 
-    largest: (height, width) that no map exceeds. Raises DataError if the zip is damaged, holds no map of
-    this kind, or holds one that is impossibly large.
+    largest: (height, width) that no map may exceed. Raises DataError if the zip is damaged or holds no map
+    of this kind.
     """
 
     def __init__(self, path: Path, kind: str, largest: tuple[int, int]) -> None:
@@ -62,11 +62,11 @@ class MapArchive:
         return set(self._members)
 
     def size(self, number: int) -> int:
-        """Bytes of the png."""
+        """Size of the png in bytes."""
         return self._members[number].file_size
 
     def png(self, number: int) -> bytes:
-        """The png of a frame as stored. Raises DataError if it is damaged; the pixels are not decoded."""
+        """Reads the png of a frame without decoding it. Raises DataError if it is damaged or too large."""
         member = self._members[number]
         most = 4 * self.largest[0] * self.largest[1] + SLACK
         if member.file_size > most:
@@ -74,7 +74,7 @@ class MapArchive:
         if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
             raise self._fault(f"{member.filename} stored or deflated", f"method {member.compress_type}")
         try:
-            # With a number of bytes, no more than those are inflated, whatever is packed into the member.
+            # The limit keeps a member that inflates to more than its stated size from filling the memory.
             with self._zip.open(member) as file:
                 data = file.read(member.file_size)
         except ZIP_FAULTS as error:
@@ -83,7 +83,7 @@ class MapArchive:
         return data
 
     def pixels(self, number: int) -> np.ndarray:
-        """Ids of a frame: uint8 or uint16 [H, W], as stored. Raises DataError if they cannot be decoded."""
+        """Reads the ids of a frame: uint8 or uint16 [H, W], as stored. Raises DataError if it cannot."""
         data = np.frombuffer(self.png(number), np.uint8)
         ids = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
         if ids is None or ids.ndim != 2:

@@ -1,8 +1,8 @@
-"""What a download of Replica's renderings holds, and where each of its files belongs.
+"""Files in a download of Replica's renderings, and the place of each in the data set.
 
-Semantic-NeRF released zips with <scene>/Sequence_k/{rgb,depth,semantic_class}/ and traj_w_c.txt, and later
-one with semantic_instance/ of every Sequence_1 and one with info_semantic.json. DM-NeRF's copy has no
-Sequence folders.
+Semantic-NeRF released zips with <scene>/Sequence_k/{rgb,depth,semantic_class}/ and traj_w_c.txt; later it
+added one zip with semantic_instance/ of every Sequence_1, and one with info_semantic.json. DM-NeRF's copy has
+no Sequence folders.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from gpnerf.system.errors import DataError
 SCENE = re.compile(r"(office|room)_\d")
 SEQUENCE = re.compile(r"Sequence_\d")
 KINDS = ("rgb", "depth", "semantic_class", "semantic_instance")
-# Not the previews vis_sem_class_N.png that lie beside them.
+# Excludes the previews vis_sem_class_N.png, which lie in the same folders.
 FRAME = re.compile(rf"({'|'.join(KINDS)})_(0|[1-9]\d*)\.png")
 TRAJECTORY, CLASS_NAMES = "traj_w_c.txt", "info_semantic.json"
-# What zipfile raises for a damaged, encrypted or unsupported archive.
+# Exceptions of zipfile for a damaged, encrypted or unsupported archive.
 UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file of the download: a member of a zip, or one that lies in a folder. size: bytes."""
+    """A file of the download: a member of a zip, or a file in a folder. size: bytes."""
 
     path: Path
     size: int
@@ -41,13 +41,14 @@ class Source:
         return f"{self.member.filename} of {self.path}" if self.member else str(self.path)
 
     def read(self) -> bytes:
-        """Raises DataError where it is damaged; a zip checks its members by their checksums."""
+        """Reads the whole file. Raises DataError if that fails or the checksum in the zip does not match."""
         try:
             return self.archive.read(self.member) if self.member else self.path.read_bytes()
         except UNREADABLE as error:
             raise DataError(f"{self} cannot be read ({error})") from error
 
     def differs(self, other: Source) -> bool:
+        """Whether the contents differ, by size and checksum."""
         return self.size != other.size or self._checksum() != other._checksum()
 
     def _checksum(self) -> int:
@@ -57,10 +58,10 @@ class Source:
 def choose_files(
     download: Path, out: Path, scenes: Set[str], every: int, opened: ExitStack, faults: list[str]
 ) -> dict[Path, Source]:
-    """The files of `scenes` (of all, if it is empty), every n-th frame, by their places in `out`.
+    """Chooses the files of `scenes` (of all if it is empty) and every n-th frame: path in `out` -> file.
 
-    Zips stay open until `opened` closes; what cannot be used goes to `faults`. Raises DataError where two
-    files for one place differ, and where there are none.
+    Zips stay open until `opened` closes. Files that cannot be used are added to `faults`. Raises DataError if
+    two files for one path differ, and if there are no files.
     """
     chosen: dict[Path, Source] = {}
     conflicts = []
@@ -69,26 +70,26 @@ def choose_files(
         if target is None or not _is_wanted(target, scenes, every):
             continue
         other = chosen.setdefault(target, source)
-        # The objects listed beside the class names differ from scene to scene, the names do not.
+        # The file of class names also lists objects, which differ between scenes; any copy serves.
         if other is not source and target.name != CLASS_NAMES and source.differs(other):
             conflicts.append(f"{target} from {other} and from {source}")
     if conflicts:
         raise DataError(
             f"{download}: expected one version of each file, found {len(conflicts)} in two that differ, such "
-            f"as {conflicts[0]}; take one of the two out of the folder."
+            f"as {conflicts[0]}; remove one of the two from the folder."
         )
     missing = scenes - {target.parts[0] for target in chosen}
     if (missing or not chosen) and not faults:
         wanted = f"the scenes {', '.join(sorted(missing))}" if missing else "zips or folders of Replica"
         raise DataError(
             f"{download}: expected {wanted}, with files such as office_0/Sequence_1/rgb/rgb_0.png, found "
-            f"none besides what {out} may hold already; correct the folder or the scenes."
+            f"none (files in {out} do not count); correct the folder or the scenes."
         )
     return chosen
 
 
 def target_of(place: str) -> Path | None:
-    """Where a file belongs in the data set, by its name and the folders around it; None: nowhere."""
+    """Path of a file in the data set, from its name and the folders around it; None if it is not needed."""
     *folders, name = PurePosixPath(place).parts
     scene = next(filter(SCENE.fullmatch, reversed(folders)), None)
     sequence = next(filter(SEQUENCE.fullmatch, reversed(folders)), "Sequence_1")
@@ -110,7 +111,7 @@ def _is_wanted(target: Path, scenes: Set[str], every: int) -> bool:
 def _find_files(
     download: Path, out: Path, opened: ExitStack, faults: list[str]
 ) -> Iterator[tuple[str, Source]]:
-    """All files, each with its path from `download` on, where a zip counts as a folder of its name."""
+    """Finds all files, each with its path from `download` on; a zip counts as a folder with its name."""
     root = PurePosixPath(download.resolve().name)
     files = [download] if download.is_file() else sorted(download.rglob("*"))
     for path in filter(Path.is_file, files):
@@ -122,7 +123,7 @@ def _find_files(
                 faults.append(f"{path} cannot be opened as a zip ({error})")
                 continue
             yield from _members(path, place.with_suffix(""), archive, faults)
-        elif not _is_result(path, out):
+        elif not _is_output(path, out):
             yield str(place), Source(path, path.stat().st_size)
 
 
@@ -140,7 +141,7 @@ def _members(
             yield str(place / name), source
 
 
-def _is_result(path: Path, out: Path) -> bool:
-    """Whether an earlier run wrote it, where `out` lies in the download."""
+def _is_output(path: Path, out: Path) -> bool:
+    """Whether an earlier run wrote the file, as `out` may lie inside the download."""
     inside = os.path.relpath(path, out).split(os.sep)
     return bool(SCENE.fullmatch(inside[0])) or inside == [CLASS_NAMES]

@@ -1,8 +1,8 @@
-"""One scene of the official ScanNet download -> the exported layout.
+"""Export of one scene of the official ScanNet download to the layout that the loader reads.
 
     <folder>/{color/N.jpg, depth/N.png, pose/N.txt, label-filt/N.png, instance-filt/N.png, intrinsic/*.txt}
 
-Files that exist are kept, so that a stopped export goes on; prepared.json says how they were written.
+Existing files are kept, so that a stopped export can continue. prepared.json records the options.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from gpnerf.preparation.sens import COLOR_JPEG, SensFrame, SensHeader, read_fram
 from gpnerf.system.errors import DataError
 from gpnerf.system.files import write_whole
 
-# Level 3 takes half the disk of OpenCV's default on depth maps, for a few milliseconds.
+# Level 3 halves the size of depth maps against OpenCV's default, and costs a few milliseconds each.
 ENCODING = {".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95], ".png": [cv2.IMWRITE_PNG_COMPRESSION, 3]}
 
 
 def export_scene(job: SceneJob, tick: Callable[[], object], stopped: Callable[[], bool]) -> list[str]:
-    """Writes what is missing of a scene; returns a sentence for every frame that is left out as broken.
+    """Writes the missing files of a scene; returns a sentence for every broken frame, which is left out.
 
-    tick is called after every frame; when stopped() turns true, the export ends between two frames. Raises
-    DataError where the rest of the scene cannot be read, and OSError where a file cannot be written; files
-    are whole or absent in any case.
+    tick is called after every frame. When stopped() returns true, the export ends before the next frame.
+    Raises DataError if the rest of the scene cannot be read, and OSError if a file cannot be written. No file
+    is ever left incomplete.
     """
     found, faults = survey(job), []
     write_whole(job.settings_file, json.dumps(job.settings).encode())
@@ -55,7 +55,7 @@ def export_scene(job: SceneJob, tick: Callable[[], object], stopped: Callable[[]
                     write_whole(job.file(kind, number), data)
             tick()
         if wanted:
-            # Walks to the end of the file: one that is cut off behind the last kept frame is broken, too.
+            # Visits the remaining frames, so that a file cut off after the last kept frame is reported.
             next(recorded, None)
     return faults
 
@@ -63,7 +63,7 @@ def export_scene(job: SceneJob, tick: Callable[[], object], stopped: Callable[[]
 def _frame_files(
     job: SceneJob, found: Survey, number: int, frame: SensFrame | None, archives: dict[str, MapArchive]
 ) -> dict[str, bytes]:
-    """Contents of the missing files of a frame by kind; frame: None if only maps are missing."""
+    """Makes the missing files of a frame: kind -> content. frame: None if only maps are missing."""
     files = _sensor_files(frame, job.size) if frame else {}
     for kind, archive in archives.items():
         if number in found.missing[kind]:
@@ -93,7 +93,7 @@ def _encoded(suffix: str, pixels: np.ndarray) -> bytes:
 
 
 def _matrix(job: SceneJob, name: str, header: SensHeader) -> np.ndarray:
-    """One of MATRICES [4, 4]; the intrinsics follow a resized image."""
+    """One of MATRICES [4, 4]; intrinsics are scaled with the image."""
     recorded = {"intrinsic_color": header.color_size, "intrinsic_depth": header.depth_size}.get(name)
     if job.size is None or recorded is None:
         return header.matrices[name]
@@ -101,7 +101,7 @@ def _matrix(job: SceneJob, name: str, header: SensHeader) -> np.ndarray:
 
 
 def _resized(matrix: np.ndarray, old: tuple[int, int], new: tuple[int, int]) -> np.ndarray:
-    """Intrinsics [4, 4] of an image that is resized from (height, width) `old` to `new`."""
+    """Scales intrinsics [4, 4] of an image that is resized from (height, width) `old` to `new`."""
     result = matrix.astype(np.float64)
     camera = Camera(torch.from_numpy(result[:3, :3].copy()), torch.eye(4), *old)
     result[:3, :3] = camera.resized(*new).intrinsics.numpy()

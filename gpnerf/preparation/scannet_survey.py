@@ -1,4 +1,4 @@
-"""What is left to do to turn one scene of the official ScanNet download into a folder."""
+"""Survey of one scene of the official ScanNet download: which files its folder still lacks."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from gpnerf.preparation.map_archive import MapArchive
 from gpnerf.preparation.sens import MATRICES, SensHeader, read_header
 from gpnerf.system.errors import DataError
 
-# Kinds of files a frame has: those from the .sens file, and those from a zip of their own.
+# Kinds of files of a frame -> suffix: from the .sens file, and from a zip for each kind.
 SENSOR_FILES = {"color": ".jpg", "depth": ".png", "pose": ".txt"}
 MAP_FILES = {"label-filt": ".png", "instance-filt": ".png"}
 SUFFIXES = SENSOR_FILES | MAP_FILES
-# Where scans may lie in a download: it is the folder of a scene, scans/ itself, or what holds scans/.
+# Places of .sens files: the download may be the folder of a scene, scans/, or the folder that holds scans/.
 PLACES = ("*.sens", "*/*.sens", "*/*/*.sens")
-# For the estimate: generous bytes per pixel of resized files, and what a file may waste of its last block.
+# For the estimate of disk space: generous bytes per pixel of resized files, and bytes of a disk block.
 COLOR_BYTES, DEPTH_BYTES, MAP_BYTES, BLOCK = 0.6, 0.9, 0.25, 4096
-# A depth map takes a little more as png than in the .sens file.
+# Factor by which a depth map is larger as png than in the .sens file.
 REPACKING = 1.1
 
 
@@ -28,8 +28,8 @@ REPACKING = 1.1
 class SceneJob:
     """A scene to export; picklable.
 
-    sens: its file in the download; folder: where it goes; every: each n-th frame is kept; size: (height,
-    width) of all images and maps, None to keep them as recorded.
+    sens: its file in the download; folder: where it is written; every: each n-th frame is kept; size:
+    (height, width) of all images and maps, None to keep their own.
     """
 
     sens: Path
@@ -43,7 +43,7 @@ class SceneJob:
 
     @property
     def settings(self) -> dict[str, int | None]:
-        """The options that decide what the files of the folder hold."""
+        """Options that decide the contents of the files, as written to settings_file."""
         height, width = self.size or (None, None)
         return {"every": self.every, "height": height, "width": width}
 
@@ -52,15 +52,15 @@ class SceneJob:
         return self.folder / "prepared.json"
 
     def file(self, kind: str, number: int) -> Path:
-        """Where a file of SENSOR_FILES or MAP_FILES of a frame goes."""
+        """Path to which a frame's file of SENSOR_FILES or MAP_FILES is written."""
         return self.folder / kind / f"{number}{SUFFIXES[kind]}"
 
     def matrix_file(self, name: str) -> Path:
-        """Where one of MATRICES goes."""
+        """Path to which one of MATRICES is written."""
         return self.folder / "intrinsic" / f"{name}.txt"
 
     def archive(self, kind: str) -> Path:
-        """The official zip of a kind of MAP_FILES, whether or not it was downloaded."""
+        """Path of the official zip of a kind of MAP_FILES, whether or not it was downloaded."""
         return self.sens.with_name(f"{self.name}_2d-{kind}.zip")
 
     def open_archive(self, kind: str, header: SensHeader) -> MapArchive:
@@ -68,11 +68,11 @@ class SceneJob:
 
     @property
     def archives(self) -> list[str]:
-        """The kinds of MAP_FILES whose zips are there."""
+        """Kinds of MAP_FILES whose zips were downloaded."""
         return [kind for kind in MAP_FILES if self.archive(kind).is_file()]
 
     def present(self, kind: str) -> set[int]:
-        """Numbers of the files that are there; empty ones, which a crash may leave, do not count."""
+        """Frame numbers of the existing files; empty files, which a crash may leave, do not count."""
         folder = self.folder / kind
         if not folder.is_dir():
             return set()
@@ -83,10 +83,11 @@ class SceneJob:
 
 @dataclass(frozen=True)
 class Survey:
-    """What is left to do for a scene.
+    """Files of a scene that are still to be written.
 
-    missing: numbers of the frames whose file of a kind is to be written; matrices: names of those missing;
-    lacking: number of kept frames that the zip of a kind does not hold; needed_bytes: estimated disk space.
+    missing: kind -> numbers of the frames whose file is to be written; matrices: names of the matrices to be
+    written; lacking: kind -> number of kept frames that its zip does not hold; needed_bytes: estimated disk
+    space.
     """
 
     header: SensHeader
@@ -97,12 +98,12 @@ class Survey:
 
     @property
     def sensor_frames(self) -> set[int]:
-        """Numbers of the frames that are to be read from the .sens file."""
+        """Numbers of the frames that must be read from the .sens file."""
         return set().union(*(self.missing[kind] for kind in SENSOR_FILES))
 
     @property
     def frames(self) -> list[int]:
-        """Numbers of the frames with something missing, in order."""
+        """Numbers of the frames with missing files, in order."""
         return sorted(set().union(*self.missing.values()))
 
     @property
@@ -111,11 +112,11 @@ class Survey:
 
 
 def find_recordings(download: Path) -> dict[str, Path]:
-    """Scene name -> .sens file. Raises DataError where there is none."""
+    """Finds scene name -> .sens file. Raises DataError if there is none."""
     if not download.is_dir():
         raise DataError(f"{download}: expected the folder of the download, found none; correct the path.")
     paths = [path for place in PLACES for path in sorted(download.glob(place))]
-    # Of two copies, the one nearer to the top.
+    # Reversed, so that of two copies the one nearer to the top replaces the other.
     found = {path.stem: path for path in reversed(paths) if path.parent.resolve().name == path.stem}
     if not found:
         raise DataError(
@@ -128,7 +129,7 @@ def find_recordings(download: Path) -> dict[str, Path]:
 def survey(job: SceneJob) -> Survey:
     """Compares the download of a scene with its folder.
 
-    Raises DataError for a .sens header or zip directory that is broken, and for a folder whose frames were
+    Raises DataError if the .sens header or a zip directory is broken, or if the frames in the folder were
     written with other options.
     """
     header = read_header(job.sens)
@@ -146,7 +147,7 @@ def survey(job: SceneJob) -> Survey:
 
 
 def _needed_bytes(job: SceneJob, header: SensHeader, missing: dict[str, set[int]], stored: int) -> int:
-    """stored: bytes of the missing maps in their zips."""
+    """Estimates the disk space of the missing files; stored: bytes of the missing maps in their zips."""
     from_sens = max(len(missing[kind]) for kind in SENSOR_FILES)
     files = sum(map(len, missing.values()))
     if job.size is None:
@@ -172,7 +173,7 @@ def _check_settings(job: SceneJob) -> None:
     if not fits:
         raise DataError(
             f"{job.folder}: expected frames written with {_shown(wanted)}, found {_shown(found)}; remove the "
-            "folder, or use the options it was written with or another output folder."
+            "folder, repeat the options that it was written with, or choose another output folder."
         )
 
 

@@ -1,4 +1,4 @@
-"""The .sens files of ScanNet: a header, then frames, read one at a time."""
+"""Reading of ScanNet's .sens files: a header, then frames, one at a time."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ MATRICES = ("intrinsic_color", "extrinsic_color", "intrinsic_depth", "extrinsic_
 COLOR_RAW, COLOR_PNG, COLOR_JPEG = 0, 1, 2
 IMAGE_FORMATS = {COLOR_PNG: "PNG", COLOR_JPEG: "JPEG"}
 DEPTH_RAW, DEPTH_ZLIB = 0, 1
-MILLIMETRES = 1000.0
+MILLIMETERS_PER_METER = 1000.0
 LARGEST_DEPTH = np.iinfo(np.uint16).max
 
-# What follows the sensor's name: four 4x4 matrices, codecs of colour and depth, width and height of both,
+# Fields after the sensor's name: four 4x4 matrices, codecs of colour and depth, width and height of both,
 # depth units per metre, number of frames.
 HEADER = struct.Struct("<64f2i4IfQ")
-# Camera-to-world pose, time stamps of colour and depth, bytes of colour and depth.
+# Fields before a frame's data: camera-to-world pose, time stamps and byte counts of colour and depth.
 FRAME = struct.Struct("<16f4Q")
-# Bounds that no recording reaches; beyond them a size is a fault in the file and not worth the memory.
+# Bounds that no recording reaches: a larger size is a fault in the file, and no memory is allocated for it.
 LONGEST_NAME = 4096
 LARGEST_SIDE = 8192
-# A compressed image may exceed its pixels by its own header.
+# Bytes by which a compressed image may be larger than its pixels.
 SLACK = 65536
-# What Pillow raises for broken images.
+# Exceptions of Pillow for broken images.
 IMAGE_FAULTS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-# Whole jpegs end with this marker; some encoders pad behind it.
+# Markers of a complete jpeg; some encoders add at most PADDING bytes after the end.
 JPEG_START, JPEG_END, PADDING = b"\xff\xd8", b"\xff\xd9", 4096
 
 
 @dataclass(frozen=True)
 class SensHeader:
-    """What a .sens file says about all of its frames.
+    """Header of a .sens file.
 
     matrices: float32 [4, 4] for each name of MATRICES, in pixels and metres; color_size, depth_size:
     (height, width); depth_shift: depth units per metre; frames_start: byte offset of the first frame;
-    color_bytes, depth_bytes: of one frame, uncompressed.
+    color_bytes, depth_bytes: size of one uncompressed frame.
     """
 
     path: Path
@@ -70,7 +70,7 @@ class SensHeader:
 
 @dataclass(frozen=True)
 class SensFrame:
-    """One frame as stored. camera_to_world: float32 [4, 4] metres, inf or nan where tracking was lost."""
+    """A frame as stored. camera_to_world: float32 [4, 4] in metres, inf or nan if tracking was lost."""
 
     header: SensHeader
     number: int
@@ -79,15 +79,15 @@ class SensFrame:
     depth_data: bytes
 
     def jpeg(self) -> bytes:
-        """The stored jpeg of a file whose colour codec is COLOR_JPEG.
+        """Returns the stored jpeg without decoding it; only for the colour codec COLOR_JPEG.
 
-        Raises DataError if its ends or its size show that it is broken; the pixels are not decoded.
+        Raises DataError if a marker is missing or the size is wrong.
         """
         self._check_image()
         return self.color_data
 
     def color(self) -> np.ndarray:
-        """Decoded colours: uint8 RGB [H, W, 3]. Raises DataError if they cannot be decoded."""
+        """Decodes the colour image: uint8 RGB [H, W, 3]. Raises DataError if that fails."""
         header = self.header
         if header.color_codec == COLOR_RAW:
             self._check_length("colour", len(self.color_data), header.color_bytes)
@@ -100,18 +100,18 @@ class SensFrame:
             raise self._fault("a colour image", f"one that cannot be decoded ({error})") from error
 
     def depth(self) -> np.ndarray:
-        """z-depth: uint16 [h, w] millimetres, 0 = unknown. Raises DataError if it cannot be inflated."""
+        """Decodes the z-depth: uint16 [h, w] millimetres, 0 = unknown. Raises DataError if that fails."""
         header = self.header
         data = self._inflated() if header.depth_codec == DEPTH_ZLIB else self.depth_data
         self._check_length("depth", len(data), header.depth_bytes)
         units = np.frombuffer(data, "<u2").reshape(header.depth_size)
-        if header.depth_shift == MILLIMETRES:
+        if header.depth_shift == MILLIMETERS_PER_METER:
             return units.astype(np.uint16)
-        depth = np.rint(units * (MILLIMETRES / header.depth_shift))
+        depth = np.rint(units * (MILLIMETERS_PER_METER / header.depth_shift))
         return np.where(depth <= LARGEST_DEPTH, depth, 0.0).astype(np.uint16)
 
     def _inflated(self) -> bytes:
-        """The depth bytes, and never more than one too many, however much is packed into them."""
+        """Inflates the depth bytes, at most one more than expected, so that bad data cannot fill memory."""
         inflater = zlib.decompressobj()
         try:
             data = inflater.decompress(self.depth_data, self.header.depth_bytes + 1)
@@ -125,7 +125,7 @@ class SensFrame:
         return Image.open(io.BytesIO(self.color_data), formats=[IMAGE_FORMATS[self.header.color_codec]])
 
     def _check_image(self) -> None:
-        """Compares markers and size with what they must be, without decoding."""
+        """Checks the markers and the size of the image without decoding it."""
         data, kind = self.color_data, IMAGE_FORMATS[self.header.color_codec]
         if kind == "JPEG" and (data[:2] != JPEG_START or JPEG_END not in data[-PADDING:]):
             raise self._fault(
@@ -150,7 +150,7 @@ class SensFrame:
 
 
 class _Source:
-    """A file read forwards; what would reach beyond its end is a DataError."""
+    """A file that is read forwards; raises DataError instead of reading beyond its end."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self.file, self.path = file, path
@@ -171,7 +171,7 @@ class _Source:
 
 
 def read_header(path: Path) -> SensHeader:
-    """The header of a .sens file, version 4. Raises DataError if it is cut off, impossible or unsupported."""
+    """Reads the header of a .sens file. Raises DataError if it is cut off, implausible or unsupported."""
     with open(path, "rb") as file:
         source = _Source(file, path)
         (version,) = struct.unpack("<I", source.read(4, "header"))
@@ -188,10 +188,10 @@ def read_header(path: Path) -> SensHeader:
 
 
 def read_frames(header: SensHeader, wanted: Container[int]) -> Iterator[SensFrame]:
-    """The frames whose numbers are wanted, in order; the others are passed over without reading them.
+    """Reads the frames whose numbers are wanted, in order; skips the data of the others.
 
-    Every frame up to the last is visited, so that a cut-off file never goes unnoticed. Raises DataError
-    where the file ends early or a size is impossible.
+    It visits every frame to the last, so that a cut-off file is always noticed. Raises DataError if the file
+    ends early or a size is implausible.
     """
     with open(header.path, "rb") as file:
         source = _Source(file, header.path)
@@ -218,7 +218,7 @@ def _parse_header(path: Path, fields: tuple[float, ...], frames_start: int) -> S
 
 
 def _check_header(header: SensHeader, file_size: int) -> None:
-    """Raises DataError for codecs that cannot be read, and for numbers that no recording has."""
+    """Raises DataError for unsupported codecs and implausible numbers."""
     place = f"{header.path}, header"
     if header.color_codec not in (COLOR_RAW, COLOR_PNG, COLOR_JPEG):
         raise _fault(place, "colour codec 0 (raw), 1 (png) or 2 (jpeg)", str(header.color_codec))

@@ -38,7 +38,8 @@ def printable(value: object) -> str:
 class Record:
     """A JSON object whose values are checked when they are read; null counts as absent.
 
-    place: file and position, for messages. Every method raises DataError for a value of another kind.
+    place: file and position, for messages. number(), positive(), integer() and text() raise DataError
+    for a value of another kind or out of range.
     """
 
     def __init__(self, place: str, values: dict[str, Any]) -> None:

@@ -88,7 +88,7 @@ def check_shared(files: Mapping[str, Sequence[str]], place: str, faults: Faults)
 
 
 def check_lossless(folder: Path, files: Mapping[str, Sequence[str]], place: str, faults: Faults) -> None:
-    """Adds a fault for every kind of map with files in a lossy format, told from their first bytes."""
+    """Adds a fault for every kind of map with files in a lossy format, recognised by their first bytes."""
     for kind in (*MAPS, "mask"):
         paths = [path for path in dict.fromkeys(files[kind]) if path]
         with ThreadPoolExecutor(HEADER_READERS) as pool:

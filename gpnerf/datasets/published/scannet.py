@@ -212,7 +212,7 @@ def _read_matrix(path: Path) -> np.ndarray:
 def _intrinsics(folder: Path, height: int, width: int) -> np.ndarray:
     """Reads the intrinsics [3, 3] of images of this size.
 
-    Raises DataError unless the principal point is near the middle: resizing images alone moves it away.
+    Raises DataError unless the principal point is near the middle: it is not if only the images were resized.
     """
     path = folder / INTRINSICS
     matrix = _read_matrix(path)[:3, :3]

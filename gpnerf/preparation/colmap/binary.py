@@ -26,21 +26,22 @@ NAMES = (
     "SIMPLE_DIVISION", "DIVISION", "SIMPLE_FISHEYE", "FISHEYE", "EUCM", "EQUIRECTANGULAR",
 )  # fmt: skip
 NUMBERS = dict(enumerate(NAMES))
-# Bytes of the shortest record of each kind: no count may promise more records than the file can hold.
+# Bytes of the shortest record of each kind, to refuse counts that are too large for the file.
 CAMERA_BYTES, IMAGE_BYTES, POINT_BYTES, FEATURE_BYTES, TRACK_BYTES = 48, 73, 51, 24, 8
 
 
 class _Records:
-    """A little-endian file, read from front to back and never beyond its end."""
+    """A little-endian file that is read forwards; raises DataError instead of reading beyond its end."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.data, self.position = path, read_bytes(path), 0
 
     def take(self, layout: str) -> tuple:
+        """Reads values of a struct layout."""
         return struct.unpack_from("<" + layout, self.data, self.skip(struct.calcsize("<" + layout)))
 
     def skip(self, size: int) -> int:
-        """Passes over `size` bytes; returns where they begin."""
+        """Skips `size` bytes; returns their position."""
         start, self.position = self.position, self.position + size
         if self.position > len(self.data):
             raise DataError(
@@ -50,25 +51,29 @@ class _Records:
         return start
 
     def count(self, smallest: int) -> int:
-        """The number of records that follow, of at least `smallest` bytes each."""
+        """Reads the number of records that follow, of at least `smallest` bytes each.
+
+        Raises DataError if the rest of the file is too short for them.
+        """
         (number,) = self.take("Q")
         self.position = self.skip(number * smallest)
         return number
 
     def records(self, smallest: int) -> Iterator[int]:
-        """Counts through the records of the file, each of which the caller reads; then the file must end."""
+        """Counts the records while the caller reads them. Raises DataError if data remains after the last."""
         yield from range(self.count(smallest))
         if self.position != len(self.data):
             found = f"expected {self.position} bytes by its own counts, found {len(self.data)}"
             raise DataError(f"{self.path}: {found}; {REMEDY}.")
 
     def text(self) -> str:
+        """Reads a zero-terminated text; bytes that are not UTF-8 are kept."""
         end = self.data.find(b"\0", self.position)
         end = len(self.data) if end < 0 else end
         return self.data[self.skip(end + 1 - self.position) : end].decode("utf-8", "surrogateescape")
 
     def points(self) -> np.ndarray:
-        """The point ids [N] of N features, each of which is x, y and an id in 8 bytes."""
+        """Reads the point ids [N] of N features; a feature is x, y and a point id of 8 bytes each."""
         number = self.count(FEATURE_BYTES)
         return np.frombuffer(self.data, "<i8", 3 * number, self.skip(number * FEATURE_BYTES))[2::3]
 

@@ -1,4 +1,4 @@
-"""A sparse model of COLMAP, and what its records must be whichever file they come from."""
+"""Sparse model of COLMAP, and checks of its records, which are the same for binary and text files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from gpnerf.system.errors import DataError
 
 _ONE_FOCAL, _TWO_FOCALS = ("fl", "cx", "cy"), ("fl_x", "fl_y", "cx", "cy")
-# Those whose distortion is OpenCV's, with their parameters; all others are refused.
+# Camera models with OpenCV's distortion -> their parameters; all others are refused.
 PARAMETERS = {
     "SIMPLE_PINHOLE": _ONE_FOCAL,
     "PINHOLE": _TWO_FOCALS,
@@ -26,7 +26,7 @@ REMEDY = "copy the file again, or export the model anew with COLMAP's model_conv
 
 @dataclass(frozen=True)
 class ModelCamera:
-    """parameters: those that PARAMETERS names for `model`, in pixels from the image's corner."""
+    """A camera. parameters: as named in PARAMETERS, in pixels; the origin is the corner of the image."""
 
     model: str
     width: int
@@ -41,7 +41,11 @@ class ModelCamera:
 
 @dataclass(frozen=True)
 class ModelImage:
-    """World-to-camera in OpenCV axes: quaternion w, x, y, z of any length but 0; points: ids [N] seen."""
+    """An image and its pose.
+
+    quaternion (w, x, y, z, of any length but 0), translation: world-to-camera, OpenCV axes; camera: id of its
+    camera; points: ids [N] of the points that it sees.
+    """
 
     name: str
     camera: int
@@ -52,14 +56,14 @@ class ModelImage:
 
 @dataclass(frozen=True)
 class Model:
-    """points: position by id; empty without a points3D file."""
+    """A sparse model. cameras: by id; points: positions by id, empty without a points3D file."""
 
     cameras: dict[int, ModelCamera]
     images: tuple[ModelImage, ...]
     points: dict[int, Sequence[float]]
 
     def camera_of(self, image: ModelImage) -> ModelCamera:
-        """Raises DataError for an image without one."""
+        """The camera of an image. Raises DataError if the model does not have it."""
         if image.camera not in self.cameras:
             raise DataError(
                 f"Image {image.name} of the model: expected its camera {image.camera} among the model's "
@@ -69,23 +73,23 @@ class Model:
 
 
 def check_finite(place: str, values: Sequence[float]) -> None:
-    """Raises DataError for inf and nan."""
+    """Raises DataError if a value is inf or nan."""
     if not all(map(math.isfinite, values)):
         raise DataError(f"{place}: expected finite numbers, found {' '.join(map(str, values))}; {REMEDY}.")
 
 
 def parameter_names(place: str, model: str) -> tuple[str, ...]:
-    """Of a camera model; DataError for one that OpenCV's distortion does not cover."""
+    """Names the parameters of a camera model. Raises DataError if its distortion is not OpenCV's."""
     if model not in PARAMETERS:
         raise DataError(
             f"{place}: expected one of the camera models {', '.join(PARAMETERS)}, found {model}; run "
-            "COLMAP's image_undistorter, and take the model and the images that it writes."
+            "COLMAP's image_undistorter, and use the model and the images that it writes."
         )
     return PARAMETERS[model]
 
 
 def checked_camera(place: str, model: str, size: Sequence[int], parameters: Sequence[float]) -> ModelCamera:
-    """The camera of a record at `place`; DataError unless it can be one."""
+    """Makes the camera of the record at `place`. Raises DataError if its numbers are implausible."""
     names = parameter_names(place, model)
     check_finite(place, parameters)
     focals = [value for name, value in zip(names, parameters, strict=False) if name.startswith("fl")]
@@ -100,16 +104,16 @@ def checked_camera(place: str, model: str, size: Sequence[int], parameters: Sequ
 def checked_image(
     place: str, pose: Sequence[float], camera: int, name: str, points: np.ndarray
 ) -> ModelImage:
-    """The image of a record at `place`; DataError unless it can be one."""
+    """Makes the image of the record at `place`. Raises DataError if it is malformed."""
     check_finite(place, pose)
     if not name or not any(pose[:4]):
         raise DataError(f"{place}: expected a name and a rotation, found {name!r} and {pose[:4]}; {REMEDY}.")
-    # Features of no point have the id -1.
+    # Features without a point have the id -1.
     return ModelImage(name, camera, tuple(pose[:4]), tuple(pose[4:]), points[points >= 0])
 
 
 def read_bytes(path: Path) -> bytes:
-    """The whole file; DataError where it cannot be read."""
+    """Reads a whole file; DataError if that fails."""
     try:
         return path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Photographs and masks of a sparse model: where they are, whether they fit, what the model leaves out."""
+"""Photographs and masks of a sparse model: their files, their sizes, and photographs outside the model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MASKS = "masks"
 
 
 def with_found_names(model: Model, folder: Path) -> Model:
-    """The model with the names that its images have in `folder`: Windows writes them with backslashes."""
+    """Changes backslashes in image names, which Windows writes, to slashes if `folder` has such files."""
 
     def found(name: str) -> str:
         return next((path for path in spellings(name) if os.path.isfile(folder / path)), name)
@@ -32,8 +32,10 @@ def with_found_names(model: Model, folder: Path) -> Model:
 
 
 def check_photographs(model: Model, folder: Path) -> list[Size]:
-    """The size of every image of the model in `folder`. Raises DataError where one is missing or not of the
-    shape of its camera."""
+    """Reads the sizes of the model's images in `folder`.
+
+    Raises DataError if one is missing or does not have the shape of its camera.
+    """
     outside = [image.name for image in model.images if leads_outside(image.name)]
     if outside:
         raise DataError(
@@ -44,8 +46,8 @@ def check_photographs(model: Model, folder: Path) -> list[Size]:
     if missing:
         raise DataError(
             f"{folder}: expected the {len(model.images)} images of the model, found {len(missing)} of them "
-            f"missing: {some(missing)}; copy the photographs that COLMAP ran on there, or name their "
-            "folder in SCENE with --images."
+            f"missing: {some(missing)}; copy the photographs that COLMAP ran on into this folder, or name "
+            "their folder in SCENE with --images."
         )
     sizes = [image_size(folder / image.name) for image in model.images]
     found = list(zip(model.images, sizes, strict=True))
@@ -55,34 +57,34 @@ def check_photographs(model: Model, folder: Path) -> list[Size]:
         found_height, found_width = cut[0][1]
         raise DataError(
             f"{folder / cut[0][0].name}: expected {width}x{height} pixels as its camera in the model, or "
-            f"their shape, found {found_width}x{found_height} ({len(cut)} of {len(model.images)} "
+            f"the same shape, found {found_width}x{found_height} ({len(cut)} of {len(model.images)} "
             "images differ); restore the photographs that COLMAP ran on, or run COLMAP on these."
         )
     return sizes
 
 
 def find_masks(model: Model, scene: Path) -> list[str]:
-    """The mask of every image, relative to the scene, "" for those that have none, which is said."""
+    """Finds the mask of every image, relative to the scene, "" for none; logs which images have none."""
     paths = [(PurePosixPath(MASKS) / f"{image.name}.png").as_posix() for image in model.images]
     masks = [path if os.path.isfile(scene / path) else "" for path in paths]
     lacking = [image.name for image, mask in zip(model.images, masks, strict=True) if not mask]
     if lacking and os.path.isdir(scene / MASKS):
         log.warning(
-            f"{scene / MASKS}: {len(lacking)} of {len(masks)} images have no mask there, named as they are "
-            f"with .png behind it, and are used whole: {some(lacking)}."
+            f"{scene / MASKS}: {len(lacking)} of {len(masks)} images have no mask there (c.jpg has the "
+            f"mask c.jpg.png), and are used whole: {some(lacking)}."
         )
     return masks
 
 
 def say_what_is_left(model: Model, folder: Path, place: Path, sizes: Sequence[Size]) -> None:
-    """Logs what is not as COLMAP ran on it: photographs that it did not place, other models, other sizes."""
+    """Logs photographs that are not in the model, models beside it, and photographs that were resized."""
     named = {image.name for image in model.images}
     photographs = [path for path in folder.rglob("*") if path.suffix.lower() in PHOTOGRAPH_SUFFIXES]
     left = sorted({path.relative_to(folder).as_posix() for path in photographs} - named)
     if left:
         log.warning(
             f"{folder}: {len(left)} of {len(photographs)} photographs are not in the model, as COLMAP did "
-            f"not place them: {some(left)}."
+            f"not find their poses: {some(left)}."
         )
     others = [path.parent.name for path in sorted(place.resolve().parent.glob("*/images.*"))]
     others = sorted(set(others) - {place.resolve().name})

@@ -1,4 +1,4 @@
-"""The folder of a sparse model -> Model."""
+"""Reading of the folder of a sparse model."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ READERS = {".bin": binary, ".txt": text}
 
 
 def read_model(folder: Path) -> Model:
-    """The model in `folder`, images in the order of their names; binary files go before text.
+    """Reads the model in `folder`, images in the order of their names; binary files are preferred to text.
 
-    Of the rigs and frames of COLMAP 3.12 nothing is needed: images hold their own poses as before. Raises
-    DataError for files that are missing, cut short or malformed, and for a camera model that OpenCV's
-    distortion does not cover.
+    The rigs and frames of COLMAP 3.12 are not needed, as images still hold their own poses. Raises DataError
+    for files that are missing, cut short or malformed, and for a camera model whose distortion is not
+    OpenCV's.
     """
     complete = [end for end in READERS if all(path.is_file() for path in _files(folder, end)[:2])]
     if not complete:

@@ -21,7 +21,7 @@ from gpnerf.system.errors import DataError
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """(place, line) for all lines; names that are not UTF-8 are kept byte for byte."""
+    """Reads (place, line) of all lines; names that are not UTF-8 are kept byte for byte."""
     lines = read_bytes(path).decode("utf-8-sig", "surrogateescape").split("\n")
     return ((f"{path}, line {number}", line.strip()) for number, line in enumerate(lines, start=1))
 

@@ -1,4 +1,4 @@
-"""A sparse model -> the contents of transforms.json, in units of the model."""
+"""Conversion of a sparse model to the contents of transforms.json, in units of the model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ Size = tuple[int, int]
 
 
 def transforms(model: Model, images: str, sizes: Sequence[Size], masks: Sequence[str]) -> dict[str, Any]:
-    """The contents of transforms.json, frames in the order of their names; `images` is their folder, `sizes`
-    what the photographs have, `masks` their masks, "" for none.
+    """Makes the contents of transforms.json, frames in the order of the model's images.
 
-    Intrinsics that all frames share stand at the top. Raises DataError for images without a camera.
+    images: folder of the photographs, relative to the scene; sizes: of the photographs; masks: paths relative
+    to the scene, "" for none. Intrinsics that all frames share stand at the top level. Raises DataError for
+    images without a camera.
     """
     cameras = [
         intrinsics(model.camera_of(image), size) for image, size in zip(model.images, sizes, strict=True)
@@ -43,9 +44,10 @@ def transforms(model: Model, images: str, sizes: Sequence[Size], masks: Sequence
 
 
 def intrinsics(camera: ModelCamera, size: Size) -> dict[str, float]:
-    """fl_x, fl_y, cx, cy, w, h and the distortion, for photographs of this size. COLMAP and transforms.json
-    both count pixels from the image's corner, and FULL_OPENCV is the model of OpenCV with all eight
-    coefficients."""
+    """Makes fl_x, fl_y, cx, cy, w, h and the distortion for photographs of this size.
+
+    COLMAP and transforms.json both have the pixel origin at the image's corner.
+    """
     values = dict(zip(PARAMETERS[camera.model], camera.parameters, strict=True))
     focal = values.pop("fl", None)
     focals = {} if focal is None else {"fl_x": focal, "fl_y": focal}
@@ -57,7 +59,7 @@ def intrinsics(camera: ModelCamera, size: Size) -> dict[str, float]:
 
 
 def world_to_camera(image: ModelImage) -> np.ndarray:
-    """[4, 4], OpenCV axes, in units of the model."""
+    """World-to-camera [4, 4], OpenCV axes, in units of the model."""
     quaternion = np.array(image.quaternion) / np.abs(image.quaternion).max()
     w, x, y, z = quaternion / np.linalg.norm(quaternion)
     matrix = np.eye(4)
@@ -85,9 +87,9 @@ def transform_matrix(image: ModelImage) -> np.ndarray:
 
 
 def depth_range(model: Model) -> tuple[float, float] | None:
-    """(near, far): z-depths of the points in the images that see them; None where no image sees one.
+    """Measures (near, far) in the z-depths of the points in the images that see them; None without points.
 
-    Points of 1 % at either end are left out, then the range is widened by a quarter.
+    Outliers and margin are those of depth_range.range_of.
     """
     depths = np.concatenate([_depths(model, image) for image in model.images])
     depths = depths[np.isfinite(depths) & (depths > 0.0)]
