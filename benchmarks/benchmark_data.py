@@ -30,7 +30,8 @@ from tqdm import tqdm
 from gpnerf.commands.options import parse_options
 from gpnerf.config.parser import Parser
 from gpnerf.config.types import positive
-from gpnerf.datasets.examples import FrameReader, TrainingExamples, TrainingScene
+from gpnerf.datasets.examples import TrainingExamples, TrainingScene
+from gpnerf.datasets.frame_reader import FrameReader
 from gpnerf.datasets.layouts import load_scene
 from gpnerf.datasets.published.class_lists import SCANNET_CLASSES
 from gpnerf.datasets.published.scannet import LABEL_MAP

@@ -7,7 +7,6 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from gpnerf.commands.options import parse_options
 from gpnerf.config.fields import from_options
+from gpnerf.config.types import REPOSITORY
 from gpnerf.datasets.examples import Example, TestExamples
 from gpnerf.datasets.run_scenes import load_scenes, test_views
 from gpnerf.datasets.views import FrameRule
@@ -28,7 +28,6 @@ from gpnerf.methods.settings import Settings
 from gpnerf.rendering.view import Prepared, suitable_chunk
 from gpnerf.system.devices import autocast
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 ROOMS = REPOSITORY / "configs" / "rooms.txt"
 SIZES = {
     "published": ["--config", str(ROOMS), "--height", "240", "--width", "320", "--num_source_views", "10"],

@@ -27,13 +27,12 @@ import torch
 
 from gpnerf.commands.options import parse_options
 from gpnerf.config.parser import Parser
-from gpnerf.config.types import count
+from gpnerf.config.types import REPOSITORY, count
 from gpnerf.datasets.examples import FaultsAsItems, TrainingExamples, TrainingScene
 from gpnerf.datasets.run_scenes import load_scenes
 from gpnerf.system.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script
 from gpnerf.training.checkpoint import checkpoint_path, list_checkpoints, load_checkpoint
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 # The quickstart's training, shortened; everything else, threads included, is as a user runs it.
 CONFIG = REPOSITORY / "configs" / "rooms.txt"
 STEPS, LONGEST_SECONDS = 100, 600

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gpnerf.datasets.discover import find_scenes
-from gpnerf.datasets.examples import SourceViews
+from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.datasets.layouts import Reading, load_scene
 from gpnerf.datasets.scene import Scene
 from gpnerf.geometry.cameras import Camera

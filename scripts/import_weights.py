@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from gpnerf.config.parser import Parser
 from gpnerf.datasets.options import NOTHING, SEMANTIC
 from gpnerf.methods.gpnerf.released_weights import (
     COARSE,
@@ -39,8 +40,8 @@ SCANNET_CLASSES = (
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    parser = Parser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("source", type=Path, help="published .pth file")
     parser.add_argument("run", type=Path, help="folder of the run to make, e.g. out/published")

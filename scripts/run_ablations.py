@@ -18,12 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
+from gpnerf.config.parser import Parser
+from gpnerf.config.types import REPOSITORY
 from gpnerf.system.errors import ConfigError
 from gpnerf.system.scripting import make_folder, run_script
 
 log = logging.getLogger("run_ablations")
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 VARIANTS = REPOSITORY / "configs" / "variants"
 SETS = {
     "table4": [f"table4_id{number}" for number in range(1, 6)],
@@ -33,9 +34,7 @@ METRICS = ("miou", "total_accuracy", "average_accuracy", "psnr")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", required=True, help="the config that the variants change")
     parser.add_argument("--seeds", default="0", help="seeds a,b,c (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("out/ablations"), help="folder of all runs")

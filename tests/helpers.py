@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpnerf.datasets.examples import Example, SourceViews
+from gpnerf.datasets.examples import Example
+from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.datasets.layouts import Reading, load_scene
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.geometry.cameras import Camera, pixel_grid

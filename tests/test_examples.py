@@ -6,7 +6,9 @@ from helpers import load_folder
 from torch.utils.data import DataLoader
 
 from gpnerf.datasets import examples
-from gpnerf.datasets.examples import FrameReader, TrainingExamples, TrainingScene, describe_missing
+from gpnerf.datasets.examples import TrainingExamples, TrainingScene
+from gpnerf.datasets.frame_reader import FrameReader
+from gpnerf.datasets.run_scenes import describe_missing
 from gpnerf.system.errors import DataError
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers import camera_at, gradient_size, photograph, prepared, rays_of, tiny_example, tiny_model
 
-from gpnerf.datasets.examples import SourceViews
+from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.methods.gpnerf import model as gpnerf_module
 from gpnerf.methods.gpnerf.fused_map import fuse, teacher_at

@@ -9,7 +9,8 @@ from helpers import load_folder, rays_of, tiny_example, tiny_model
 from PIL import Image
 from script_runs import run_here
 
-from gpnerf.datasets.examples import Photograph, TestExamples, TrainingExamples, TrainingScene
+from gpnerf.datasets.examples import TestExamples, TrainingExamples, TrainingScene
+from gpnerf.datasets.frame_reader import Photograph
 from gpnerf.datasets.pixels.masks import filled, shrunk
 from gpnerf.datasets.probes.meanings import mask_warnings
 from gpnerf.evaluation.scorer import Scorer

@@ -137,7 +137,7 @@ def test_photographs_alone_finetune_the_rooms_model_without_labels(scene_writer,
         "training/photometric",
         "held_out/psnr",
     }
-    assert "The test scenes have no labels: mIoU and accuracies are left out." in run_here(
+    assert "The model was trained without classes: mIoU and accuracies are left out." in run_here(
         "eval.py", "--config", config
     )
     scene = json.loads((run_folder / "eval" / "metrics.json").read_text())["scenes"]["office"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from gpnerf.datasets.examples import FrameReader
 from gpnerf.datasets.fingerprint import fingerprint
+from gpnerf.datasets.frame_reader import FrameReader
 from gpnerf.datasets.places import claim
 from gpnerf.datasets.run_scenes import describe_ranges, load_scenes
 from gpnerf.datasets.views import check_candidates, test_sources

@@ -26,6 +26,11 @@ log = logging.getLogger(__name__)
 
 # Seconds of reading scenes after which a progress bar appears.
 PATIENCE_S = 2
+# Kind of map, its name in messages, and what needs it.
+OPTIONAL_MAPS = (
+    ("depth", "depth maps", "the depth-guided loss is"),
+    ("semantic", "semantic labels", "the semantic losses and metrics are"),
+)
 
 
 def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
@@ -138,6 +143,24 @@ def describe_gaps(scenes: Sequence[Scene]) -> list[str]:
                 f"{step}; --test_frames and --source_frames count the frames that exist."
             )
     return sentences
+
+
+def describe_missing(scenes: Sequence[Scene]) -> list[str]:
+    """Writes a sentence for each scene and kind of map that it lacks: what is switched off."""
+    sentences = []
+    for scene in scenes:
+        for kind, maps, off in OPTIONAL_MAPS:
+            if not scene.has(kind):
+                found, extent = _extent(scene.count(kind), len(scene.views), maps)
+                sentences.append(f"{scene.name} has {found}: {off} {extent}.")
+    return sentences
+
+
+def _extent(found: int, views: int, maps: str) -> tuple[str, str]:
+    """Words for how many views have the maps, and for where their use is switched off."""
+    if found:
+        return f"{maps} in {found} of {views} frames only", "switched off in the others"
+    return f"no {maps}", "switched off"
 
 
 def common_labels(scenes: Sequence[Scene]) -> LabelSpace | None:

@@ -16,8 +16,9 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from gpnerf.config.fields import from_options
-from gpnerf.datasets.examples import Example, FaultsAsItems, Photograph, TestExamples, TestView
+from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples, TestView
 from gpnerf.datasets.fingerprint import fingerprint
+from gpnerf.datasets.frame_reader import Photograph
 from gpnerf.datasets.instances import with_objects
 from gpnerf.datasets.places import claim, each_once, some_known
 from gpnerf.datasets.run_scenes import (

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from gpnerf.datasets.examples import Photograph
+from gpnerf.datasets.frame_reader import Photograph
 from gpnerf.datasets.scene import Frame
 from gpnerf.evaluation.results import AP_NAMES, STRICT_AP_NAMES, TITLES, Scores, ViewResult
 from gpnerf.metrics.image import LPIPS, psnr, ssim, ssim_scikit

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gpnerf.datasets.examples import SourceViews
+from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.geometry.rays import Rays
 from gpnerf.methods.method import Method

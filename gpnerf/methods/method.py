@@ -13,7 +13,8 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gpnerf.datasets.examples import Example, SourceViews
+from gpnerf.datasets.examples import Example
+from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.rays import Rays
 from gpnerf.system.errors import ConfigError

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gpnerf.datasets.examples import Example, SourceViews
+from gpnerf.datasets.examples import Example
+from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.execution.workload import Workload
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.geometry.rays import Rays

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gpnerf.config.fields import from_options
-from gpnerf.datasets.examples import TestView, TrainingScene, describe_missing
+from gpnerf.datasets.examples import TestView, TrainingScene
 from gpnerf.datasets.instances import HUNGARIAN, known_objects, most_instances, slot_names, with_objects
 from gpnerf.datasets.options import INSTANCE, NOTHING
 from gpnerf.datasets.run_scenes import (
     common_labels,
     describe_gaps,
+    describe_missing,
     describe_ranges,
     describe_splits,
     load_scenes,

@@ -13,11 +13,7 @@ from tqdm import tqdm
 
 from gpnerf.config.fields import from_options
 from gpnerf.config.parser import write_options
-from gpnerf.datasets.examples import (
-    FaultsAsItems,
-    TestExamples,
-    TrainingExamples,
-)
+from gpnerf.datasets.examples import FaultsAsItems, TestExamples, TrainingExamples
 from gpnerf.execution.numerics import settle
 from gpnerf.execution.workload import Workload
 from gpnerf.methods.settings import Settings

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gpnerf.datasets.examples import Example, SourceViews
+from gpnerf.datasets.examples import Example
+from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.projection import Corners, corners, direction_difference, interpolate, project, unmasked
