@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from gpnerf.config.parser import Parser
-from gpnerf.datasets.places import leaves
+from gpnerf.datasets.places import leads_outside
 from gpnerf.datasets.transforms.text import FILE_NAME
 from gpnerf.preparation.colmap.photographs import (
     check_photographs,
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise ConfigError(
             f"{path} exists; keep it, or replace it and everything that was added to it with --overwrite."
         )
-    if leaves(options.images):
+    if leads_outside(options.images):
         raise ConfigError(
             f"--images: expected a folder in SCENE such as images, found {options.images}; move that folder "
             "into SCENE."
