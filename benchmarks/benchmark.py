@@ -51,7 +51,8 @@ from gpnerf.metrics.image import psnr
 from gpnerf.rendering.view import render_example, render_view
 from gpnerf.system.devices import allow_tf32, autocast, choose_device
 from gpnerf.system.scripting import run_script
-from gpnerf.training.checkpoint import checkpoint_to_use, latest_checkpoint
+from gpnerf.training.checkpoint import latest_checkpoint
+from gpnerf.training.resume import checkpoint_to_use
 from gpnerf.training.schedule import build_optimizer, step_generator
 
 log = logging.getLogger("benchmark")

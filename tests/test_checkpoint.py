@@ -12,15 +12,13 @@ from gpnerf.system.errors import CheckpointError, ConfigError
 from gpnerf.training import checkpoint as checkpoints
 from gpnerf.training.checkpoint import (
     Checkpoint,
-    check_settings,
     checkpoint_path,
-    checkpoint_to_use,
     latest_checkpoint,
     list_checkpoints,
     load_checkpoint,
-    load_weights,
     save_checkpoint,
 )
+from gpnerf.training.resume import check_settings, checkpoint_to_use, load_weights
 from gpnerf.training.schedule import build_optimizer, step_generator
 
 NAMES = ("wall", "floor", "chair")

@@ -29,7 +29,7 @@ from gpnerf.system.distributed import Processes
 from gpnerf.system.errors import ConfigError
 from gpnerf.system.files import write_whole
 from gpnerf.system.scripting import make_folder
-from gpnerf.training.checkpoint import check_scenes, checkpoint_to_use
+from gpnerf.training.resume import check_scenes, checkpoint_to_use
 
 log = logging.getLogger("render")
 

@@ -44,7 +44,8 @@ from gpnerf.system.devices import choose_device, keep_freed_memory
 from gpnerf.system.distributed import Processes
 from gpnerf.system.errors import ConfigError, DataError, Faults, GPNeRFError
 from gpnerf.system.scripting import leave_signals_to_parent, make_folder
-from gpnerf.training.checkpoint import Checkpoint, check_scenes, checkpoint_to_use
+from gpnerf.training.checkpoint import Checkpoint
+from gpnerf.training.resume import check_scenes, checkpoint_to_use
 
 log = logging.getLogger("eval")
 

@@ -31,6 +31,7 @@ from gpnerf.system.scripting import (
 from gpnerf.training import checkpoint as checkpoints
 from gpnerf.training.data import load_training_data
 from gpnerf.training.journal import Journal, show
+from gpnerf.training.resume import check_scenes, check_settings, load_weights
 from gpnerf.training.schedule import Schedule, build_optimizer, load_optimizer
 from gpnerf.training.updater import StepOptions, Updater
 
@@ -90,8 +91,8 @@ class Trainer:
         """
         newest = checkpoints.latest_checkpoint(self.folder)
         if newest:
-            checkpoints.check_settings(self.folder, newest.settings, self.settings)
-            checkpoints.check_scenes(newest, self.options, self.options.train_scenes)
+            check_settings(self.folder, newest.settings, self.settings)
+            check_scenes(newest, self.options, self.options.train_scenes)
             if newest.class_names != tuple(self.class_names):
                 raise CheckpointError(
                     f"Expected scenes with the classes on which {self.folder} was trained, "
@@ -103,7 +104,7 @@ class Trainer:
             return newest
         if self.options.load_weights:
             path = Path(self.options.load_weights)
-            fresh, unused = checkpoints.load_weights(self.model, self.settings, path)
+            fresh, unused = load_weights(self.model, self.settings, path)
             log.info(f"Starting from the weights of {path}; new tensors: {', '.join(fresh) or 'none'}.")
             if unused:
                 log.info(f"Unused tensors of {path}: {', '.join(unused)}.")
