@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +26,10 @@ def write_log(folder, points, purge=None):
     for name, step, value in points:
         writer.add_scalar(name, value, step)
     writer.close()
+    # Logs are read in the order of their names, which hold the second and a counter: of two logs of one
+    # second, number 10 comes before number 9.
+    path = Path(writer.file_writer.event_writer._file_name)
+    path.rename(path.with_name(f"events.out.tfevents.{len(list(folder.iterdir())):04d}"))
 
 
 def test_curves_of_training_and_held_out_views_are_read_and_others_are_not(tmp_path):
