@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,8 +27,8 @@ def write_log(folder, points, purge=None):
     writer.close()
     # Logs are read in the order of their names, which hold the second and a counter: of two logs of one
     # second, number 10 comes before number 9.
-    path = Path(writer.file_writer.event_writer._file_name)
-    path.rename(path.with_name(f"events.out.tfevents.{len(list(folder.iterdir())):04d}"))
+    (log,) = (path for path in folder.iterdir() if path.suffix != ".log")
+    log.rename(folder / f"events.out.tfevents.{len(list(folder.iterdir())):04d}.log")
 
 
 def test_curves_of_training_and_held_out_views_are_read_and_others_are_not(tmp_path):
