@@ -60,7 +60,9 @@ class Subject:
     @torch.no_grad()
     def rays(self, prepared: Prepared, semantics: bool, precision: str | None = None) -> RayPass:
         device = self.model.device
-        rays = Rays(self.origins, self.directions, self.example.near, self.example.far)
+        example = self.example
+        pose = example.target.camera.camera_to_world
+        rays = Rays(self.origins, self.directions, example.near, example.far, pose)
         with autocast(device, precision or FASTEST[device.type]):
             return self.model.render_rays(*prepared, rays, semantics)[-1]
 

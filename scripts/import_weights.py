@@ -17,6 +17,7 @@ import torch
 
 from gpnerf.config.parser import Parser
 from gpnerf.datasets.options import NOTHING, SEMANTIC
+from gpnerf.geometry.canonical import WORLD
 from gpnerf.methods.gpnerf.released_weights import (
     COARSE,
     FINE,
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "once with --class_names."
         )
     torch.manual_seed(options.seed)
-    settings = Settings("gpnerf", sizes, Function(), Recipe())
+    settings = Settings("gpnerf", sizes, Function(coordinates=WORLD), Recipe())
     target = SEMANTIC if sizes.classes else NOTHING
     model = settings.build()
     check_shapes(published, model)

@@ -36,11 +36,16 @@ def render(golden):
     @torch.no_grad()
     def start(spacing, fine_samples):
         sizes = {"encoder_width": 8, "encoder_blocks": (1, 1, 1), "layers": 2, "classes": 1}
-        sampling = {"samples": COARSE, "fine_samples": fine_samples, "spacing": spacing}
+        sampling = {
+            "samples": COARSE,
+            "fine_samples": fine_samples,
+            "spacing": spacing,
+            "coordinates": "world",
+        }
         model = Settings.of("gpnerf", **sizes, **sampling).build().eval()
         model.transformer.load_state_dict(weights(parts, TRANSFORMER_NAMES, start="(?!semantic_adaptor)"))
         model.adaptor.load_state_dict(weights(parts, ADAPTOR_NAMES, start="semantic_adaptor"))
-        rays = Rays(arrays["in/ray_o"], arrays["in/ray_d"], near, far)
+        rays = Rays(arrays["in/ray_o"], arrays["in/ray_d"], near, far, torch.eye(4))
         return model.render_rays(sources, cameras, rays, semantics=True, point_semantics=True), arrays
 
     return start

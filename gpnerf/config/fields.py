@@ -16,15 +16,17 @@ def option(
     type: Callable[[str], Any] | None = None,
     choices: Sequence[str] | None = None,
     may_change: bool = False,
+    before: Any = None,
 ) -> Any:
     """Declares a dataclass field that is also the option --NAME.
 
     type: converts the text, as in argparse; None for text and choices. may_change: a run may resume with
-    another value.
+    another value. before: value in checkpoints that were written before the option existed, if that is not
+    the default.
     """
     given = {"help": help, "type": type, "choices": choices}
     argument = {key: value for key, value in given.items() if value is not None}
-    return field(default=default, metadata={"argument": argument, "may_change": may_change})
+    return field(default=default, metadata={"argument": argument, "may_change": may_change, "before": before})
 
 
 def option_names(kind: type) -> list[str]:
@@ -35,6 +37,12 @@ def option_names(kind: type) -> list[str]:
 def changeable_names(kind: type) -> list[str]:
     """Names of the options with which a run may resume even if their values differ."""
     return [one.name for one in fields(kind) if one.metadata.get("may_change")]
+
+
+def values_before(kind: type) -> dict[str, Any]:
+    """The values of options in checkpoints that do not hold them, where these are not the defaults."""
+    found = {one.name: one.metadata.get("before") for one in fields(kind)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def add_options(parser: ArgumentParser, title: str, *kinds: type) -> _ArgumentGroup:

@@ -18,7 +18,16 @@ from gpnerf.metrics.semantic import class_ious
 from gpnerf.rendering.panels import CAPTIONS
 
 # The scores that the page shows with a view.
-VIEW_SCORES = ("psnr", "ssim", "lpips", "miou", "total_accuracy", "average_accuracy", *AP_NAMES)
+VIEW_SCORES = (
+    "psnr",
+    "ssim",
+    "lpips",
+    "depth_abs_rel",
+    "miou",
+    "total_accuracy",
+    "average_accuracy",
+    *AP_NAMES,
+)
 
 
 def write_report(run: Path, folder: Path, result: EvaluationResult) -> str:

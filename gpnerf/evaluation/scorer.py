@@ -10,6 +10,7 @@ from torch import Tensor
 from gpnerf.datasets.frame_reader import Photograph
 from gpnerf.datasets.scene import Frame
 from gpnerf.evaluation.results import AP_NAMES, STRICT_AP_NAMES, TITLES, Scores, ViewResult
+from gpnerf.metrics.depth import depth_scores
 from gpnerf.metrics.image import LPIPS, psnr, ssim, ssim_scikit
 from gpnerf.metrics.instance import THRESHOLDS, average_precision, match_instances, strict_average_precision
 from gpnerf.metrics.semantic import confusion_matrix, image_scores
@@ -44,6 +45,8 @@ class Scorer:
         if self.lpips:
             for name, as_published in (("lpips", False), ("lpips_as_published", True)):
                 scores[name] = self.lpips(view.color, truth.image, as_published, truth.mask)
+        if truth.depth is not None:
+            scores |= _depth_scores(view.depth, truth.depth)
         confusion = None
         if self.num_classes and self.instances and target.instance is not None:
             scores |= self._instance_scores(view, target.instance)
@@ -62,6 +65,12 @@ class Scorer:
             for name, t in zip(STRICT_AP_NAMES, THRESHOLDS, strict=True)
         }
         return lenient | strict
+
+
+def _depth_scores(depth: Tensor, truth: Tensor) -> Scores:
+    found = depth_scores(depth, truth)
+    names = ("depth_abs_rel", "depth_rmse", "depth_delta")
+    return dict(zip(names, found, strict=True)) if found else {}
 
 
 def _psnr_of_copy(source: Photograph, truth: Frame, stride: int) -> float | None:

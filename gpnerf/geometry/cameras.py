@@ -42,7 +42,8 @@ def full_precision(device: torch.device) -> Iterator[None]:
 class Camera:
     """One camera, or a batch of cameras of one image size.
 
-    intrinsics: [..., 3, 3] pixels; camera_to_world: [..., 4, 4] metres; height, width: pixels.
+    intrinsics: [..., 3, 3] pixels; camera_to_world: [..., 4, 4] metres; height, width: pixels. Poses may be
+    float64, as they lie on disk: the difference of two poses far from the origin then stays exact.
     """
 
     intrinsics: Tensor
@@ -81,7 +82,7 @@ class Camera:
     @property
     def center(self) -> Tensor:
         """Camera centres in the world: [..., 3] metres."""
-        return self.camera_to_world[..., :3, 3]
+        return self.camera_to_world[..., :3, 3].float()
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Camera:
         return replace(
@@ -116,7 +117,7 @@ class Camera:
         homogeneous = torch.cat([pixels.float(), torch.ones_like(pixels[:, :1]).float()], dim=-1)
         with full_precision(pixels.device):
             camera_directions = homogeneous @ torch.linalg.inv(self.intrinsics).T
-            directions = camera_directions @ self.camera_to_world[:3, :3].T
+            directions = camera_directions @ self.camera_to_world[:3, :3].float().T
         return self.center.expand_as(directions), directions
 
     def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -126,7 +127,7 @@ class Camera:
         """
         flat = points.reshape(-1, 3)
         with full_precision(points.device):
-            world_to_image = self.intrinsics @ torch.linalg.inv(self.camera_to_world)[:, :3]
+            world_to_image = self.intrinsics @ torch.linalg.inv(self.camera_to_world.float())[:, :3]
             image = torch.einsum("vij,nj->vni", world_to_image[..., :3], flat)
             image = image + world_to_image[:, None, :, 3]
         depth = image[..., 2]

@@ -14,18 +14,19 @@ class Rays:
     """R rays with the depth range of their scene.
 
     origins, directions [R, 3] in the world; directions are scaled so that a depth along a ray is a z-depth of
-    the target camera; near, far: z-depths in metres.
+    the target camera; near, far: z-depths in metres; pose: camera_to_world of the target camera [4, 4].
     """
 
     origins: Tensor
     directions: Tensor
     near: float
     far: float
+    pose: Tensor
 
     @staticmethod
     def through(pixels: Tensor, camera: Camera, near: float, far: float) -> Rays:
         """Rays through pixels [R, 2] (column, row) of one camera."""
-        return Rays(*camera.rays(pixels), near, far)
+        return Rays(*camera.rays(pixels), near, far, camera.camera_to_world)
 
     def __len__(self) -> int:
         return len(self.origins)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from gpnerf.config.fields import changeable_names, from_options
+from gpnerf.config.fields import changeable_names, from_options, values_before
 from gpnerf.methods.method import Method
 from gpnerf.methods.registry import METHODS, method_class
 from gpnerf.system.errors import ConfigError
@@ -52,7 +52,7 @@ class Settings:
 
     @staticmethod
     def from_record(record: Mapping[str, Any]) -> Settings:
-        """Builds settings from a `record`; fields that an older version did not write keep their defaults.
+        """Builds settings from a `record`; fields missing in it take their values before.
 
         Raises ConfigError for a method or a field that this version does not know.
         """
@@ -63,7 +63,8 @@ class Settings:
             unknown = sorted(set(record[part]) - {one.name for one in fields(kind)})
             if unknown:
                 raise ConfigError(f"it has unknown {part}: {', '.join(unknown)}")
-        return Settings(method, *(kind(**record[part]) for part, kind in _kinds(method).items()))
+        kinds = _kinds(method).items()
+        return Settings(method, *(kind(**{**values_before(kind), **record[part]}) for part, kind in kinds))
 
     def record(self) -> dict[str, Any]:
         """The settings as plain values, for a checkpoint."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from gpnerf.config.fields import option_names
+from gpnerf.config.fields import option_names, values_before
 from gpnerf.methods.method import Method
 from gpnerf.methods.registry import method_class
 from gpnerf.methods.settings import Settings
@@ -171,9 +171,11 @@ def _settings(content: dict[str, Any]) -> Settings:
     """
     if "architecture" not in content:
         return Settings.from_record(content["settings"])
-    recipe = option_names(method_class(FIRST_METHOD).Recipe)
+    method = method_class(FIRST_METHOD)
+    recipe = option_names(method.Recipe)
     known = {name: value for name, value in content.get("options", {}).items() if name in recipe}
-    return Settings.of(FIRST_METHOD, **{**known, **content.pop("architecture")})
+    before = values_before(method.Function)
+    return Settings.of(FIRST_METHOD, **{**before, **known, **content.pop("architecture")})
 
 
 def _check_sums(path: Path) -> None:

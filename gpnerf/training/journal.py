@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from gpnerf.datasets.examples import Example
 from gpnerf.media.images import write_image
+from gpnerf.metrics.depth import depth_scores
 from gpnerf.metrics.image import psnr
 from gpnerf.rendering.panels import comparison_panel, view_pictures
 from gpnerf.rendering.view import RenderedView
@@ -42,6 +43,9 @@ class Journal:
         quality = psnr(view.color, example.target.image, example.target.mask)
         if quality is not None:
             self.board.add_scalar("held_out/psnr", quality, step)
+        depths = None if example.target.depth is None else depth_scores(view.depth, example.target.depth)
+        if depths:
+            self.board.add_scalar("held_out/depth_abs_rel", depths.absolute_relative, step)
         write_image(make_folder(self.folder / "pictures") / f"step_{step:07d}.png", panel)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from gpnerf.evaluation.page.content import ViewEntry
 from gpnerf.evaluation.results import TITLES
 
-LOWER_IS_BETTER = {"lpips", "lpips_as_published"}
+LOWER_IS_BETTER = {"lpips", "lpips_as_published", "depth_abs_rel", "depth_rmse"}
 BY_NAME = "name"
 
 

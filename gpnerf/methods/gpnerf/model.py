@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from gpnerf.datasets.examples import Example
 from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.geometry.cameras import Camera
+from gpnerf.geometry.canonical import WORLD, canonical, unit_of
 from gpnerf.geometry.projection import Corners, corners, direction_difference, interpolate, project, unmasked
 from gpnerf.geometry.rays import Rays
 from gpnerf.geometry.sampling import coarse_depths, fine_depths
@@ -117,6 +119,23 @@ class GPNeRF(Method):
         The last pass has semantic [R, D], which is S_sem of Eq. 7, and point_semantics [R, S, D], which is
         F_sem of Eq. 5.
         """
+        asked = semantics, generator, point_semantics
+        if self.function.coordinates == WORLD:
+            return self._all_passes(prepared, cameras, rays, *asked)
+        unit = unit_of(rays)
+        passes = self._all_passes(prepared, *canonical(cameras, rays), *asked)
+        return [replace(one, depth=unit * one.depth, depths=unit * one.depths) for one in passes]
+
+    def _all_passes(
+        self,
+        prepared: SourceFeatures,
+        cameras: Camera,
+        rays: Rays,
+        semantics: bool,
+        generator: torch.Generator | None,
+        point_semantics: bool,
+    ) -> list[RayPass]:
+        """render_rays in the coordinates of the cameras and rays, some rays at a time."""
         count, device, function = len(rays), rays.origins.device, self.function
         jitter = _uniforms(count, function.samples, generator, device)
         depths = coarse_depths(rays.near, rays.far, count, function.samples, function.spacing, jitter)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gpnerf.config.fields import option
 from gpnerf.config.types import amount, count, integers, positive, yes_or_no
 from gpnerf.datasets.instances import FIXED, MATCHINGS
+from gpnerf.geometry.canonical import CAMERA, COORDINATES, WORLD
 from gpnerf.geometry.sampling import SPACINGS
 from gpnerf.methods.gpnerf.extractor import PYRAMID_LEVELS
 from gpnerf.methods.gpnerf.field_transformer import ATTENTION_BOTTLENECK
@@ -74,6 +75,13 @@ class Function:
     samples: int = option(48, "samples per ray in the coarse pass", positive)
     fine_samples: int = option(16, "samples per ray added in the fine pass; 0: no fine pass", count)
     spacing: str = option("inverse", "coarse samples evenly spaced in 1/z or in z", choices=SPACINGS)
+
+    coordinates: str = option(
+        CAMERA,
+        "of points and directions: of the target camera in units of the scene, or of the world, as published",
+        choices=COORDINATES,
+        before=WORLD,
+    )
 
     def __post_init__(self) -> None:
         if self.samples < SMALLEST_COARSE and self.fine_samples:
