@@ -1,10 +1,14 @@
 """Frame rules and source-view choice."""
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
 from gpnerf.datasets import views
-from gpnerf.datasets.views import FrameRule, parse_frames, rank_views, training_sources
+from gpnerf.datasets.views import Candidates, FrameRule, parse_frames, rank_views, training_sources
+from gpnerf.geometry.cameras import Camera
 from gpnerf.system.errors import ConfigError, DataError
 
 GOLDEN_METRICS = {"dist": "distance", "vector": "angle", "matrix": "rotation"}
@@ -15,6 +19,13 @@ def row_of_cameras(count: int) -> torch.Tensor:
     poses = torch.eye(4).repeat(count, 1, 1)
     poses[:, 0, 3] = torch.arange(count)
     return poses
+
+
+def candidates(target: torch.Tensor, poses: torch.Tensor) -> Candidates:
+    """Cameras of a right angle of view, at these poses."""
+    camera = Camera.from_focal(8.0, 8.0, 7.5, 5.5, torch.eye(4), 12, 16)
+    batch = Camera(camera.intrinsics.expand(len(poses), 3, 3), poses, 12, 16)
+    return Candidates(replace(camera, camera_to_world=target), batch, 0.5, 5.0)
 
 
 def nearest_others(poses: torch.Tensor, target: int, count: int, metric: str, center=None) -> list[int]:
@@ -81,7 +92,7 @@ def test_test_sources_are_the_nearest_in_order():
     poses = row_of_cameras(10)
     target = torch.eye(4)
     target[0, 3] = 6.2
-    assert views.test_sources(target, poses, 3, "distance", "row").tolist() == [6, 7, 5]
+    assert views.test_sources(candidates(target, poses), 3, "distance", "row").tolist() == [6, 7, 5]
 
 
 def test_training_sources_are_distinct_and_repeat_with_the_seed():
@@ -89,7 +100,7 @@ def test_training_sources_are_distinct_and_repeat_with_the_seed():
 
     def draw(seed: int) -> list[int]:
         generator = torch.Generator().manual_seed(seed)
-        return training_sources(generator, target, poses, 10, "distance", "row").tolist()
+        return training_sources(generator, candidates(target, poses), 10, "distance", "row").tolist()
 
     assert draw(3) == draw(3)
     assert len({tuple(draw(seed)) for seed in range(20)}) > 10
@@ -102,7 +113,10 @@ def test_training_pools_have_the_published_sizes():
     poses, target = row_of_cameras(100), torch.eye(4)
     generator = torch.Generator().manual_seed(0)
     farthest = torch.stack(
-        [training_sources(generator, target, poses, 10, "distance", "row").max() for _ in range(2000)]
+        [
+            training_sources(generator, candidates(target, poses), 10, "distance", "row").max()
+            for _ in range(2000)
+        ]
     )
     assert farthest.max() < 50
     # f = 1 always draws 0..9; a larger pool does so with a chance below 1e-5.
@@ -113,10 +127,56 @@ def test_training_pools_have_the_published_sizes():
 
 def test_a_pool_is_capped_by_the_candidates():
     generator = torch.Generator().manual_seed(0)
-    chosen = training_sources(generator, torch.eye(4), row_of_cameras(4), 4, "distance", "row")
+    chosen = training_sources(generator, candidates(torch.eye(4), row_of_cameras(4)), 4, "distance", "row")
     assert sorted(chosen.tolist()) == [0, 1, 2, 3]
 
 
 def test_too_few_candidates_name_the_scene_and_the_option():
     with pytest.raises(DataError, match=r"attic: expected at least 10 .*found 4; lower --num_source_views"):
-        views.test_sources(torch.eye(4), row_of_cameras(4), 10, "distance", "attic")
+        views.test_sources(candidates(torch.eye(4), row_of_cameras(4)), 10, "distance", "attic")
+
+
+def looking(x: float, degrees: float) -> torch.Tensor:
+    """A camera at (x, 0, 0), turned to the right about the vertical."""
+    angle = math.radians(degrees)
+    pose = torch.eye(4)
+    pose[0, 0] = pose[2, 2] = math.cos(angle)
+    pose[0, 2], pose[2, 0] = math.sin(angle), -math.sin(angle)
+    pose[0, 3] = x
+    return pose
+
+
+def test_overlap_prefers_views_that_see_to_near_ones_that_look_away():
+    poses = torch.stack([looking(0.1, 180.0), looking(0.6, 0.0), looking(0.1, 90.0), looking(-0.7, 0.0)])
+    choice = candidates(torch.eye(4), poses)
+    assert views.test_sources(choice, 2, "overlap", "row").tolist() == [1, 3]
+    assert views.test_sources(choice, 2, "distance", "row").tolist() == [0, 2]
+
+
+def test_overlap_takes_the_other_half_before_more_of_the_same():
+    """Two cameras on the left see the left half, as one does; the one on the right is taken second."""
+    poses = torch.stack([looking(0.0, -45.0), looking(0.01, -45.0), looking(0.0, 44.0)])
+    assert views.test_sources(candidates(torch.eye(4), poses), 2, "overlap", "row").tolist() in (
+        [0, 2],
+        [1, 2],
+        [2, 0],
+        [2, 1],
+    )
+
+
+def test_overlap_finds_something_where_nothing_is_seen():
+    poses = torch.stack([looking(0.0, 180.0), looking(1.0, 180.0)])
+    assert sorted(views.test_sources(candidates(torch.eye(4), poses), 2, "overlap", "row").tolist()) == [0, 1]
+
+
+def test_overlap_does_not_depend_on_the_world():
+    generator = torch.Generator().manual_seed(0)
+    poses = torch.stack(
+        [
+            looking(float(x), float(a))
+            for x, a in torch.randn(40, 2, generator=generator) * torch.tensor([1.0, 40.0])
+        ]
+    )
+    expected = views.test_sources(candidates(torch.eye(4), poses), 8, "overlap", "row")
+    turn = looking(3.0, 37.0)
+    assert torch.equal(views.test_sources(candidates(turn, turn @ poses), 8, "overlap", "row"), expected)

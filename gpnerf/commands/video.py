@@ -16,7 +16,7 @@ from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.frame_reader import FrameReader
 from gpnerf.datasets.places import claim
 from gpnerf.datasets.run_scenes import describe_ranges, load_scenes
-from gpnerf.datasets.views import check_candidates, test_sources
+from gpnerf.datasets.views import Candidates, check_candidates, test_sources
 from gpnerf.execution.numerics import settle
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.trajectories import interpolate, orbit
@@ -57,9 +57,9 @@ class VideoRenderer:
         self.numerics = settle(
             self.model, options, workload_of(self.model, options, options.frames), processes
         )
-        reader = FrameReader(options.height, options.width)
+        self.reader = FrameReader(options.height, options.width)
         self.sources = SourceCache(
-            self.model, partial(reader.sources, self.scene), self.scene.near, self.scene.far
+            self.model, partial(self.reader.sources, self.scene), self.scene.near, self.scene.far
         )
         paths = {"interpolate": interpolate, "orbit": orbit}
         self.path = paths[options.path](self.scene.poses, options.frames)
@@ -102,13 +102,9 @@ class VideoRenderer:
         size = (self.options.height, self.options.width)
         intrinsics = self.scene.views[0].camera.resized(*size).intrinsics
         camera = Camera(intrinsics, self.path[number], *size)
-        chosen = test_sources(
-            camera.camera_to_world,
-            self.scene.poses,
-            self.options.num_source_views,
-            self.options.view_metric,
-            self.scene.name,
-        )
+        scene, options = self.scene, self.options
+        candidates = Candidates(camera, self.reader.cameras(scene), scene.near, scene.far)
+        chosen = test_sources(candidates, options.num_source_views, options.view_metric, scene.name)
         with autocast(self.device, self.numerics.precision):
             return render_view(
                 self.model,

@@ -62,12 +62,12 @@ class TrainingExamples(Dataset):
         height: int,
         width: int,
         num_source_views: int,
-        metric: str,
+        policy: str,
         seed: int,
         length: int,
     ) -> None:
         self.scenes = [TrainingScene(*scene) for scene in scenes]
-        self.num_source_views, self.metric = num_source_views, metric
+        self.num_source_views, self.policy = num_source_views, policy
         self.seed, self.length = seed, length
         self.reader = FrameReader(height, width)
         for scene, targets, sources in self.scenes:
@@ -87,10 +87,9 @@ class TrainingExamples(Dataset):
         candidates = _without(sources, target)
         chosen = training_sources(
             generator,
-            scene.poses[target],
-            scene.poses[candidates],
+            self.reader.candidates(scene, target, candidates),
             self.num_source_views,
-            self.metric,
+            self.policy,
             scene.name,
         )
         return _example(self.reader, scene, target, [candidates[rank] for rank in chosen.tolist()])
@@ -116,7 +115,7 @@ class FaultsAsItems(Dataset):
 
 
 class TestExamples(Dataset):
-    """Examples of the test views in the given order, each with its nearest sources; nothing is random.
+    """Examples of the test views in the given order, each with its best sources; nothing is random.
 
     released: the sources are drawn as in the released code, by the number of the view in its scene.
     """
@@ -130,11 +129,11 @@ class TestExamples(Dataset):
         height: int,
         width: int,
         num_source_views: int,
-        metric: str,
+        policy: str,
         released: bool = False,
     ) -> None:
         self.views = [TestView(*view) for view in views]
-        self.num_source_views, self.metric, self.released = num_source_views, metric, released
+        self.num_source_views, self.policy, self.released = num_source_views, policy, released
         self.reader = FrameReader(height, width)
         for scene, target, sources in self.views:
             check_candidates(len(_without(sources, target)), num_source_views, scene.name)
@@ -143,15 +142,16 @@ class TestExamples(Dataset):
         return len(self.views)
 
     def sources(self, index: int) -> list[int]:
-        """Chooses the sources of example `index`: frames, nearest first (released: in the order drawn)."""
+        """Chooses the sources of example `index`: frames, best first (released: in the order drawn)."""
         scene, target, sources = self.views[index]
         candidates = _without(sources, target)
-        poses = scene.poses[target], scene.poses[candidates]
         if self.released:
             number = sum(view.scene is scene for view in self.views[:index])
+            poses = scene.poses[target], scene.poses[candidates]
             chosen = released_sources(number, *poses, self.num_source_views, scene.name)
         else:
-            chosen = test_sources(*poses, self.num_source_views, self.metric, scene.name)
+            choice = self.reader.candidates(scene, target, candidates)
+            chosen = test_sources(choice, self.num_source_views, self.policy, scene.name)
         return [candidates[rank] for rank in chosen.tolist()]
 
     def __getitem__(self, index: int) -> Example:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gpnerf.datasets.pixels.masks import stack_masks
 from gpnerf.datasets.scene import Frame, Scene
+from gpnerf.datasets.views import Candidates
 from gpnerf.geometry.cameras import Camera
 
 CACHE_BYTES = 1 << 30
@@ -63,28 +64,45 @@ class FrameReader:
         self.height, self.width, self.capacity = height, width, capacity
         self.kept: OrderedDict[tuple[int, int, bool], tuple[Scene, Frame | Photograph]] = OrderedDict()
         self.bytes = 0
+        self.batches: dict[int, tuple[Scene, Camera]] = {}
 
     def frame(self, scene: Scene, index: int) -> Frame:
         """Reads a view with all its maps."""
         frame = self._recall(scene, index, maps=True)
-        return replace(frame, image=_to_float(frame.image))
+        return replace(frame, image=_to_float(frame.image), camera=self.cameras(scene)[index])
 
     def photograph(self, scene: Scene, index: int) -> Photograph:
         """Reads a photograph and its mask, without maps."""
         kept = self._recall(scene, index, maps=False)
         return kept._replace(image=_to_float(kept.image))
 
+    def cameras(self, scene: Scene) -> Camera:
+        """All cameras of a scene as one batch; made once.
+
+        Poses are float64, as stored: the difference of two poses far from the origin is then exact.
+        """
+        if id(scene) not in self.batches:
+            size = self.height, self.width
+            cameras = [scene.view(number).camera.resized(*size) for number in range(len(scene.index))]
+            batch = replace(Camera.stack(cameras), camera_to_world=torch.from_numpy(scene.index.poses))
+            self.batches[id(scene)] = scene, batch
+        return self.batches[id(scene)][1]
+
+    def candidates(self, scene: Scene, target: int, indices: Sequence[int]) -> Candidates:
+        """The frames that may be source views of a target frame."""
+        cameras = self.cameras(scene)
+        return Candidates(cameras[target], cameras[list(indices)], scene.near, scene.far)
+
     def sources(self, scene: Scene, indices: Sequence[int]) -> SourceViews:
         """Reads the photographs of some views as source views."""
         if not indices:
             return SourceViews.none(self.height, self.width)
         photographs = [self.photograph(scene, index) for index in indices]
-        views = [scene.views[index] for index in indices]
         return SourceViews(
             torch.stack([one.image for one in photographs]),
-            Camera.stack([view.camera.resized(self.height, self.width) for view in views]),
+            self.cameras(scene)[list(indices)],
             stack_masks([one.mask for one in photographs], self.height, self.width),
-            tuple(view.name for view in views),
+            tuple(scene.index.names[index] for index in indices),
         )
 
     def _recall(self, scene: Scene, index: int, maps: bool) -> Frame | Photograph:

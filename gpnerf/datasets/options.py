@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpnerf.config.parser import Parser
 from gpnerf.config.types import amount, count, frames, names, positive, yes_or_no
 from gpnerf.datasets.layouts import INDEXERS, LABEL_SPACES
-from gpnerf.datasets.views import METRICS, SPLIT_BY, FrameRule
+from gpnerf.datasets.views import OVERLAP, POLICIES, SPLIT_BY, FrameRule
 
 DATASETS = ("rooms", *INDEXERS)
 # What the head predicts: classes, the objects of one scene, or nothing, which leaves colour and depth.
@@ -67,7 +67,12 @@ def add_data_options(parser: Parser) -> None:
         default=None,
         help="V, source views per target (default: the method's own; Sec. 5.1: 10)",
     )
-    add("--view_metric", choices=METRICS, default="distance", help="measure of how near two cameras are")
+    add(
+        "--view_metric",
+        choices=POLICIES,
+        default=OVERLAP,
+        help="source views are those that see most of the target view, or those with the nearest cameras",
+    )
     add(
         "--split_by",
         choices=SPLIT_BY,

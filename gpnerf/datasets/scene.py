@@ -110,9 +110,7 @@ class Scene:
         """Makes the view at a position of the index; reads no pixels."""
         stored = self._stored(number)
         intrinsics = torch.from_numpy(stored.lens.pinhole.copy()).float()
-        # As stored, in float64: the difference of two poses far from the origin is then exact.
-        pose = torch.from_numpy(self.index.poses[number])
-        camera = Camera(intrinsics, pose, stored.height, stored.width)
+        camera = Camera(intrinsics, self.poses[number], stored.height, stored.width)
         files = {kind: self.folder / file for kind, file in stored.files.items()}
         return View(self.index.names[number], camera=camera.cropped(self.border), **files)
 

@@ -11,10 +11,14 @@ import torch
 from torch import Tensor
 
 from gpnerf.config.types import parse_frames
+from gpnerf.datasets.overlap import rank_by_overlap
 from gpnerf.datasets.splits import SPLITS, stated_frames
+from gpnerf.geometry.cameras import Camera
 from gpnerf.system.errors import ConfigError, DataError
 
 METRICS = ("distance", "angle", "rotation")
+OVERLAP = "overlap"
+POLICIES = (OVERLAP, *METRICS)
 # What chooses test frames: the split that the data set states, if there is one, or only the options.
 SPLIT_BY = STATED, FRAMES = ("stated", "frames")
 # Training draws its sources from the nearest `factor * count` candidates, as published.
@@ -121,24 +125,46 @@ def rank_views(target_pose: Tensor, poses: Tensor, metric: str, center: Tensor |
     return torch.argsort(distances, stable=True)
 
 
+class Candidates(NamedTuple):
+    """The cameras among which source views are chosen.
+
+    target: the target camera. cameras: a batch of N cameras of the same scene. near, far: its depth range.
+    """
+
+    target: Camera
+    cameras: Camera
+    near: float
+    far: float
+
+    def __len__(self) -> int:
+        return len(self.cameras.intrinsics)
+
+    def ranked(self, policy: str, count: int) -> Tensor:
+        """Indices of the best `count` candidates or more, best first; policy: one of POLICIES."""
+        if policy == OVERLAP:
+            return rank_by_overlap(*self, count)
+        return rank_views(self.target.camera_to_world, self.cameras.camera_to_world, policy)
+
+
 def training_sources(
-    generator: torch.Generator, target_pose: Tensor, poses: Tensor, count: int, metric: str, scene: str
+    generator: torch.Generator, candidates: Candidates, count: int, policy: str, scene: str
 ) -> Tensor:
-    """Draws `count` candidates from the nearest `factor * count`: indices into poses [N, 4, 4].
+    """Draws `count` of the best `factor * count` candidates: indices.
 
     The factor, 1 to 5, is random too. The target must not be a candidate. Raises DataError if `scene` has too
     few candidates.
     """
-    check_candidates(len(poses), count, scene)
+    check_candidates(len(candidates), count, scene)
     choice = torch.multinomial(torch.tensor(POOL_PROBABILITIES), 1, generator=generator)
-    nearest = rank_views(target_pose, poses, metric)[: POOL_FACTORS[int(choice)] * count]
-    return nearest[torch.randperm(len(nearest), generator=generator)[:count]]
+    pool = POOL_FACTORS[int(choice)] * count
+    best = candidates.ranked(policy, pool)[:pool]
+    return best[torch.randperm(len(best), generator=generator)[:count]]
 
 
-def test_sources(target_pose: Tensor, poses: Tensor, count: int, metric: str, scene: str) -> Tensor:
-    """Chooses the nearest `count` candidates: indices into poses [N, 4, 4]; DataError for too few."""
-    check_candidates(len(poses), count, scene)
-    return rank_views(target_pose, poses, metric)[:count]
+def test_sources(candidates: Candidates, count: int, policy: str, scene: str) -> Tensor:
+    """Chooses the best `count` candidates: indices, best first; DataError for too few."""
+    check_candidates(len(candidates), count, scene)
+    return candidates.ranked(policy, count)[:count]
 
 
 def released_sources(number: int, target_pose: Tensor, poses: Tensor, count: int, scene: str) -> Tensor:

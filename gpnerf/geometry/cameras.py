@@ -79,6 +79,10 @@ class Camera:
             batches[0].width,
         )
 
+    def __getitem__(self, chosen: int | Sequence[int]) -> Camera:
+        """One camera of a batch, or some as a batch."""
+        return replace(self, intrinsics=self.intrinsics[chosen], camera_to_world=self.camera_to_world[chosen])
+
     @property
     def center(self) -> Tensor:
         """Camera centres in the world: [..., 3] metres."""

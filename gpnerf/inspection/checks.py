@@ -13,13 +13,14 @@ from statistics import fmean
 import numpy as np
 
 from gpnerf.datasets.depth_range import spread
+from gpnerf.datasets.frame_reader import FrameReader
 from gpnerf.datasets.index.scene_index import MAPS
 from gpnerf.datasets.probes.meanings import count_classes
 from gpnerf.datasets.probes.misreading import Misreading, misread_poses, neighbors
 from gpnerf.datasets.probes.plausibility import black_strip
 from gpnerf.datasets.probes.warp import Warp, warp
 from gpnerf.datasets.scene import Frame, Scene
-from gpnerf.datasets.views import FrameRule, test_sources
+from gpnerf.datasets.views import Candidates, FrameRule, test_sources
 from gpnerf.inspection.geometry import PoseReport, overlap, pose_report
 from gpnerf.system.errors import Faults
 
@@ -70,12 +71,12 @@ class SceneCheck:
 
 
 def check_scene(
-    scene: Scene, height: int, width: int, rule: FrameRule, num_sources: int, metric: str, faults: Faults
+    scene: Scene, height: int, width: int, rule: FrameRule, num_sources: int, policy: str, faults: Faults
 ) -> SceneCheck:
     """Reads every file of the scene; adds a fault for each that cannot be read.
 
     height, width: size at which frames are compared; files are always decoded completely. rule, num_sources,
-    metric: choose the test views and their sources, whose overlap is measured.
+    policy: choose the test views and their sources, whose overlap is measured.
     """
     result = SceneCheck(scene, _read_all(scene, height, width, faults), pose_report(scene.poses))
     frames = _Readable(scene, height, width)
@@ -91,7 +92,7 @@ def check_scene(
     unfit = Faults()
     with unfit.collected():
         result.test, sources, _ = rule.split(len(scene.views), scene.name, scene.index.splits)
-        _measure_overlap(result, frames, sources, num_sources, metric)
+        _measure_overlap(result, frames, sources, num_sources, policy)
     result.no_overlap = "; ".join(unfit.sentences)
     if len(in_a_row) > 1:
         result.pair = in_a_row[0], in_a_row[1]
@@ -103,6 +104,10 @@ class _Readable:
 
     def __init__(self, scene: Scene, height: int, width: int) -> None:
         self.scene, self.height, self.width = scene, height, width
+
+    def candidates(self, target: int, numbers: Sequence[int]) -> Candidates:
+        """The frames that may be source views of a target frame."""
+        return FrameReader(self.height, self.width).candidates(self.scene, target, numbers)
 
     def some(self, numbers: Sequence[int]) -> list[Frame]:
         frames = []
@@ -150,16 +155,15 @@ def _place(sentence: str) -> str:
 
 
 def _measure_overlap(
-    result: SceneCheck, frames: _Readable, sources: list[int], num_sources: int, metric: str
+    result: SceneCheck, frames: _Readable, sources: list[int], num_sources: int, policy: str
 ) -> None:
     """Sets result.overlap, the mean share of a test view of result.test that its sources see."""
     scene, shares = result.scene, []
     chosen = np.linspace(0, len(result.test) - 1, min(TARGETS, len(result.test))).round().astype(int)
     for target in (result.test[number] for number in chosen):
         candidates = [source for source in sources if source != target]
-        nearest = test_sources(
-            scene.poses[target], scene.poses[candidates], num_sources, metric, scene.name
-        ).tolist()
+        choice = frames.candidates(target, candidates)
+        nearest = test_sources(choice, num_sources, policy, scene.name).tolist()
         seen = frames.some([target])
         seen_from = frames.some([candidates[rank] for rank in nearest])
         if seen and seen_from:
