@@ -2,7 +2,7 @@
 
     python benchmarks/source_views.py FOLDER [FOLDER ...] --count 8 --pool 5
 
-A source sees a pixel of a test view if the point at the pixel's true depth lies in the source image, and the true
+A source sees a pixel of a test view if the point at its true depth lies in the source image, and the true
 depth there agrees within 5 %. Test views are frames between those of the pool, at most --views of them.
 """
 
