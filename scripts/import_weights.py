@@ -25,7 +25,7 @@ from gpnerf.methods.gpnerf.released_weights import (
     implied_sizes,
     read_published,
 )
-from gpnerf.methods.gpnerf.settings import Function, Recipe, Sizes
+from gpnerf.methods.gpnerf.settings import FIRST_ROW, Function, Recipe, Sizes
 from gpnerf.methods.settings import Settings
 from gpnerf.system.errors import CheckpointError
 from gpnerf.system.scripting import make_folder, run_script
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "once with --class_names."
         )
     torch.manual_seed(options.seed)
-    settings = Settings("gpnerf", sizes, Function(coordinates=WORLD), Recipe())
+    settings = Settings("gpnerf", sizes, Function(coordinates=WORLD, ray_weights=FIRST_ROW), Recipe())
     target = SEMANTIC if sizes.classes else NOTHING
     model = settings.build()
     check_shapes(published, model)

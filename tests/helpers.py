@@ -33,6 +33,7 @@ TINY = {
     "dropout": 0.0,
     "samples": 6,
     "fine_samples": 4,
+    "weight_depth": 0.0,
 }
 
 # Names of the reference's tensors and ours, in the order in which they are replaced.

@@ -8,6 +8,7 @@ from helpers import tiny_model
 from torch.nn.functional import cosine_similarity
 
 from gpnerf.datasets.labels import IGNORE
+from gpnerf.methods.gpnerf import losses as formulas
 from gpnerf.methods.gpnerf.losses import depth_guided_loss, distill_loss, photometric_loss, semantic_loss
 from gpnerf.methods.gpnerf.settings import Recipe
 
@@ -121,3 +122,35 @@ def test_the_total_is_the_weighted_sum_of_what_is_there():
     assert model.total(losses).item() == pytest.approx(2.357)
     assert model.total({"distill": losses["distill"]}).item() == pytest.approx(0.05)
     assert [getattr(Recipe(), f"weight_{name}") for name in losses] == [0.25, 1.5, 0.25, 0.25]
+
+
+def test_depth_loss_by_hand():
+    """Depth 2.5 lies half way between the samples 2 and 3, depth 1 on the first one."""
+    weights = torch.tensor([[0.1, 0.4, 0.2, 0.3], [0.5, 0.1, 0.2, 0.2], [0.25, 0.25, 0.25, 0.25]])
+    depths = torch.tensor([1.0, 2.0, 3.0, 4.0]).expand(3, 4)
+    expected = (-0.5 * (math.log(0.4) + math.log(0.2)) - math.log(0.5)) / 2
+    # The third ray has no true depth.
+    found = formulas.depth_loss(weights, depths, torch.tensor([2.5, 1.0, 0.0]))
+    assert found.item() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("true", [0.0, 0.9, 4.0, 9.0])
+def test_depth_loss_skips_depths_outside_the_samples(true):
+    weights, depths = torch.full((1, 4), 0.25), torch.tensor([[1.0, 2.0, 3.0, 4.0]])
+    assert formulas.depth_loss(weights, depths, torch.tensor([true])) == 0.0
+
+
+def test_depth_loss_is_least_where_the_weights_have_the_true_mean_depth():
+    depths, true = torch.tensor([[1.0, 2.0, 4.0]]), torch.tensor([2.5])
+    logits = torch.zeros(1, 3, requires_grad=True)
+    for _ in range(4000):
+        (gradient,) = torch.autograd.grad(formulas.depth_loss(logits.softmax(dim=1), depths, true), logits)
+        logits = (logits - 0.5 * gradient).detach().requires_grad_()
+    assert (logits.softmax(dim=1) * depths).sum().item() == pytest.approx(2.5, abs=0.01)
+
+
+def test_depth_loss_is_finite_on_equal_samples_and_zero_weights():
+    weights = torch.tensor([[0.0, 0.0, 1.0]], requires_grad=True)
+    loss = formulas.depth_loss(weights, torch.tensor([[1.0, 1.0, 2.0]]), torch.tensor([1.0]))
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(weights.grad).all()

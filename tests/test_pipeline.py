@@ -18,6 +18,7 @@ from gpnerf.methods.gpnerf.semantic_field import group_channels
 from gpnerf.methods.settings import Settings
 
 COARSE, FINE = 9, 4
+AS_PUBLISHED = {"coordinates": "world", "ray_weights": "published"}
 
 
 @pytest.fixture
@@ -36,12 +37,7 @@ def render(golden):
     @torch.no_grad()
     def start(spacing, fine_samples):
         sizes = {"encoder_width": 8, "encoder_blocks": (1, 1, 1), "layers": 2, "classes": 1}
-        sampling = {
-            "samples": COARSE,
-            "fine_samples": fine_samples,
-            "spacing": spacing,
-            "coordinates": "world",
-        }
+        sampling = {"samples": COARSE, "fine_samples": fine_samples, "spacing": spacing, **AS_PUBLISHED}
         model = Settings.of("gpnerf", **sizes, **sampling).build().eval()
         model.transformer.load_state_dict(weights(parts, TRANSFORMER_NAMES, start="(?!semantic_adaptor)"))
         model.adaptor.load_state_dict(weights(parts, ADAPTOR_NAMES, start="semantic_adaptor"))

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from helpers import tiny_example, tiny_model
+from helpers import gradient_size, prepared, rays_of, tiny_example, tiny_model
 
 from gpnerf.methods.gpnerf.objective import at_pixels
 from gpnerf.training.schedule import Schedule, build_optimizer, set_learning_rates, step_generator
@@ -186,3 +186,25 @@ def test_frozen_attention_and_the_full_block_leave_the_depth_guided_loss_nothing
     with_it, without = gradients_after(**changes), gradients_after(**changes, weight_depth_guided=0.0)
     for name, gradient in with_it.items():
         torch.testing.assert_close(gradient, without[name], msg=name)
+
+
+def test_true_depth_trains_the_attention_and_is_skipped_without_depth_maps():
+    model = tiny_model(weight_depth=1.0)
+    losses, _ = losses_of(model, tiny_example())
+    assert set(losses) == {"photometric", "semantic", "distill", "depth_guided", "depth"}
+    assert gradient_size(losses["depth"], model.transformer.ray_layers[-1].query) > 1e-6
+    assert gradient_size(losses["depth"], model.transformer.field_layers[0].key) > 1e-6
+    without, _ = losses_of(model, tiny_example(depth=False))
+    assert "depth" not in without
+
+
+def test_the_mean_attention_guides_fine_samples_or_the_published_row_does():
+    example = tiny_example()
+    rays = rays_of(example, torch.tensor([[4, 5], [20, 9]]))
+    mean, published = (
+        model.render_rays(*prepared(model, example), rays, semantics=False)
+        for model in (tiny_model(ray_weights=kind).eval() for kind in ("mean", "published"))
+    )
+    coarse = mean[0]
+    torch.testing.assert_close(coarse.depth, (coarse.weights * coarse.depths).sum(dim=1))
+    assert not torch.allclose(coarse.weights, published[0].weights)

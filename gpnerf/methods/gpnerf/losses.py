@@ -12,6 +12,9 @@ from torch import Tensor
 
 from gpnerf.datasets.labels import IGNORE
 
+# Keep the quotient of two equal depths and the logarithm of a weight of 0 finite.
+SMALLEST_GAP, SMALLEST_WEIGHT = 1e-9, 1e-6
+
 
 def photometric_loss(predicted: Tensor, truth: Tensor) -> Tensor:
     """Eq. 9: squared distance of colours [R, 3], summed over channels, mean over rays."""
@@ -31,6 +34,22 @@ def semantic_loss(logits: Tensor, labels: Tensor) -> Tensor:
 def distill_loss(rendered: Tensor, teacher: Tensor) -> Tensor:
     """Eq. 11: one minus the cosine of rendered and teacher features [R, D], mean over rays."""
     return (1.0 - F.cosine_similarity(rendered, teacher, dim=-1)).mean()
+
+
+def depth_loss(weights: Tensor, depths: Tensor, true_depth: Tensor) -> Tensor:
+    """Cross-entropy of ray weights with the true depth, mean over the rays that have one in their range.
+
+    Beyond the paper. weights [R, S] sum to 1, rising depths [R, S] and true depth [R] as z in metres. The
+    target lies on the two samples around the true depth, in the shares whose mean depth it is.
+    """
+    inside = (true_depth >= depths[:, 0]) & (true_depth < depths[:, -1])
+    after = torch.searchsorted(depths, true_depth[:, None], right=True).clamp(1, depths.shape[1] - 1)
+    pair = torch.cat([after - 1, after], dim=1)
+    near, far = depths.gather(1, pair).unbind(dim=1)
+    share = ((true_depth - near) / (far - near).clamp(min=SMALLEST_GAP)).clamp(0.0, 1.0)
+    logs = weights.gather(1, pair).clamp(min=SMALLEST_WEIGHT).log()
+    entropies = -((1.0 - share) * logs[:, 0] + share * logs[:, 1])
+    return (entropies * inside).sum() / inside.sum().clamp(min=1)
 
 
 def depth_guided_loss(

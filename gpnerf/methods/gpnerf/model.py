@@ -22,7 +22,7 @@ from gpnerf.methods.gpnerf.extractor import SMALLEST_IMAGE, Extractor
 from gpnerf.methods.gpnerf.heads import build_head
 from gpnerf.methods.gpnerf.objective import DISTILLATION, step_losses
 from gpnerf.methods.gpnerf.semantic_field import Adaptor, group_channels, render_semantics, weigh_view
-from gpnerf.methods.gpnerf.settings import Function, Recipe, Sizes
+from gpnerf.methods.gpnerf.settings import FIRST_ROW, Function, Recipe, Sizes
 from gpnerf.methods.gpnerf.source_features import SourceFeatures
 from gpnerf.methods.gpnerf.transformer import JointTransformer
 from gpnerf.methods.method import Method, RayPass, StepLosses
@@ -197,7 +197,8 @@ class GPNeRF(Method):
             view_features, difference, seen, points, rays.directions, semantics, point_semantics
         )
         depth = (found.depth_weights * depths).sum(dim=-1)
-        rendered = found.color.float(), depth, depths, found.ray_weights.float()
+        guiding = found.ray_weights if self.function.ray_weights == FIRST_ROW else found.depth_weights
+        rendered = found.color.float(), depth, depths, guiding.float()
         if not semantics:
             return RayPass(*rendered)
         around = self.corners(pixels, cameras.height, cameras.width, *prepared.semantics.shape[1:3])

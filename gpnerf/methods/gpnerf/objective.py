@@ -12,7 +12,13 @@ from gpnerf.datasets.instances import HUNGARIAN
 from gpnerf.geometry.rays import Rays
 from gpnerf.geometry.sampling import random_pixels
 from gpnerf.methods.gpnerf.fused_map import fuse, teacher_at
-from gpnerf.methods.gpnerf.losses import depth_guided_loss, distill_loss, photometric_loss, semantic_loss
+from gpnerf.methods.gpnerf.losses import (
+    depth_guided_loss,
+    depth_loss,
+    distill_loss,
+    photometric_loss,
+    semantic_loss,
+)
 from gpnerf.methods.method import RayPass, StepLosses
 from gpnerf.metrics.instance import assign_slots
 
@@ -43,6 +49,9 @@ def step_losses(model: GPNeRF, example: Example, rays: int, generator: torch.Gen
     )
     truth = at_pixels(target.image, pixels)
     losses = {"photometric": sum(photometric_loss(one.color, truth) for one in passes)}
+    if target.depth is not None and model.recipe.weight_depth > 0:
+        known = at_pixels(target.depth, pixels)
+        losses["depth"] = sum(depth_loss(one.weights, one.depths, known) for one in passes) / len(passes)
     if teacher is not None:
         true_depth = at_pixels(target.depth, pixels) if by_depth else None
         losses |= _semantic_losses(model, example, teacher, passes[-1], pixels, true_depth)

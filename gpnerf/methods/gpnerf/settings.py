@@ -19,6 +19,7 @@ from gpnerf.system.errors import ConfigError
 # only at the semantic features, as in the released code, where the attention still passes it to the extractor
 # through the colour features. none: nowhere (Table 4, ID 3).
 GRADIENT_BLOCKS = ("full", "features", "none")
+RAY_WEIGHTS = MEAN, FIRST_ROW = ("mean", "published")
 # The fine pass interpolates between inner coarse samples, so it needs at least this many coarse samples.
 SMALLEST_COARSE = 3
 
@@ -76,6 +77,12 @@ class Function:
     fine_samples: int = option(16, "samples per ray added in the fine pass; 0: no fine pass", count)
     spacing: str = option("inverse", "coarse samples evenly spaced in 1/z or in z", choices=SPACINGS)
 
+    ray_weights: str = option(
+        MEAN,
+        "weights that guide the fine samples: mean attention, which also renders depth; or as published",
+        choices=RAY_WEIGHTS,
+        before=FIRST_ROW,
+    )
     coordinates: str = option(
         CAMERA,
         "of points and directions: of the target camera in units of the scene, or of the world, as published",
@@ -105,6 +112,9 @@ class Recipe:
     weight_semantic: float = option(1.5, "weight alpha_2", amount, may_change=True)
     weight_distill: float = option(0.25, "weight alpha_3", amount, may_change=True)
     weight_depth_guided: float = option(0.25, "weight alpha_4", amount, may_change=True)
+    weight_depth: float = option(
+        0.1, "weight of true depth on the ray weights; not in the paper", amount, may_change=True
+    )
     lr_extractor: float = option(5e-3, "learning rate of extractor and pyramid", amount, may_change=True)
     lr_transformer: float = option(1e-5, "learning rate of transformers and adaptor", amount, may_change=True)
     lr_head: float = option(5e-5, "learning rate of the perception head", amount, may_change=True)

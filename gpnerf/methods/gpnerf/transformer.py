@@ -145,7 +145,7 @@ class JointTransformer(nn.Module):
             field, ray = self.field_layers[number], self.ray_layers[number]
             mixer = self.mixers[str(number)] if number % 2 == 0 else None
             features, weights, first_row, mean_row = self.layer(field, merged, mixer, ray, features, around)
-            depth_weights = depth_weights + mean_row.detach().float().mean(dim=1)
+            depth_weights = depth_weights + mean_row.float().mean(dim=1)
             if not self.joint_attention:
                 weights, mean_row = weights.detach(), mean_row.detach()
             # In place, because these sums are the largest tensors of a pass with semantics.
