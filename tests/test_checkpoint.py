@@ -151,16 +151,20 @@ def test_a_model_that_this_version_cannot_build_is_refused_with_the_reason(tmp_p
         load_checkpoint(path)
 
 
+LATER = ("coordinates", "ray_weights", "weight_depth")
+
+
 def test_a_file_of_the_first_versions_gives_the_same_model(saved):
     """They kept all fields in one, without learning rates and weights of the losses."""
     changes = {"heads": 2, "spacing": "linear", "head_norm": "none", "dropout": 0.3, "gradient_block": "none"}
+    # All that there was.
+    changes |= {"coordinates": "world", "ray_weights": "published"}
     written = checkpoint_of(tiny_model(seed=3, **changes), **changes)
     save_checkpoint(saved.parent, written)
     content = torch.load(saved, weights_only=True)
     del content["settings"]
     content["architecture"] = {
-        **TINY,
-        **changes,
+        **{name: value for name, value in {**TINY, **changes}.items() if name not in LATER},
         "head": "unet",
         "head_combination": "concat",
         "joint_attention": True,
@@ -245,6 +249,12 @@ def test_weights_of_a_run_with_the_same_classes_are_taken_completely(saved):
     expected = load_checkpoint(saved).model
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, expected[name])
+
+
+def test_weights_that_were_trained_in_other_coordinates_are_taken_with_a_warning(saved, caplog):
+    changes = {"coordinates": "world"}
+    load_weights(tiny_model(**changes), tiny_settings(**changes), saved)
+    assert "were trained otherwise: coordinates is camera, not world." in caplog.text
 
 
 def test_with_other_classes_only_the_last_layer_stays_fresh(saved):

@@ -177,10 +177,14 @@ def some_examples(scene: Layout, root: Path, step: int) -> list[examples.Example
 
 
 def check_example(made: examples.Example, frames: dict[str, Frame], damage: Damage) -> None:
-    check_unchanged(made.target, frames[made.target.name], damage)
+    target = made.target.camera
+    single = replace(target, camera_to_world=target.camera_to_world.float())
+    check_unchanged(replace(made.target, camera=single), frames[made.target.name], damage)
     cameras = made.sources.cameras
     for number, name in enumerate(made.sources.names):
-        camera = Camera(cameras.intrinsics[number], cameras.camera_to_world[number], HEIGHT, WIDTH)
+        # Frames have float32 poses, examples those of the files.
+        pose = cameras.camera_to_world[number].float()
+        camera = Camera(cameras.intrinsics[number], pose, HEIGHT, WIDTH)
         source = Frame(scene="", name=name, camera=camera, image=made.sources.images[number])
         check_unchanged(source, replace(frames[name], depth=None, semantic=None, instance=None), damage)
 

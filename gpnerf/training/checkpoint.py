@@ -174,7 +174,7 @@ def _settings(content: dict[str, Any]) -> Settings:
     method = method_class(FIRST_METHOD)
     recipe = option_names(method.Recipe)
     known = {name: value for name, value in content.get("options", {}).items() if name in recipe}
-    before = values_before(method.Function)
+    before = values_before(method.Function) | values_before(method.Recipe)
     return Settings.of(FIRST_METHOD, **{**before, **known, **content.pop("architecture")})
 
 

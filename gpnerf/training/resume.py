@@ -94,6 +94,9 @@ def load_weights(model: Method, wanted: Settings, path: Path) -> Unmatched:
             f"Expected weights of the sizes of this model, found others in {path}: {differing}. Use its "
             "options, or other weights."
         )
+    other = found.differences(same, parts=("function",))
+    if other:
+        log.warning(f"Warning: the weights of {path} were trained otherwise: {other}.")
     own = model.state_dict()
     fitting = {
         name: tensor

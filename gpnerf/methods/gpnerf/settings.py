@@ -113,7 +113,11 @@ class Recipe:
     weight_distill: float = option(0.25, "weight alpha_3", amount, may_change=True)
     weight_depth_guided: float = option(0.25, "weight alpha_4", amount, may_change=True)
     weight_depth: float = option(
-        0.1, "weight of true depth on the ray weights; not in the paper", amount, may_change=True
+        0.1,
+        "weight of true depth on the ray weights; not in the paper",
+        amount,
+        may_change=True,
+        before=0.0,
     )
     lr_extractor: float = option(5e-3, "learning rate of extractor and pyramid", amount, may_change=True)
     lr_transformer: float = option(1e-5, "learning rate of transformers and adaptor", amount, may_change=True)
