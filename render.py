@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not processes.is_first:
         return 0
     log.info(
-        f"{video} shows colour, depth, labels and features side by side; its frames are in the folder of "
+        f"{video} shows everything that the model renders, side by side; its frames are in the folder of "
         "the same name."
     )
     return 0

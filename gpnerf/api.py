@@ -53,7 +53,10 @@ class Model:
         _check_target(target_camera, near, far)
         for camera in (cameras, target_camera):
             self.method.check_size(camera.height, camera.width)
-        cameras, target_camera = (_in_single_precision(camera) for camera in (cameras, target_camera))
+        # Poses keep their precision: their difference is formed in float64.
+        cameras, target_camera = (
+            replace(camera, intrinsics=camera.intrinsics.float()) for camera in (cameras, target_camera)
+        )
         sources = SourceViews(images.float(), cameras, masks).to(self.method.device)
         with torch.no_grad(), autocast(self.method.device, self.precision):
             prepared = Prepared(self.method.prepare(sources, near, far), sources.cameras)
@@ -127,9 +130,3 @@ def _check_target(camera: Camera, near: float, far: float) -> None:
         raise ConfigError("Expected one target camera, found a batch; render its cameras one by one.")
     if not 0 < near < far < math.inf:
         raise ConfigError(f"Expected 0 < near < far, found near {near:g} and far {far:g}; correct one.")
-
-
-def _in_single_precision(camera: Camera) -> Camera:
-    return replace(
-        camera, intrinsics=camera.intrinsics.float(), camera_to_world=camera.camera_to_world.float()
-    )

@@ -76,8 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if FINE in published.unused:
         log.warning(f"Warning: {FINE} is not used: one network, {COARSE}, renders both passes.")
-    defaults = asdict(Sizes(classes=sizes.classes))
-    changed = [f"--{name} {size}" for name, size in asdict(sizes).items() if size != defaults[name]]
+    defaults = asdict(Sizes(classes=sizes.classes)) | asdict(Function())
+    values = asdict(sizes) | asdict(settings.function)
+    changed = [f"--{name} {value}" for name, value in values.items() if value != defaults[name]]
     given = [f"--load_weights {options.run}", *changed, *([] if sizes.classes else [f"--target {NOTHING}"])]
     log.info(f"Options for train.py: {' '.join(given)}")
     return 0

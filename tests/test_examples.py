@@ -133,7 +133,7 @@ def test_missing_maps_are_described(scene_writer):
     partial = scene_writer(frames=3, depth=True, name="partial")
     del partial.top["frames"][0]["depth_file_path"]
     assert describe_missing([complete, load_folder(partial.write())]) == [
-        "partial has depth maps in 2 of 3 frames only: the depth-guided loss is switched off in the others.",
+        "partial has depth maps in 2 of 3 frames only: the depth losses are switched off in the others.",
         "partial has no semantic labels: the semantic losses and metrics are switched off.",
     ]
 

@@ -129,7 +129,7 @@ def test_photographs_alone_finetune_the_rooms_model_without_labels(scene_writer,
         picture_every=1,
     )
     stderr = run_here("train.py", "--config", config)
-    assert "office has no depth maps: the depth-guided loss is switched off." in stderr
+    assert "office has no depth maps: the depth losses are switched off." in stderr
     assert "office has no semantic labels: the semantic losses and metrics are switched off." in stderr
     assert "Starting from the weights of" in stderr and "new tensors: none" in stderr
     run_folder = folder.parent / "out" / EXPNAME

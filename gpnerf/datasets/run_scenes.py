@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 2
 # Kind of map, its name in messages, and what needs it.
 OPTIONAL_MAPS = (
-    ("depth", "depth maps", "the depth-guided loss is"),
+    ("depth", "depth maps", "the depth losses are"),
     ("semantic", "semantic labels", "the semantic losses and metrics are"),
 )
 

@@ -104,10 +104,11 @@ class _Readable:
 
     def __init__(self, scene: Scene, height: int, width: int) -> None:
         self.scene, self.height, self.width = scene, height, width
+        self.reader = FrameReader(height, width)
 
     def candidates(self, target: int, numbers: Sequence[int]) -> Candidates:
         """The frames that may be source views of a target frame."""
-        return FrameReader(self.height, self.width).candidates(self.scene, target, numbers)
+        return self.reader.candidates(self.scene, target, numbers)
 
     def some(self, numbers: Sequence[int]) -> list[Frame]:
         frames = []

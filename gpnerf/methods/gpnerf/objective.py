@@ -29,10 +29,10 @@ DISTILLATION = ("distill", "depth_guided")
 
 
 def step_losses(model: GPNeRF, example: Example, rays: int, generator: torch.Generator) -> StepLosses:
-    """Computes the losses of one target view, except semantic losses whose weight is zero.
+    """Computes the losses of one target view, except those whose weight is zero; colours are always compared.
 
-    Semantic losses need a model with classes. The loss "semantic" also needs labels, "depth_guided" needs
-    depth.
+    Semantic losses need a model with classes. The loss "semantic" also needs labels; "depth_guided" and
+    "depth" need depth.
     """
     target = example.target
     prepared, teacher = model.encode(example.sources, target.image if model.has_classes else None)
@@ -49,12 +49,13 @@ def step_losses(model: GPNeRF, example: Example, rays: int, generator: torch.Gen
     )
     truth = at_pixels(target.image, pixels)
     losses = {"photometric": sum(photometric_loss(one.color, truth) for one in passes)}
-    if target.depth is not None and model.recipe.weight_depth > 0:
-        known = at_pixels(target.depth, pixels)
-        losses["depth"] = sum(depth_loss(one.weights, one.depths, known) for one in passes) / len(passes)
+    true_depth = None if target.depth is None else at_pixels(target.depth, pixels)
+    if true_depth is not None and model.recipe.weight_depth > 0:
+        losses["depth"] = sum(depth_loss(one.weights, one.depths, true_depth) for one in passes) / len(passes)
     if teacher is not None:
-        true_depth = at_pixels(target.depth, pixels) if by_depth else None
-        losses |= _semantic_losses(model, example, teacher, passes[-1], pixels, true_depth)
+        losses |= _semantic_losses(
+            model, example, teacher, passes[-1], pixels, true_depth if by_depth else None
+        )
     psnr = -10.0 * (passes[-1].color.detach() - truth).square().mean().log10()
     return StepLosses(losses, psnr)
 
