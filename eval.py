@@ -38,6 +38,7 @@ def facts(evaluator: Evaluator, views: int) -> dict[str, object]:
         "views": views,
         "size": f"{options.width}x{options.height}",
         "stride": options.stride,
+        "guide": options.guide,
         "segment": options.segment,
         "source views": options.num_source_views,
         "command": shlex.join(["python", *sys.argv]),

@@ -48,7 +48,7 @@ from gpnerf.datasets.views import FrameRule
 from gpnerf.execution.compilation import compile_layers
 from gpnerf.methods.gpnerf.model import GPNeRF
 from gpnerf.metrics.image import psnr
-from gpnerf.rendering.view import render_example, render_view
+from gpnerf.rendering.view import Quality, render_example, render_view
 from gpnerf.system.devices import allow_tf32, autocast, choose_device
 from gpnerf.system.scripting import run_script
 from gpnerf.training.checkpoint import latest_checkpoint
@@ -159,7 +159,7 @@ def frame(given: Subject, literal_rays: Sequence[float], rounds: int, device: to
 
     def view() -> None:
         with autocast(device, FASTEST[device.type]):
-            render_view(given.model, sources, strip, example.near, example.far, len(given.origins))
+            render_view(given.model, sources, strip, example.near, example.far, Quality(len(given.origins)))
 
     ours = [encoding + parts * seconds_of(view, device) for _ in range(rounds)]
     ratios = []
@@ -245,7 +245,7 @@ def bfloat16_parity(run: Path, device: torch.device) -> dict[str, float]:
     decibels, equal = [], []
     for index in range(0, len(examples), len(examples) // DEMO_VIEWS):
         exact, rounded = (
-            render_example(model, examples[index], None, precision) for precision in ("float32", "bfloat16")
+            render_example(model, examples[index], precision) for precision in ("float32", "bfloat16")
         )
         decibels.append(float(psnr(rounded.color, exact.color)))
         equal.append((exact.labels == rounded.labels).float().mean().item())

@@ -18,7 +18,13 @@ from gpnerf.geometry.projection import direction_difference, project
 from gpnerf.geometry.sampling import coarse_depths, fine_depths, random_pixels
 from gpnerf.methods.gpnerf.field_transformer import FieldAggregationLayer
 from gpnerf.methods.gpnerf.fused_map import fuse, teacher_at
-from gpnerf.methods.gpnerf.losses import depth_guided_loss, distill_loss, photometric_loss, semantic_loss
+from gpnerf.methods.gpnerf.losses import (
+    depth_guided_loss,
+    distill_loss,
+    photometric_loss,
+    samples_between,
+    semantic_loss,
+)
 from gpnerf.methods.gpnerf.model import GPNeRF
 from gpnerf.methods.gpnerf.objective import at_pixels
 from gpnerf.methods.gpnerf.ray_transformer import RayAggregationLayer
@@ -203,5 +209,7 @@ def literal_losses(
         "photometric": sum(photometric_loss(one.color, truth) for one in passes),
         "semantic": semantic_loss(logits, target.semantic),
         "distill": distill_loss(fine.semantic, goal),
-        "depth_guided": depth_guided_loss(fine.point_semantics, goal, fine.depths, true_depth),
+        "depth_guided": depth_guided_loss(
+            fine.point_semantics, goal, samples_between(fine.depths, true_depth), true_depth > 0
+        ),
     }

@@ -15,7 +15,7 @@ from gpnerf.datasets.layouts import Reading, load_scene
 from gpnerf.datasets.scene import Scene
 from gpnerf.geometry.cameras import Camera
 from gpnerf.methods.method import Method
-from gpnerf.rendering.view import Prepared, RenderedView, render_view
+from gpnerf.rendering.view import GUIDE, Prepared, Quality, RenderedView, render_view
 from gpnerf.system.devices import PRECISIONS, autocast, choose_device
 from gpnerf.system.errors import ConfigError, DataError
 from gpnerf.training.checkpoint import load_checkpoint
@@ -41,13 +41,15 @@ class Model:
         far: float,
         masks: Tensor | None = None,
         chunk_size: int | None = None,
+        guide: int = GUIDE,
     ) -> RenderedView:
         """Renders the view of a camera from V photographs: color [3, H, W], depth [H, W], labels, features.
 
         images: float [V, 3, h, w] in [0, 1]. cameras: a batch of V cameras (see Camera.stack). target_camera:
         one camera, whose size H x W is rendered. near, far: z-depth range of the scene, in the units of the
         poses. masks: bool [V, h, w], True for pixels that may be used; None uses all. chunk_size: rays at a
-        time; None chooses a suitable number. Raises ConfigError for shapes that do not match.
+        time; None chooses a suitable number. guide: as --guide of render.py. Raises ConfigError for
+        shapes that do not match.
         """
         _check(self.method, images, cameras, masks)
         _check_target(target_camera, near, far)
@@ -61,7 +63,9 @@ class Model:
         with torch.no_grad(), autocast(self.method.device, self.precision):
             prepared = Prepared(self.method.prepare(sources, near, far), sources.cameras)
             target_camera = target_camera.to(self.method.device)
-            return render_view(self.method, prepared, target_camera, near, far, chunk_size)
+            return render_view(
+                self.method, prepared, target_camera, near, far, Quality(chunk_size, guide=guide)
+            )
 
 
 def load(path: str | Path, device: str = "auto", precision: str = "float32") -> Model:

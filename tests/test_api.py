@@ -14,7 +14,7 @@ import gpnerf
 from gpnerf.api import Model
 from gpnerf.datasets import examples
 from gpnerf.geometry.cameras import Camera
-from gpnerf.rendering.view import render_example
+from gpnerf.rendering.view import Quality, render_example
 from gpnerf.system.errors import CheckpointError, ConfigError, DataError
 
 
@@ -39,7 +39,7 @@ def test_a_view_from_python_is_that_of_the_scripts(room, rooms_run):
     model, scene = gpnerf.load(rooms_run, device="cpu"), gpnerf.open_scene(room)
     frames = examples.TestExamples([examples.TestView(scene, 2, range(5))], 24, 32, 2, "distance")
     example = frames[0]
-    expected = render_example(model.method, example, None, "float32")
+    expected = render_example(model.method, example, "float32", Quality())
     images, cameras, masks = scene.photographs(frames.sources(0), height=24, width=32)
     view = model.render(images, cameras, example.target.camera, scene.near, scene.far, masks)
     for name in ("color", "depth", "features", "labels"):

@@ -64,7 +64,7 @@ WORLDS = {
 
 def view_of(model, example):
     camera = example.target.camera
-    return render_view(model, prepared(model, example), camera, example.near, example.far, None)
+    return render_view(model, prepared(model, example), camera, example.near, example.far)
 
 
 @pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)

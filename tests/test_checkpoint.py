@@ -151,14 +151,15 @@ def test_a_model_that_this_version_cannot_build_is_refused_with_the_reason(tmp_p
         load_checkpoint(path)
 
 
-LATER = ("coordinates", "ray_weights", "weight_depth")
+LATER = ("coordinates", "ray_weights", "last_pass", "weight_depth", "guide_distance", "rays_per_guide")
 
 
 def test_a_file_of_the_first_versions_gives_the_same_model(saved):
     """They kept all fields in one, without learning rates and weights of the losses."""
     changes = {"heads": 2, "spacing": "linear", "head_norm": "none", "dropout": 0.3, "gradient_block": "none"}
     # All that there was.
-    changes |= {"coordinates": "world", "ray_weights": "published"}
+    changes |= {"coordinates": "world", "ray_weights": "published", "last_pass": "all"}
+    changes |= {"guide_distance": 0, "rays_per_guide": 1}
     written = checkpoint_of(tiny_model(seed=3, **changes), **changes)
     save_checkpoint(saved.parent, written)
     content = torch.load(saved, weights_only=True)

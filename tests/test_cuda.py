@@ -53,8 +53,8 @@ def step(model, precision="float32"):
 
 def test_a_view_is_that_of_the_cpu():
     model = tiny_model().eval()
-    here = render_example(model, example(), None, "float32")
-    there = render_example(model.to(CUDA), example(), None, "float32")
+    here = render_example(model, example(), "float32")
+    there = render_example(model.to(CUDA), example(), "float32")
     torch.testing.assert_close(there.color, here.color, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(there.depth, here.depth, atol=1e-3, rtol=1e-3)
     assert (there.labels == here.labels).float().mean() > 0.99
@@ -88,9 +88,7 @@ def test_geometry_keeps_full_precision_where_products_may_be_rounded(precision):
 
 def test_bfloat16_renders_nearly_the_same_view():
     model = tiny_model().eval().to(CUDA)
-    exact, rounded = (
-        render_example(model, example(), None, precision) for precision in ("float32", "bfloat16")
-    )
+    exact, rounded = (render_example(model, example(), precision) for precision in ("float32", "bfloat16"))
     assert psnr(rounded.color, exact.color) > 45
     assert not torch.equal(rounded.color, exact.color)
 
@@ -120,13 +118,13 @@ def test_bfloat16_trains():
 
 def test_too_little_memory_halves_the_chunk(caplog):
     model = tiny_model().eval().to(CUDA)
-    whole = render_example(model, example(), None, "float32")
+    whole = render_example(model, example(), "float32")
     # Less than one chunk of the image needs: the allocator may take no more than it holds, and a bit.
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(CUDA).total_memory
     torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved(CUDA) + 6 * 2**20) / total, 0)
     try:
-        halved = render_example(model, example(), None, "float32")
+        halved = render_example(model, example(), "float32")
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0, 0)
     assert "Out of memory: continuing with" in caplog.text

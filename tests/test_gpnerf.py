@@ -8,7 +8,7 @@ from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.methods.gpnerf import model as gpnerf_module
 from gpnerf.methods.gpnerf.fused_map import fuse, teacher_at
-from gpnerf.rendering.view import SourceCache, render_example, render_view
+from gpnerf.rendering.view import Quality, SourceCache, render_example, render_view
 from gpnerf.training.schedule import step_generator
 
 PIXELS = torch.tensor([[0, 0], [5, 2], [31, 23], [2, 9]])
@@ -105,14 +105,15 @@ def test_the_photometric_loss_trains_colors_but_neither_pyramid_nor_head():
         assert gradient_size(photometric, part) == 0.0
 
 
-def test_the_fine_pass_renders_semantics_and_the_coarse_one_does_not():
-    model, example = tiny_model().eval(), tiny_example()
+@pytest.mark.parametrize(("last_pass", "samples"), [("all", 10), ("fine", 4)])
+def test_the_fine_pass_renders_semantics_and_the_coarse_one_does_not(last_pass, samples):
+    model, example = tiny_model(last_pass=last_pass).eval(), tiny_example()
     rays = rays_of(example, PIXELS)
     coarse, fine = model.render_rays(*prepared(model, example), rays, True, point_semantics=True)
     assert (coarse.semantic, coarse.point_semantics) == (None, None)
     assert coarse.depths.shape == coarse.weights.shape == (4, 6)
-    assert fine.depths.shape == fine.weights.shape == (4, 10)
-    assert fine.semantic.shape == (4, 32) and fine.point_semantics.shape == (4, 10, 32)
+    assert fine.depths.shape == fine.weights.shape == (4, samples)
+    assert fine.semantic.shape == (4, 32) and fine.point_semantics.shape == (4, samples, 32)
     assert fine.depth.min() > 0.5 and fine.depth.max() < 5.0
 
 
@@ -121,7 +122,9 @@ def test_a_view_does_not_depend_on_the_chunk_size():
     model, example = tiny_model().eval(), tiny_example()
     camera = example.target.camera
     sources = prepared(model, example)
-    views = [render_view(model, sources, camera, 0.5, 5.0, size) for size in (7, 64, 10_000)]
+    views = [
+        render_view(model, sources, camera, 0.5, 5.0, Quality(size, guide=1)) for size in (7, 64, 10_000)
+    ]
     for view in views[1:]:
         for name in ("color", "depth", "features"):
             torch.testing.assert_close(getattr(view, name), getattr(views[0], name), atol=1e-5, rtol=1e-4)
@@ -132,7 +135,7 @@ def test_a_view_does_not_depend_on_the_chunk_size():
 def test_a_view_holds_the_rays_of_its_pixels_and_semantics_of_the_even_ones():
     model, example = tiny_model().eval(), tiny_example()
     sources, camera = prepared(model, example), example.target.camera
-    view = render_view(model, sources, camera, 0.5, 5.0, 100)
+    view = render_view(model, sources, camera, 0.5, 5.0, Quality(100, guide=1))
     rays = model.render_rays(*sources, rays_of(example, pixel_grid(24, 32)), semantics=True)[-1]
     torch.testing.assert_close(view.color, rays.color.T.reshape(3, 24, 32), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(view.depth, rays.depth.reshape(24, 32), atol=1e-5, rtol=1e-4)
@@ -145,7 +148,7 @@ def test_a_view_holds_the_rays_of_its_pixels_and_semantics_of_the_even_ones():
 @torch.no_grad()
 def test_views_of_odd_sizes_are_whole(height, width):
     model, example = tiny_model(fine_samples=0, samples=3).eval(), tiny_example(height, width)
-    view = render_example(model, example, 4096, "float32")
+    view = render_example(model, example, "float32", Quality(4096, guide=1))
     assert view.color.shape == (3, height, width)
     assert view.depth.shape == view.labels.shape == (height, width)
     assert view.features.shape == (32, (height + 1) // 2, (width + 1) // 2)
@@ -157,8 +160,8 @@ def test_views_of_odd_sizes_are_whole(height, width):
 def test_a_stride_skips_colors_and_depths_and_no_label(stride):
     model, example = tiny_model(samples=3).eval(), tiny_example()
     sources, camera = prepared(model, example), example.target.camera
-    full = render_view(model, sources, camera, 0.5, 5.0, 4096)
-    sparse = render_view(model, sources, camera, 0.5, 5.0, 4096, stride)
+    full = render_view(model, sources, camera, 0.5, 5.0)
+    sparse = render_view(model, sources, camera, 0.5, 5.0, Quality(stride=stride, guide=1))
     torch.testing.assert_close(sparse.color, full.color[:, ::stride, ::stride], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(sparse.depth, full.depth[::stride, ::stride], atol=1e-5, rtol=1e-4)
     assert torch.equal(sparse.labels, full.labels)
@@ -170,7 +173,7 @@ def test_a_model_without_classes_renders_color_and_depth_only():
     assert not model.has_classes
     sources, teacher = model.encode(example.sources, example.target.image)
     assert sources.semantics is None and teacher is None
-    view = render_example(model, example, 4096, "float32")
+    view = render_example(model, example, "float32", Quality(4096, guide=1))
     assert view.color.shape == (3, 24, 32) and view.depth.shape == (24, 32)
     assert view.features is None and view.labels is None
 

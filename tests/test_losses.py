@@ -9,7 +9,7 @@ from torch.nn.functional import cosine_similarity
 
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.methods.gpnerf import losses as formulas
-from gpnerf.methods.gpnerf.losses import depth_guided_loss, distill_loss, photometric_loss, semantic_loss
+from gpnerf.methods.gpnerf.losses import cells_between, distill_loss, photometric_loss, semantic_loss
 from gpnerf.methods.gpnerf.settings import Recipe
 
 HALF = 0.5**0.5
@@ -21,6 +21,11 @@ TEACHER = torch.tensor([[1.0, 0.0]])
 def points(*cosines):
     """Features [1, S, 2] with these cosines to the teacher."""
     return torch.tensor([[[cosine, math.sqrt(1.0 - cosine**2)] for cosine in cosines]])
+
+
+def depth_guided_loss(features, teacher, depths, true):
+    distance = formulas.samples_between(depths, true)
+    return formulas.depth_guided_loss(features, teacher, distance, true > 0)
 
 
 def depth_loss(features, depth, depths=DEPTHS):
@@ -130,27 +135,44 @@ def test_depth_loss_by_hand():
     depths = torch.tensor([1.0, 2.0, 3.0, 4.0]).expand(3, 4)
     expected = (-0.5 * (math.log(0.4) + math.log(0.2)) - math.log(0.5)) / 2
     # The third ray has no true depth.
-    found = formulas.depth_loss(weights, depths, torch.tensor([2.5, 1.0, 0.0]))
+    found = formulas.depth_loss(weights, depths, torch.tensor([2.5, 1.0, 0.0]), 1.0, 4.0)
     assert found.item() == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("true", [0.0, 0.9, 4.0, 9.0])
-def test_depth_loss_skips_depths_outside_the_samples(true):
+@pytest.mark.parametrize("true", [0.0, 0.9, 4.1, 9.0])
+def test_depth_loss_skips_depths_outside_the_range(true):
     weights, depths = torch.full((1, 4), 0.25), torch.tensor([[1.0, 2.0, 3.0, 4.0]])
-    assert formulas.depth_loss(weights, depths, torch.tensor([true])) == 0.0
+    assert formulas.depth_loss(weights, depths, torch.tensor([true]), 1.0, 4.0) == 0.0
+
+
+@pytest.mark.parametrize(("true", "weight"), [(1.5, 0.1), (7.0, 0.6)])
+def test_depth_loss_chooses_the_end_where_samples_do_not_reach_the_true_depth(true, weight):
+    weights, depths = torch.tensor([[0.1, 0.3, 0.6]]), torch.tensor([[2.0, 4.0, 6.0]])
+    found = formulas.depth_loss(weights, depths, torch.tensor([true]), 1.0, 8.0)
+    assert found.item() == pytest.approx(-math.log(weight))
 
 
 def test_depth_loss_is_least_where_the_weights_have_the_true_mean_depth():
     depths, true = torch.tensor([[1.0, 2.0, 4.0]]), torch.tensor([2.5])
     logits = torch.zeros(1, 3, requires_grad=True)
     for _ in range(4000):
-        (gradient,) = torch.autograd.grad(formulas.depth_loss(logits.softmax(dim=1), depths, true), logits)
+        (gradient,) = torch.autograd.grad(
+            formulas.depth_loss(logits.softmax(dim=1), depths, true, 1.0, 4.0), logits
+        )
         logits = (logits - 0.5 * gradient).detach().requires_grad_()
     assert (logits.softmax(dim=1) * depths).sum().item() == pytest.approx(2.5, abs=0.01)
 
 
 def test_depth_loss_is_finite_on_equal_samples_and_zero_weights():
     weights = torch.tensor([[0.0, 0.0, 1.0]], requires_grad=True)
-    loss = formulas.depth_loss(weights, torch.tensor([[1.0, 1.0, 2.0]]), torch.tensor([1.0]))
+    loss = formulas.depth_loss(weights, torch.tensor([[1.0, 1.0, 2.0]]), torch.tensor([1.0]), 1.0, 2.0)
     loss.backward()
     assert torch.isfinite(loss) and torch.isfinite(weights.grad).all()
+
+
+def test_samples_close_to_each_other_are_counted_in_cells_of_the_coarse_pass():
+    """Six samples from 1 to 6: a cell is 1 in depth; from 1 to 1/6 in 1/z: a cell is 1/6."""
+    depths, true = torch.tensor([[1.0, 2.9, 3.1, 3.6, 6.0]]), torch.tensor([3.0])
+    assert cells_between(depths, true, 1.0, 6.0, 6, "linear").tolist() == [[2.0, 0.0, 0.0, 1.0, 3.0]]
+    depths, true = torch.tensor([[1.0, 1.5, 2.9, 6.0]]), torch.tensor([2.0])
+    assert cells_between(depths, true, 1.0, 6.0, 6, "inverse").tolist() == [[3.0, 1.0, 1.0, 2.0]]

@@ -17,7 +17,7 @@ from gpnerf.evaluation.scorer import Scorer
 from gpnerf.geometry.projection import unmasked
 from gpnerf.geometry.sampling import random_pixels
 from gpnerf.metrics.image import LPIPS, psnr, ssim, ssim_scikit
-from gpnerf.rendering.view import render_example
+from gpnerf.rendering.view import Quality, render_example
 from gpnerf.system.errors import DataError
 from gpnerf.training.schedule import step_generator
 
@@ -214,10 +214,10 @@ def test_a_rendered_view_depends_on_the_masks_of_its_sources():
     model, example = tiny_model().eval(), tiny_example()
     masks = torch.ones(3, 24, 32, dtype=torch.bool)
     masked = replace(example, sources=replace(example.sources, masks=masks))
-    same = render_example(model, masked, 200, "float32")
-    assert torch.equal(same.color, render_example(model, example, 200, "float32").color)
+    same = render_example(model, masked, "float32", Quality(200, guide=1))
+    assert torch.equal(same.color, render_example(model, example, "float32", Quality(200, guide=1)).color)
     masks[:, :, :16] = False
-    other = render_example(model, masked, 200, "float32")
+    other = render_example(model, masked, "float32", Quality(200, guide=1))
     assert not torch.allclose(other.color, same.color)
 
 
@@ -251,7 +251,7 @@ def test_the_copied_source_is_scored_where_both_masks_count():
     truth.mask[:, 20:] = False
     source = torch.ones(24, 32, dtype=torch.bool)
     source[:, :8] = False
-    view = render_example(tiny_model(classes=0).eval(), example, 200, "float32")
+    view = render_example(tiny_model(classes=0).eval(), example, "float32", Quality(200, guide=1))
     # Off by 0.1 where both count, by 1 where the source is masked.
     copied = Photograph(truth.image + torch.where(source, 0.1, 1.0), source)
     scores = Scorer(0, False, None)(view, truth, copied).scores

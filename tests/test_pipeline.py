@@ -18,7 +18,7 @@ from gpnerf.methods.gpnerf.semantic_field import group_channels
 from gpnerf.methods.settings import Settings
 
 COARSE, FINE = 9, 4
-AS_PUBLISHED = {"coordinates": "world", "ray_weights": "published"}
+AS_PUBLISHED = {"coordinates": "world", "ray_weights": "published", "last_pass": "all"}
 
 
 @pytest.fixture

@@ -6,21 +6,21 @@ from helpers import tiny_example, tiny_model
 
 from gpnerf.metrics.image import psnr
 from gpnerf.rendering import view as rendering
-from gpnerf.rendering.view import render_example, suitable_chunk
+from gpnerf.rendering.view import Quality, render_example, suitable_chunk
 
 
 @pytest.mark.parametrize("chunk_size", [7, 100, 10_000])
 def test_the_chunk_size_changes_nothing(chunk_size):
     model, example = tiny_model().eval(), tiny_example()
-    expected = render_example(model, example, 64, "float32")
-    found = render_example(model, example, chunk_size, "float32")
+    expected = render_example(model, example, "float32", Quality(64, guide=1))
+    found = render_example(model, example, "float32", Quality(chunk_size, guide=1))
     torch.testing.assert_close(found.color, expected.color, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(found.features, expected.features, atol=1e-5, rtol=1e-5)
 
 
 def test_chunks_are_halved_where_memory_runs_out(caplog):
     model, example = tiny_model().eval(), tiny_example()
-    expected = render_example(model, example, 200, "float32")
+    expected = render_example(model, example, "float32", Quality(200, guide=1))
     render_rays = model.render_rays
 
     def scarce(record, cameras, rays, *others, **wanted):
@@ -29,7 +29,7 @@ def test_chunks_are_halved_where_memory_runs_out(caplog):
         return render_rays(record, cameras, rays, *others, **wanted)
 
     model.render_rays = scarce
-    found = render_example(model, example, 200, "float32")
+    found = render_example(model, example, "float32", Quality(200, guide=1))
     assert "Out of memory: continuing with 50 rays at a time (--chunk_size 50)." in caplog.text
     torch.testing.assert_close(found.color, expected.color, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(found.features, expected.features, atol=1e-5, rtol=1e-5)
@@ -49,8 +49,8 @@ def test_the_chunk_follows_from_the_size_of_a_layer_and_the_memory(monkeypatch):
 
 def test_bfloat16_is_close_to_float32():
     model, example = tiny_model().eval(), tiny_example()
-    exact = render_example(model, example, 100, "float32")
-    rounded = render_example(model, example, 100, "bfloat16")
+    exact = render_example(model, example, "float32", Quality(100, guide=1))
+    rounded = render_example(model, example, "bfloat16", Quality(100, guide=1))
     assert not torch.equal(rounded.color, exact.color)
     assert psnr(rounded.color, exact.color) > 35.0
     # Depths come from the same samples: geometry is never rounded.

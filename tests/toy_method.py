@@ -45,7 +45,7 @@ class Toy(Method):
     def prepare(self, sources, near, far):
         return None
 
-    def render_rays(self, prepared, cameras, rays, semantics, generator=None):
+    def render_rays(self, prepared, cameras, rays, semantics, generator=None, guide=None):
         depths = torch.linspace(rays.near, rays.far, self.function.toy_samples, device=self.device)
         depths = depths.expand(len(rays), -1)
         found = self.network(rays.points(depths)).mean(dim=1)
@@ -81,7 +81,7 @@ class Pair(Toy):
         assert len(sources.images) == 2
         return self.normalize(sources.images.mean(dim=(2, 3))).mean(dim=0)
 
-    def render_rays(self, prepared, cameras, rays, semantics, generator=None):
+    def render_rays(self, prepared, cameras, rays, semantics, generator=None, guide=None):
         (found,) = super().render_rays(None, cameras, rays, semantics)
         return [replace(found, color=found.color + prepared)]
 

@@ -16,6 +16,7 @@ from gpnerf.config.types import WHEN, amount, count, positive, table_numbers, ye
 from gpnerf.datasets.options import FRAMES, PLACE, add_data_options, add_place_options
 from gpnerf.methods.method import Method
 from gpnerf.methods.registry import METHODS, method_class
+from gpnerf.rendering.view import GUIDE
 from gpnerf.system.errors import ConfigError
 from gpnerf.training.schedule import Schedule
 from gpnerf.training.updater import StepOptions
@@ -200,6 +201,12 @@ def _rendering(parser: Parser) -> None:
         type=positive,
         default=None,
         help="rays at a time; bounds the memory (default: chosen by device and memory)",
+    )
+    add(
+        "--guide",
+        type=positive,
+        default=GUIDE,
+        help="coarse pass on every N-th row and column, if the last pass has fine samples alone; 1: on all",
     )
     add("--stride", type=positive, default=1, help="render every N-th row and column, as a quick preview")
 

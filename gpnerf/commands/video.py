@@ -23,7 +23,7 @@ from gpnerf.geometry.trajectories import interpolate, orbit
 from gpnerf.media.images import read_image, write_image
 from gpnerf.media.video import write_video
 from gpnerf.rendering.panels import Look, video_panel
-from gpnerf.rendering.view import RenderedView, SourceCache, render_view, workload_of
+from gpnerf.rendering.view import Quality, RenderedView, SourceCache, render_view, workload_of
 from gpnerf.system.devices import autocast, choose_device, keep_freed_memory
 from gpnerf.system.distributed import Processes
 from gpnerf.system.errors import ConfigError
@@ -112,8 +112,7 @@ class VideoRenderer:
                 camera.to(self.device),
                 self.scene.near,
                 self.scene.far,
-                self.options.chunk_size,
-                self.options.stride,
+                Quality.of(self.options),
             )
 
     def _frame_path(self, number: int) -> Path:
@@ -134,6 +133,7 @@ class VideoRenderer:
             "path": self.path.flatten().tolist(),
             "size": [self.options.height, self.options.width],
             "stride": self.options.stride,
+            "guide": self.options.guide,
             "source_views": [self.options.num_source_views, self.options.view_metric],
         }
         record = self.folder / "rendering.json"

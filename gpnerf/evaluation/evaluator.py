@@ -39,7 +39,7 @@ from gpnerf.execution.numerics import settle
 from gpnerf.media.images import write_image
 from gpnerf.metrics.image import load_lpips
 from gpnerf.rendering.panels import comparison_panel, view_pictures
-from gpnerf.rendering.view import RenderedView, render_example, segment_target, workload_of
+from gpnerf.rendering.view import Quality, RenderedView, render_example, segment_target, workload_of
 from gpnerf.system.devices import choose_device, keep_freed_memory
 from gpnerf.system.distributed import Processes
 from gpnerf.system.errors import ConfigError, DataError, Faults, GPNeRFError
@@ -225,7 +225,7 @@ class Evaluator:
 
     def _render(self, example: Example) -> RenderedView:
         options, precision = self.options, self.numerics.precision
-        view = render_example(self.model, example, options.chunk_size, precision, options.stride)
+        view = render_example(self.model, example, precision, Quality.of(options))
         if options.segment == "target":
             labels, confidence = segment_target(self.model, example, precision)
             view = replace(view, labels=labels, confidence=confidence)
@@ -248,7 +248,7 @@ class Evaluator:
             self.checkpoint.settings.decides_outputs(),
             self.scorer.num_classes,
             self.scorer.lpips is not None,
-            [options.height, options.width, options.stride, options.segment],
+            [options.height, options.width, options.stride, options.guide, options.segment],
             self.numerics.precision,
             fingerprint(scene, [target, *self.examples.sources(index)]),
         ]

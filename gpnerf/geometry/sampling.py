@@ -5,13 +5,24 @@ Depths are z in metres. `spacing` is "linear" (even in z) or "inverse" (even in 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-SPACINGS = ("inverse", "linear")
+SPACINGS = INVERSE, LINEAR = ("inverse", "linear")
+# Share of the samples of a guided pass that is spread over the whole range, for what the guide has missed.
+SPREAD = 0.2
 
 # Added to every bin so that an empty ray still yields samples; bins emptier than this count as flat.
 SMALLEST_BIN = 1e-5
+
+
+class Guide(NamedTuple):
+    """Where the surfaces along R rays may be: rising depths [R, S] and their weights [R, S]."""
+
+    depths: Tensor
+    weights: Tensor
 
 
 def random_pixels(
@@ -29,6 +40,22 @@ def random_pixels(
     return torch.stack([chosen % width, chosen // width], dim=-1)
 
 
+def pixels_around(
+    pixels: Tensor, distance: int, height: int, width: int, generator: torch.Generator, mask: Tensor | None
+) -> Tensor:
+    """Draws a pixel near each of the given ones: columns and rows up to `distance` away [N, 2].
+
+    mask: bool [height, width], the pixels to choose from; where the drawn one is none of them, the given one
+    takes its place.
+    """
+    offsets = torch.randint(-distance, distance + 1, pixels.shape, generator=generator)
+    last = torch.tensor([width - 1, height - 1])
+    near = (pixels + offsets).clamp(min=torch.zeros_like(last), max=last)
+    if mask is None:
+        return near
+    return torch.where(mask.cpu()[near[:, 1], near[:, 0], None], near, pixels)
+
+
 def coarse_depths(
     near: float, far: float, rays: int, samples: int, spacing: str, jitter: Tensor | None = None
 ) -> Tensor:
@@ -37,10 +64,10 @@ def coarse_depths(
     jitter: uniform numbers in [0, 1) [rays, samples]; each depth then moves inside the cell bounded by the
     mid-points to its neighbours (stratified sampling for training).
     """
-    start, end = (1.0 / near, 1.0 / far) if spacing == "inverse" else (near, far)
+    start, end = (1.0 / near, 1.0 / far) if spacing == INVERSE else (near, far)
     # The published order of operations: the positional encoding magnifies a difference in rounding 512 times.
     positions = start + (end - start) / max(1, samples - 1) * torch.arange(samples)
-    depths = 1.0 / positions if spacing == "inverse" else positions
+    depths = 1.0 / positions if spacing == INVERSE else positions
     if jitter is None:
         return depths.expand(rays, samples)
     depths = depths.to(jitter.device)
@@ -76,7 +103,7 @@ def fine_depths(
     random positions for training; None gives the deterministic positions of a test. No gradient flows into
     the weights.
     """
-    inverse = spacing == "inverse"
+    inverse = spacing == INVERSE
     positions = 1.0 / depths.flip(-1) if inverse else depths
     weights = weights.detach().flip(-1) if inverse else weights.detach()
     bins = 0.5 * (positions[:, 1:] + positions[:, :-1])
@@ -84,3 +111,24 @@ def fine_depths(
         uniforms = torch.linspace(0.0, 1.0, samples, device=depths.device).expand(len(depths), samples)
     drawn = inverse_cdf(bins, weights[:, 1:-1], uniforms)
     return 1.0 / drawn if inverse else drawn
+
+
+def guided_depths(guide: Guide, samples: int, spacing: str, uniforms: Tensor | None = None) -> Tensor:
+    """Rising depths [R, N] of N = `samples` samples where the guide's weights [R, S] are large.
+
+    A sample of the guide stands for the cell up to the mid-points to its neighbours. A share SPREAD of the
+    samples lies evenly in the whole range. uniforms: [R, N] in [0, 1), where each sample lies in its N-th of
+    the distribution; None puts it in the middle.
+    """
+    inverse = spacing == INVERSE
+    positions = 1.0 / guide.depths.flip(-1) if inverse else guide.depths
+    weights = guide.weights.detach().flip(-1) if inverse else guide.weights.detach()
+    middles = 0.5 * (positions[:, 1:] + positions[:, :-1])
+    edges = torch.cat([positions[:, :1], middles, positions[:, -1:]], dim=-1)
+    lengths = edges[:, 1:] - edges[:, :-1]
+    even = lengths / lengths.sum(dim=-1, keepdim=True)
+    mixed = (1.0 - SPREAD) * weights / weights.sum(dim=-1, keepdim=True) + SPREAD * even
+    shares = 0.5 if uniforms is None else uniforms
+    places = (torch.arange(samples, device=mixed.device) + shares) / samples
+    drawn = inverse_cdf(edges, mixed, places.expand(len(mixed), samples))
+    return (1.0 / drawn).flip(-1) if inverse else drawn

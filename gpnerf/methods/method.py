@@ -7,7 +7,7 @@ asks which method it is. docs/architecture.md checks the interface against furth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -17,6 +17,7 @@ from gpnerf.datasets.examples import Example
 from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.rays import Rays
+from gpnerf.geometry.sampling import Guide
 from gpnerf.system.errors import ConfigError
 
 
@@ -41,6 +42,10 @@ class RayPass:
         """Joins the rays of all parts; a field is None in all parts or in none."""
         columns = zip(*(vars(part).values() for part in parts), strict=True)
         return RayPass(*(None if column[0] is None else torch.cat(column) for column in columns))
+
+    def scaled(self, factor: float) -> RayPass:
+        """The same in units of another length: depths times `factor`."""
+        return replace(self, depth=factor * self.depth, depths=factor * self.depths)
 
 
 class StepLosses(NamedTuple):
@@ -93,6 +98,11 @@ class Method(nn.Module):
         """The name of the method in the paper's tables."""
         return type(self).__name__
 
+    @property
+    def guided(self) -> bool:
+        """Whether a coarse pass of neighbouring rays can guide the samples of a ray."""
+        return False
+
     # Rendering
 
     def prepare(self, sources: SourceViews, near: float, far: float) -> Any:
@@ -110,12 +120,20 @@ class Method(nn.Module):
         rays: Rays,
         semantics: bool,
         generator: torch.Generator | None = None,
+        guide: Guide | None = None,
     ) -> list[RayPass]:
         """Renders R rays; returns all passes, the final one last.
 
         prepared: from `prepare` or `join`. cameras: of the V source views. semantics: the last pass also
-        renders the entries of the label map. generator: draws random sample depths, for training.
+        renders the entries of the label map. generator: draws random sample depths, for training. guide: from
+        a coarse pass of neighbouring rays, which replaces that of the rays (if guided).
         """
+        raise NotImplementedError
+
+    def coarse_pass(
+        self, prepared: Any, cameras: Camera, rays: Rays, generator: torch.Generator | None = None
+    ) -> RayPass:
+        """Renders only the first pass of R rays, to guide others (if guided)."""
         raise NotImplementedError
 
     def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ import logging
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from gpnerf.execution.workload import Workload
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.geometry.rays import Rays
 from gpnerf.methods.method import Method, RayPass
+from gpnerf.rendering.guide import guide_map
 from gpnerf.system.devices import autocast, is_out_of_memory, memory_of
 
 log = logging.getLogger(__name__)
@@ -103,42 +105,71 @@ class Prepared(NamedTuple):
     cameras: Camera
 
 
+# Every GUIDE-th row and column has a coarse pass by default.
+GUIDE = 4
+
+
+class Quality(NamedTuple):
+    """How much a rendering may cost.
+
+    chunk_size: rays at a time; None chooses a suitable number. stride: every stride-th row and column is
+    rendered. guide: a guided model renders its coarse pass on every guide-th row and column.
+    """
+
+    chunk_size: int | None = None
+    stride: int = 1
+    guide: int = GUIDE
+
+    @staticmethod
+    def of(options: Namespace) -> Quality:
+        return Quality(options.chunk_size, options.stride, options.guide)
+
+
+BEST = Quality(guide=1)
+
+
 @torch.no_grad()
 def render_view(
-    model: Method,
-    prepared: Prepared,
-    camera: Camera,
-    near: float,
-    far: float,
-    chunk_size: int | None,
-    stride: int = 1,
+    model: Method, prepared: Prepared, camera: Camera, near: float, far: float, quality: Quality = BEST
 ) -> RenderedView:
     """Renders colour and depth of every `stride`-th pixel, and all entries of the label map.
 
-    chunk_size: rays at a time; None chooses a suitable number. It is halved with a warning when memory runs
-    out. With a stride, color and depth shrink to [::stride, ::stride] of the image; labels keep its size.
+    The chunk size is halved with a warning when memory runs out. With a stride, color and depth shrink to
+    [::stride, ::stride] of the image; labels keep its size.
     """
     height, width = camera.height, camera.width
     color = torch.zeros(height, width, 3, device=model.device)
     depth = torch.zeros(height, width, device=model.device)
     pixels = pixel_grid(height, width)
-    colored = (pixels % stride == 0).all(dim=-1)
+    colored = (pixels % quality.stride == 0).all(dim=-1)
     of_map = (pixels % model.map_stride == 0).all(dim=-1) & model.has_classes
     entries = []
-    chunks = Chunks(chunk_size or suitable_chunk(model, len(prepared.cameras.intrinsics)))
+    chunks = Chunks(quality.chunk_size or suitable_chunk(model, len(prepared.cameras.intrinsics)))
+
+    def to_render(chunk: Tensor) -> tuple[Any, Camera, Rays]:
+        return *prepared, Rays.through(chunk, camera, near, far)
+
+    def coarse_pass(chunk: Tensor) -> RayPass:
+        return model.coarse_pass(*to_render(chunk))
+
+    guides = None
+    if model.guided and quality.guide > 1:
+        render = partial(chunks.of, render=coarse_pass)
+        guides = guide_map(height, width, quality.guide, model.device, render)
     # Copying from the device only at the end keeps it from waiting for the CPU.
     for chosen, semantics in ((pixels[colored & ~of_map], False), (pixels[of_map], True)):
 
-        def render(chunk: Tensor, semantics: bool = semantics) -> RayPass:
-            rays = Rays.through(chunk, camera, near, far)
-            return model.render_rays(prepared.record, prepared.cameras, rays, semantics)[-1]
+        def last_pass(chunk: Tensor, semantics: bool = semantics) -> RayPass:
+            guide = None if guides is None else guides.at(chunk)
+            return model.render_rays(*to_render(chunk), semantics, guide=guide)[-1]
 
-        for chunk, rays in chunks.of(chosen.to(model.device), render):
+        for chunk, rays in chunks.of(chosen.to(model.device), last_pass):
             count = len(chunk)
             color[chunk[:, 1], chunk[:, 0]] = rays.color[:count]
             depth[chunk[:, 1], chunk[:, 0]] = rays.depth[:count]
             if semantics:
                 entries.append(rays.semantic[:count])
+    stride = quality.stride
     color, depth = color[::stride, ::stride].permute(2, 0, 1).cpu(), depth[::stride, ::stride].cpu()
     if not entries:
         return RenderedView(color, depth)
@@ -180,17 +211,13 @@ class SourceCache:
 
 
 @torch.no_grad()
-def render_example(
-    model: Method, example: Example, chunk_size: int | None, precision: str, stride: int = 1
-) -> RenderedView:
+def render_example(model: Method, example: Example, precision: str, quality: Quality = BEST) -> RenderedView:
     """Renders the target view of an example from its source views, without using the target image."""
     example = example.to(model.device)
     with autocast(model.device, precision):
         record = model.prepare(example.sources, example.near, example.far)
         prepared = Prepared(record, example.sources.cameras)
-        return render_view(
-            model, prepared, example.target.camera, example.near, example.far, chunk_size, stride
-        )
+        return render_view(model, prepared, example.target.camera, example.near, example.far, quality)
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from gpnerf.datasets.examples import FaultsAsItems, TestExamples, TrainingExampl
 from gpnerf.execution.numerics import settle
 from gpnerf.execution.workload import Workload
 from gpnerf.methods.settings import Settings
-from gpnerf.rendering.view import render_example
+from gpnerf.rendering.view import Quality, render_example
 from gpnerf.system.devices import choose_device
 from gpnerf.system.distributed import Processes
 from gpnerf.system.errors import CheckpointError, TrainingError
@@ -206,7 +206,8 @@ class Trainer:
             return
         example = self.held_out[0]
         self.model.eval()
-        view = render_example(self.model, example, self.options.chunk_size, self.numerics.precision)
+        quality = Quality(self.options.chunk_size, guide=self.options.guide)
+        view = render_example(self.model, example, self.numerics.precision, quality)
         self.model.train()
         self.journal.picture(self.step, view, example, self.class_names)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +15,13 @@ from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.canonical import WORLD, canonical, unit_of
 from gpnerf.geometry.projection import Corners, corners, direction_difference, interpolate, project, unmasked
 from gpnerf.geometry.rays import Rays
-from gpnerf.geometry.sampling import coarse_depths, fine_depths
+from gpnerf.geometry.sampling import Guide, coarse_depths, fine_depths, guided_depths
 from gpnerf.methods.gpnerf import fused_map
 from gpnerf.methods.gpnerf.extractor import SMALLEST_IMAGE, Extractor
 from gpnerf.methods.gpnerf.heads import build_head
 from gpnerf.methods.gpnerf.objective import DISTILLATION, step_losses
 from gpnerf.methods.gpnerf.semantic_field import Adaptor, group_channels, render_semantics, weigh_view
-from gpnerf.methods.gpnerf.settings import FIRST_ROW, Function, Recipe, Sizes
+from gpnerf.methods.gpnerf.settings import FINE, FIRST_ROW, Function, Recipe, Sizes
 from gpnerf.methods.gpnerf.source_features import SourceFeatures
 from gpnerf.methods.gpnerf.transformer import JointTransformer
 from gpnerf.methods.method import Method, RayPass, StepLosses
@@ -105,6 +104,10 @@ class GPNeRF(Method):
     def join(self, parts: Sequence[SourceFeatures]) -> SourceFeatures:
         return SourceFeatures.join(parts)
 
+    @property
+    def guided(self) -> bool:
+        return self.function.fine_samples > 0 and self.function.last_pass == FINE
+
     def render_rays(
         self,
         prepared: SourceFeatures,
@@ -112,42 +115,70 @@ class GPNeRF(Method):
         rays: Rays,
         semantics: bool,
         generator: torch.Generator | None = None,
+        guide: Guide | None = None,
         point_semantics: bool = False,
     ) -> list[RayPass]:
-        """Renders the coarse pass and, with fine samples, the fine pass over R rays; see Method.
+        """Renders the coarse pass, unless there is a guide, and with fine samples the fine pass; see Method.
 
         The last pass has semantic [R, D], which is S_sem of Eq. 7, and point_semantics [R, S, D], which is
         F_sem of Eq. 5.
         """
-        asked = semantics, generator, point_semantics
-        if self.function.coordinates == WORLD:
-            return self._all_passes(prepared, cameras, rays, *asked)
-        unit = unit_of(rays)
-        passes = self._all_passes(prepared, *canonical(cameras, rays), *asked)
-        return [replace(one, depth=unit * one.depth, depths=unit * one.depths) for one in passes]
+        cameras, rays, unit = self._coordinates(cameras, rays)
+        depths = self._coarse_depths(rays, generator)
+        uniforms = _uniforms(len(rays), self.function.fine_samples, generator, rays.origins.device)
+        wanted = semantics, point_semantics
 
-    def _all_passes(
+        def passes(chosen: slice) -> list[RayPass]:
+            own = rays[chosen]
+            if not self.function.fine_samples:
+                return [self._render(prepared, cameras, own, depths[chosen], *wanted)]
+            drawn = None if uniforms is None else uniforms[chosen]
+            if guide is not None:
+                known = Guide(guide.depths[chosen] / unit, guide.weights[chosen])
+                return [self._render(prepared, cameras, own, self._fine_depths(known, drawn), *wanted)]
+            coarse = self._render(prepared, cameras, own, depths[chosen])
+            fine = self._fine_depths(Guide(coarse.depths, coarse.weights), drawn)
+            return [coarse, self._render(prepared, cameras, own, fine, *wanted)]
+
+        return [one.scaled(unit) for one in self._in_parts(passes, len(rays), len(prepared.images))]
+
+    def coarse_pass(
         self,
         prepared: SourceFeatures,
         cameras: Camera,
         rays: Rays,
-        semantics: bool,
-        generator: torch.Generator | None,
-        point_semantics: bool,
-    ) -> list[RayPass]:
-        """render_rays in the coordinates of the cameras and rays, some rays at a time."""
-        count, device, function = len(rays), rays.origins.device, self.function
-        jitter = _uniforms(count, function.samples, generator, device)
-        depths = coarse_depths(rays.near, rays.far, count, function.samples, function.spacing, jitter)
-        depths = depths.to(device)
-        uniforms = _uniforms(count, function.fine_samples, generator, device)
+        generator: torch.Generator | None = None,
+    ) -> RayPass:
+        cameras, rays, unit = self._coordinates(cameras, rays)
+        depths = self._coarse_depths(rays, generator)
 
         def passes(chosen: slice) -> list[RayPass]:
-            drawn = None if uniforms is None else uniforms[chosen]
-            wanted = semantics, point_semantics
-            return self._passes(prepared, cameras, rays[chosen], depths[chosen], drawn, wanted)
+            return [self._render(prepared, cameras, rays[chosen], depths[chosen])]
 
-        size = self.recomputed_rays(len(prepared.images))
+        return self._in_parts(passes, len(rays), len(prepared.images))[0].scaled(unit)
+
+    def _coordinates(self, cameras: Camera, rays: Rays) -> tuple[Camera, Rays, float]:
+        """Cameras and rays in the coordinates of the networks, and the unit of these."""
+        if self.function.coordinates == WORLD:
+            return cameras, rays, 1.0
+        return *canonical(cameras, rays), unit_of(rays)
+
+    def _coarse_depths(self, rays: Rays, generator: torch.Generator | None) -> Tensor:
+        count, samples, device = len(rays), self.function.samples, rays.origins.device
+        jitter = _uniforms(count, samples, generator, device)
+        return coarse_depths(rays.near, rays.far, count, samples, self.function.spacing, jitter).to(device)
+
+    def _fine_depths(self, guide: Guide, uniforms: Tensor | None) -> Tensor:
+        """Depths of the last pass [R, S], rising."""
+        samples, spacing = self.function.fine_samples, self.function.spacing
+        if self.function.last_pass == FINE:
+            return guided_depths(guide, samples, spacing, uniforms)
+        more = fine_depths(*guide, samples, spacing, uniforms)
+        return torch.cat([guide.depths, more], dim=-1).sort(dim=-1).values
+
+    def _in_parts(self, passes: Callable[[slice], list[RayPass]], count: int, views: int) -> list[RayPass]:
+        """Renders all `count` rays; with --recompute, and where gradients are wanted, some at a time."""
+        size = self.recomputed_rays(views)
         if count <= size or not (self.recipe.recompute and torch.is_grad_enabled()):
             return passes(slice(None))
         chunks = [
@@ -155,27 +186,6 @@ class GPNeRF(Method):
             for start in range(0, count, size)
         ]
         return [RayPass.concatenate(parts) for parts in zip(*chunks, strict=True)]
-
-    def _passes(
-        self,
-        prepared: SourceFeatures,
-        cameras: Camera,
-        rays: Rays,
-        depths: Tensor,
-        uniforms: Tensor | None,
-        wanted: tuple[bool, bool],
-    ) -> list[RayPass]:
-        """Renders the coarse pass at `depths` [R, S] and the fine pass at coarse and fine samples together.
-
-        wanted: whether the last pass has semantics of the rays, and of their points.
-        """
-        function = self.function
-        if function.fine_samples == 0:
-            return [self._render(prepared, cameras, rays, depths, *wanted)]
-        coarse = self._render(prepared, cameras, rays, depths)
-        more = fine_depths(depths, coarse.weights, function.fine_samples, function.spacing, uniforms)
-        depths = torch.cat([depths, more], dim=-1).sort(dim=-1).values
-        return [coarse, self._render(prepared, cameras, rays, depths, *wanted)]
 
     def _render(
         self,

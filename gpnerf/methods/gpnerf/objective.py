@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from gpnerf.datasets.examples import Example
 from gpnerf.datasets.instances import HUNGARIAN
+from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.rays import Rays
-from gpnerf.geometry.sampling import random_pixels
+from gpnerf.geometry.sampling import Guide, pixels_around, random_pixels
 from gpnerf.methods.gpnerf.fused_map import fuse, teacher_at
 from gpnerf.methods.gpnerf.losses import (
+    cells_between,
     depth_guided_loss,
     depth_loss,
     distill_loss,
     photometric_loss,
+    samples_between,
     semantic_loss,
 )
+from gpnerf.methods.gpnerf.source_features import SourceFeatures
 from gpnerf.methods.method import RayPass, StepLosses
 from gpnerf.metrics.instance import assign_slots
 
@@ -28,47 +32,80 @@ if TYPE_CHECKING:
 DISTILLATION = ("distill", "depth_guided")
 
 
+class TrainedPass(NamedTuple):
+    """A rendered pass and the pixels [R, 2] of its rays."""
+
+    rays: RayPass
+    pixels: Tensor
+
+
 def step_losses(model: GPNeRF, example: Example, rays: int, generator: torch.Generator) -> StepLosses:
     """Computes the losses of one target view, except those whose weight is zero; colours are always compared.
 
     Semantic losses need a model with classes. The loss "semantic" also needs labels; "depth_guided" and
     "depth" need depth.
     """
-    target = example.target
+    target, recipe = example.target, model.recipe
     prepared, teacher = model.encode(example.sources, target.image if model.has_classes else None)
-    pixels = random_pixels(target.camera.height, target.camera.width, rays, generator, target.mask)
-    pixels = pixels.to(target.image.device)
-    by_depth = teacher is not None and target.depth is not None and model.recipe.weight_depth_guided > 0
-    passes = model.render_rays(
-        prepared,
-        example.sources.cameras,
-        Rays.through(pixels, target.camera, example.near, example.far),
-        semantics=teacher is not None,
-        generator=generator,
-        point_semantics=by_depth,
-    )
-    truth = at_pixels(target.image, pixels)
-    losses = {"photometric": sum(photometric_loss(one.color, truth) for one in passes)}
-    true_depth = None if target.depth is None else at_pixels(target.depth, pixels)
-    if true_depth is not None and model.recipe.weight_depth > 0:
-        losses["depth"] = sum(depth_loss(one.weights, one.depths, true_depth) for one in passes) / len(passes)
+    by_depth = teacher is not None and target.depth is not None and recipe.weight_depth_guided > 0
+    wanted = {"semantics": teacher is not None, "point_semantics": by_depth}
+    passes = _trained_passes(model, prepared, example, rays, generator, wanted)
+    colors = [(one.rays.color, at_pixels(target.image, one.pixels)) for one in passes]
+    losses = {"photometric": sum(photometric_loss(*pair) for pair in colors)}
+    if target.depth is not None and recipe.weight_depth > 0:
+        losses["depth"] = sum(
+            depth_loss(
+                one.rays.weights,
+                one.rays.depths,
+                at_pixels(target.depth, one.pixels),
+                example.near,
+                example.far,
+            )
+            for one in passes
+        ) / len(passes)
     if teacher is not None:
-        losses |= _semantic_losses(
-            model, example, teacher, passes[-1], pixels, true_depth if by_depth else None
-        )
-    psnr = -10.0 * (passes[-1].color.detach() - truth).square().mean().log10()
-    return StepLosses(losses, psnr)
+        losses |= _semantic_losses(model, example, teacher, passes[-1], by_depth)
+    rendered, truth = colors[-1]
+    return StepLosses(losses, -10.0 * (rendered.detach() - truth).square().mean().log10())
+
+
+def _trained_passes(
+    model: GPNeRF,
+    prepared: SourceFeatures,
+    example: Example,
+    rays: int,
+    generator: torch.Generator,
+    wanted: dict[str, bool],
+) -> list[TrainedPass]:
+    """Renders all passes of random rays.
+
+    A guided model renders the coarse pass of a few rays and the fine pass of others around each, so that it
+    learns from guides as rough as those that it renders with.
+    """
+    camera, mask, recipe = example.target.camera, example.target.mask, model.recipe
+    size, each = (camera.height, camera.width), recipe.rays_per_guide if model.guided else 1
+
+    def to_render(pixels: Tensor) -> tuple[SourceFeatures, Camera, Rays]:
+        return prepared, example.sources.cameras, Rays.through(pixels, camera, example.near, example.far)
+
+    chosen = random_pixels(*size, max(1, rays // each), generator, mask)
+    pixels = chosen.to(model.device)
+    if not model.guided:
+        passes = model.render_rays(*to_render(pixels), generator=generator, **wanted)
+        return [TrainedPass(one, pixels) for one in passes]
+    around = pixels_around(chosen.repeat(each, 1), recipe.guide_distance, *size, generator, mask)
+    around = around.to(model.device)
+    coarse = model.coarse_pass(*to_render(pixels), generator)
+    guide = Guide(coarse.depths.repeat(each, 1), coarse.weights.repeat(each, 1))
+    (fine,) = model.render_rays(*to_render(around), generator=generator, guide=guide, **wanted)
+    return [TrainedPass(coarse, pixels), TrainedPass(fine, around)]
 
 
 def _semantic_losses(
-    model: GPNeRF,
-    example: Example,
-    teacher: Tensor,
-    rendered: RayPass,
-    pixels: Tensor,
-    true_depth: Tensor | None,
+    model: GPNeRF, example: Example, teacher: Tensor, last: TrainedPass, by_depth: bool
 ) -> dict[str, Tensor]:
     losses = {}
+    rendered, pixels = last
     if model.recipe.weight_semantic > 0:
         fused = fuse(teacher, rendered.semantic, pixels)
         losses |= _label_loss(model, example, fused)
@@ -77,10 +114,14 @@ def _semantic_losses(
     goal = goal if model.recipe.gradient_block == "none" else goal.detach()
     if model.recipe.weight_distill > 0:
         losses["distill"] = distill_loss(rendered.semantic, goal)
-    if true_depth is not None:
-        losses["depth_guided"] = depth_guided_loss(
-            rendered.point_semantics, goal, rendered.depths, true_depth
-        )
+    if by_depth:
+        true_depth = at_pixels(example.target.depth, pixels)
+        if model.guided:
+            cells = example.near, example.far, model.function.samples, model.function.spacing
+            distance = cells_between(rendered.depths, true_depth, *cells)
+        else:
+            distance = samples_between(rendered.depths, true_depth)
+        losses["depth_guided"] = depth_guided_loss(rendered.point_semantics, goal, distance, true_depth > 0)
     return losses
 
 

@@ -20,6 +20,7 @@ from gpnerf.system.errors import ConfigError
 # through the colour features. none: nowhere (Table 4, ID 3).
 GRADIENT_BLOCKS = ("full", "features", "none")
 RAY_WEIGHTS = MEAN, FIRST_ROW = ("mean", "published")
+LAST_PASSES = FINE, ALL = ("fine", "all")
 # The fine pass interpolates between inner coarse samples, so it needs at least this many coarse samples.
 SMALLEST_COARSE = 3
 
@@ -76,7 +77,12 @@ class Function:
     samples: int = option(48, "samples per ray in the coarse pass", positive)
     fine_samples: int = option(16, "samples per ray added in the fine pass; 0: no fine pass", count)
     spacing: str = option("inverse", "coarse samples evenly spaced in 1/z or in z", choices=SPACINGS)
-
+    last_pass: str = option(
+        FINE,
+        "samples of the last pass: the fine ones alone, or the coarse ones too, as published",
+        choices=LAST_PASSES,
+        before=ALL,
+    )
     ray_weights: str = option(
         MEAN,
         "weights that guide the fine samples: mean attention, which also renders depth; or as published",
@@ -119,6 +125,13 @@ class Recipe:
         may_change=True,
         before=0.0,
     )
+    guide_distance: int = option(
+        4,
+        "--last_pass fine: pixels between a ray and that whose coarse pass guides it, at most",
+        count,
+        before=0,
+    )
+    rays_per_guide: int = option(4, "--last_pass fine: rays that share a coarse pass", positive, before=1)
     lr_extractor: float = option(5e-3, "learning rate of extractor and pyramid", amount, may_change=True)
     lr_transformer: float = option(1e-5, "learning rate of transformers and adaptor", amount, may_change=True)
     lr_head: float = option(5e-5, "learning rate of the perception head", amount, may_change=True)
