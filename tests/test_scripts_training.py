@@ -109,9 +109,9 @@ def test_fault_found_by_a_loading_process_is_still_one_sentence(scene_writer):
     assert str(folder / "semantic" / "3.png") in sentence and "label id 40 (768 pixels)" in sentence
 
 
-def test_depth_range_of_rooms_is_checked_where_one_end_is_given(rooms_config):
-    sentence = refusal("train.py", "--config", rooms_config, "--near", "300")
-    assert "expected 0 < near < far, found near 300" in sentence
+def test_rooms_have_no_published_depth_range(rooms_config):
+    sentence = refusal("train.py", "--config", rooms_config, "--depth_range", "published")
+    assert "no range is published; use --depth_range scene, or NEAR,FAR" in sentence
 
 
 def test_a_run_of_the_first_versions_goes_on(rooms_config, tmp_path):

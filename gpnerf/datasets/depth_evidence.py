@@ -151,8 +151,9 @@ def depth_of_matches(scene: Scene, frames: Sequence[int], faults: Faults) -> Evi
     usable = sum(map(len, joined.values())) // 2
     if usable < LEAST_MATCHES:
         return nothing(
-            f"{agreeing} matches of {len(chosen)} photographs that agree with the poses, {usable} of them "
-            f"(fewer than {LEAST_MATCHES}) with a parallax of {matches.LEAST_PARALLAX:g} degrees or more"
+            f"{usable} matches of {len(chosen)} photographs that fit the poses with a parallax of "
+            f"{matches.LEAST_PARALLAX:g} degrees or more (needed: {LEAST_MATCHES}; with less parallax: "
+            f"{agreeing - usable})"
         )
     return Evidence(f"{usable:,} matches of {len(chosen)} photographs", joined, OUTSIDE_OF_POINTS)
 

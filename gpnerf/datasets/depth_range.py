@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gpnerf.config.types import parse_frames
+from gpnerf.config.types import PUBLISHED, parse_frames
 from gpnerf.datasets import range_cache
 from gpnerf.datasets.depth_evidence import Evidence, depth_of_maps, depth_of_matches, depth_of_points
 from gpnerf.datasets.index.scene_index import SceneIndex
@@ -92,9 +92,10 @@ def _checked(scene: Scene, found: DepthRange) -> DepthRange:
 def _refusal(scene: Scene, stated: DepthRange, reasons: Sequence[str]) -> DataError:
     lacking = [side for side in ("near", "far") if getattr(stated, side) is None]
     text, sides = scene.index.stated_in, " and ".join(lacking)
-    found = ", ".join([f"no {sides} in its {text}"] * bool(text) + list(filter(None, reasons)))
-    write = f", or write {sides} into the file" if text else ""
+    *others, last = [f"no {sides} in its {text}"] * bool(text) + list(filter(None, reasons))
+    remedy = f"write {sides} into the file" if text else f"--depth_range {PUBLISHED}"
     return DataError(
-        f"{scene.folder}: expected something that gives the depth range of the scene, found {found}; give "
-        f"--depth_range NEAR,FAR in the units of the poses{write}."
+        f"{scene.folder}: expected something that gives the depth range of the scene, found "
+        f"{', '.join(others)}, and {last}; give --depth_range NEAR,FAR in the units of the poses, "
+        f"or {remedy}."
     )

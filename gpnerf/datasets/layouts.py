@@ -74,10 +74,12 @@ def load_scene(dataset: str, root: Path, name: str, reading: Reading = Reading()
 def scene_to_check(dataset: str, root: Path, name: str, reading: Reading, faults: Faults) -> Scene:
     """Loads a scene like load_scene, but adds the faults of single frames to `faults`.
 
-    Keeps no index. Raises DataError where the scene is not usable at all.
+    Keeps no index. The depth range is measured in the files that can be read. Raises DataError where the
+    scene is not usable at all.
     """
     index = INDEXERS[dataset](Path(root) / name, faults)
-    return _scene(dataset, Path(root), name, index, reading, faults)
+    # A check reads every file, and tells which of them cannot be read.
+    return _scene(dataset, Path(root), name, index, reading, Faults())
 
 
 def _scene(dataset: str, root: Path, name: str, index: SceneIndex, reading: Reading, faults: Faults) -> Scene:

@@ -43,7 +43,7 @@ class CutOff(NamedTuple):
 
     @property
     def worst(self) -> list[FrameDepth]:
-        """The frames of which more than `most` is left out, worst first; [] unless that holds for all depth."""
+        """The frames of which more than `most` is left out, worst first; [] if all together are within it."""
         if self.share <= self.most:
             return []
         over = [one for one in self.frames if one.outside > self.most * one.known]
