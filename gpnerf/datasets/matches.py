@@ -42,11 +42,11 @@ class Pinhole(NamedTuple):
         homogeneous = np.column_stack([pixels, np.ones(len(pixels))])
         return homogeneous @ np.linalg.inv(self.intrinsics).T @ self.pose[:3, :3].T
 
+    @np.errstate(divide="ignore", invalid="ignore")
     def project(self, points: np.ndarray) -> np.ndarray:
         """Projects points [N, 3] in the world to pixels [N, 2]; inf or nan in the plane of the camera."""
         image = (points - self.pose[:3, 3]) @ self.pose[:3, :3] @ self.intrinsics.T
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return image[:, :2] / image[:, 2:]
+        return image[:, :2] / image[:, 2:]
 
 
 class Triangulated(NamedTuple):
@@ -101,18 +101,21 @@ def _distinct(squares: np.ndarray) -> np.ndarray:
     return nearest[:, 0] < LARGEST_RATIO**2 * nearest[:, 1]
 
 
+@np.errstate(divide="ignore", invalid="ignore")
 def triangulate(first: Pinhole, second: Pinhole, pixels: np.ndarray, others: np.ndarray) -> Triangulated:
-    """Finds the points that are nearest to the rays through pixels [N, 2] of two cameras."""
+    """Finds the points that are nearest to the rays through pixels [N, 2] of two cameras.
+
+    Parallel rays have no such point: their depths and errors are not finite.
+    """
     rays, other_rays = first.directions(pixels), second.directions(others)
     baseline = second.pose[:3, 3] - first.pose[:3, 3]
     square, other_square = (rays**2).sum(axis=1), (other_rays**2).sum(axis=1)
     product = (rays * other_rays).sum(axis=1)
     along, other_along = rays @ baseline, other_rays @ baseline
     # The shortest line between two rays is normal to both: two equations for the two z-depths.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        determinant = square * other_square - product**2
-        depth = (other_square * along - product * other_along) / determinant
-        other_depth = (product * along - square * other_along) / determinant
+    determinant = square * other_square - product**2
+    depth = (other_square * along - product * other_along) / determinant
+    other_depth = (product * along - square * other_along) / determinant
     end, other_end = depth[:, None] * rays, baseline + other_depth[:, None] * other_rays
     points = first.pose[:3, 3] + (end + other_end) / 2.0
     errors = [
