@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from gpnerf.config.types import RANGES, SCENE
 from gpnerf.datasets.discover import find_scenes
 from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.datasets.layouts import Reading, load_scene
@@ -83,18 +84,20 @@ def load(path: str | Path, device: str = "auto", precision: str = "float32") -> 
     return Model(method, checkpoint.class_names, precision)
 
 
-def open_scene(path: str | Path, near: float | None = None, far: float | None = None) -> Scene:
+def open_scene(path: str | Path, depth_range: str | tuple[float, float] = SCENE) -> Scene:
     """Opens the scene in a folder of any supported layout.
 
-    near, far: z-depth range; None takes it from the files of the scene. Raises DataError for a folder that
-    holds no scene or several.
+    depth_range: (near, far) in the units of the poses; "scene" takes it from the files of the scene,
+    "published" is that of ScanNet and Replica. Raises DataError for a folder that holds no scene or several.
     """
+    if depth_range not in RANGES:
+        _check_range(*depth_range)
     found = find_scenes(Path(path))
     if len(found) > 1:
         raise DataError(
             f"{path}: expected one scene, found {len(found)}, the first in {found[0].name}; name one of them."
         )
-    return load_scene(*found[0], Reading(near, far))
+    return load_scene(*found[0], Reading(depth_range))
 
 
 def _check(method: Method, images: Tensor, cameras: Camera, masks: Tensor | None) -> None:
@@ -132,5 +135,9 @@ def _check(method: Method, images: Tensor, cameras: Camera, masks: Tensor | None
 def _check_target(camera: Camera, near: float, far: float) -> None:
     if camera.intrinsics.ndim != 2:
         raise ConfigError("Expected one target camera, found a batch; render its cameras one by one.")
+    _check_range(near, far)
+
+
+def _check_range(near: float, far: float) -> None:
     if not 0 < near < far < math.inf:
         raise ConfigError(f"Expected 0 < near < far, found near {near:g} and far {far:g}; correct one.")

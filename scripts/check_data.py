@@ -96,8 +96,9 @@ class DataCheck:
 
     def _check(self, place: FoundScene) -> SceneCheck:
         options = self.options
-        scene = scene_to_check(*place, from_options(Reading, options), self.faults)
         rule = from_options(FrameRule, options)
+        reading = from_options(Reading, options, rule=rule)
+        scene = scene_to_check(*place, reading, self.faults)
         size = size_of_shape(options, shape_of(scene))
         return check_scene(scene, *size, rule, options.num_source_views, options.view_metric, self.faults)
 

@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "near" in values:
         bounds = f", near {values['near']:.4g}, far {values['far']:.4g} units of the model"
     else:
-        log.warning("No image sees a point: add near and far to the file, or give --near and --far.")
+        log.warning("No image sees a point: the file gets no near and far; see --depth_range of train.py.")
     sys.stdout.write(f"{path}: {len(values['frames'])} frames{bounds}\n")
     return 0
 

@@ -127,5 +127,8 @@ def test_what_is_no_model_or_no_scene_is_a_sentence(room, tmp_path):
         gpnerf.load(tmp_path, precision="fp16")
     with pytest.raises(DataError, match="expected one scene, found \\d, the first in room_0000"):
         gpnerf.open_scene(room.parent)
+    assert gpnerf.open_scene(room, depth_range=(0.5, 4.0)).far == 4.0
+    with pytest.raises(ConfigError, match="0 < near < far, found near 5 and far 5"):
+        gpnerf.open_scene(room, depth_range=(5.0, 5.0))
     with pytest.raises(DataError, match="expected scenes"):
         gpnerf.open_scene(tmp_path)

@@ -99,11 +99,13 @@ def test_odd_scenes_are_warned_about(check, tmp_path):
     rows = np.loadtxt(sequence / "traj_w_c.txt").reshape(-1, 4, 4)
     rows[5:, 0, 3] += 50.0
     np.savetxt(sequence / "traj_w_c.txt", rows.reshape(-1, 16))
-    options = ["--far", 1, "--test_frames", "9:", "--source_frames", ":5", "--num_source_views", 2]
-    report = check(sequence, *options)
+    options = ["--test_frames", "9:", "--source_frames", ":5", "--num_source_views", 2]
+    report = check(sequence, "--depth_range", "0.1,1", *options)
     warnings = report[report.index("Warnings: ") :]
     assert "the camera jumps by 50.10 m between the frames 4 and 5 (usual step: 0.100 m)" in warnings
-    assert "100% of the valid depth lies outside near 0.1 m and far 1 m" in warnings
+    assert "near 0.1 to far 1 (--depth_range) leave out 100% of the depth in 10 depth maps" in warnings
+    assert "most in the frames 0, 1, 2 and 7 more (median depth 2" in warnings
+    assert warnings.count("leave out") == 1
     assert "the sources see only 0% of a test view" in warnings
 
 
@@ -132,7 +134,7 @@ def test_inverted_poses_are_suspected_here_and_when_a_training_starts(room, chec
 
 
 def test_a_scene_without_depth_or_labels(check, tmp_path, scene_writer):
-    report = check(scene_writer(frames=9).write(), "--near", 1, "--far", 4)
+    report = check(scene_writer(frames=9).write(), "--depth_range", "1,4")
     assert "depth 0, labels 0, instances 0" in report and "Labels: none." in report
     assert "valid depth" not in report
     assert not (tmp_path / "report" / "tiny" / "warp.png").exists()

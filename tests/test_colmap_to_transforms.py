@@ -219,7 +219,7 @@ def test_without_seen_points_there_is_no_depth_range(points, tmp_path: Path, pho
         made.images[12] = (*made.images[12][:4], (4,))
     values = convert(made.write_binary(tmp_path / "model"), photographs(made))
     assert not {"near", "far"} & values.keys()
-    assert "--near" in caplog.text
+    assert "--depth_range" in caplog.text
 
 
 def test_photographs_may_lie_in_another_folder(tmp_path: Path, photographs):

@@ -119,7 +119,15 @@ def test_an_unknown_option_in_a_file_is_named_with_a_suggestion(tmp_path):
         ("seed", "-1", "whole number of at least 0"),
         ("workers", "-1", "whole number of at least 0"),
         ("lr_head", "nan", "finite number of at least 0"),
-        ("near", "-1", "number of at least 0"),
+        ("depth_range", "near", "scene, published or NEAR,FAR with 0 < NEAR < FAR"),
+        ("depth_range", "3,2", "0 < NEAR < FAR"),
+        ("depth_range", "2,2", "0 < NEAR < FAR"),
+        ("depth_range", "0,2", "0 < NEAR < FAR"),
+        ("depth_range", "-1,2", "0 < NEAR < FAR"),
+        ("depth_range", "1,inf", "0 < NEAR < FAR"),
+        ("depth_range", "nan,2", "0 < NEAR < FAR"),
+        ("depth_range", "2", "0 < NEAR < FAR"),
+        ("depth_range", "1,2,3", "0 < NEAR < FAR"),
         ("joint_attention", "maybe", "yes or no"),
         ("spacing", "cubic", "inverse.*linear"),
         ("dataset", "llff", "rooms.*transforms.*scannet"),
@@ -140,16 +148,30 @@ def test_a_missing_file_of_options_is_a_config_error(tmp_path):
         parse("--config", str(tmp_path / "absent.txt"))
 
 
-@pytest.mark.parametrize(("near", "far"), [("3", "2"), ("0", "2"), ("2", "2")])
-def test_near_must_lie_before_far(near, far):
-    with pytest.raises(ConfigError, match=f"near {near}.*far {far}"):
-        parse(f"--near={near}", f"--far={far}")
-    assert parse("--near=0.5", "--far=2").far == 2.0
+def test_the_depth_range_is_a_source_or_two_numbers():
+    assert parse().depth_range == "scene"
+    assert parse("--depth_range=published").depth_range == "published"
+    assert parse("--depth_range", "0.5, 6").depth_range == (0.5, 6.0)
+
+
+@pytest.mark.parametrize("side", ("near", "far"))
+def test_options_of_before_name_what_takes_their_place(tmp_path, side):
+    """They stand in the config.txt of runs of earlier versions, too."""
+    with pytest.raises(ConfigError, match=f"^--{side} is no longer an option; use --depth_range NEAR,FAR.$"):
+        parse(f"--{side}=2")
+    with pytest.raises(
+        ConfigError, match=rf"--{side} \(.*options\.txt\) is no longer an option; use --depth"
+    ):
+        parse_file(tmp_path, f"{side} = 2.0\n")
 
 
 def test_written_options_can_be_read_again(tmp_path):
     options = parse(
-        "--train_scenes=0-3,7", "--lpips=no", "--lr_head=1e-07", "--near=0.25", "--encoder_blocks=1,1,2"
+        "--train_scenes=0-3,7",
+        "--lpips=no",
+        "--lr_head=1e-07",
+        "--depth_range=1,4",
+        "--encoder_blocks=1,1,2",
     )
     write_options(options, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["config.txt"]

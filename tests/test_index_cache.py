@@ -53,7 +53,7 @@ def test_a_kept_index_gives_the_same_scene(scene_writer, indexed):
 
 def test_options_do_not_enter_the_index(scene_writer, indexed):
     folder = scene_writer(depth=True).write()
-    assert load_folder(folder, near=0.5, far=7.0).far == 7.0
+    assert load_folder(folder, depth_range=(0.5, 7.0)).far == 7.0
     assert load_folder(folder, border=1).views[0].camera.width == 6
     assert load_folder(folder).views[0].camera.width == 8
     assert indexed == ["tiny"]

@@ -37,7 +37,7 @@ def layouts(tmp_path_factory, rooms_planned_once):
 
 def scene_of(folder, dataset, layout):
     name = f"{ROOM}/Sequence_1" if dataset == "replica" else ROOM
-    return load_scene(dataset, folder / layout, name, Reading(near=0.3, far=9.0, label_space="all"))
+    return load_scene(dataset, folder / layout, name, Reading((0.3, 9.0), label_space="all"))
 
 
 def examples(scene) -> list[views.Example]:

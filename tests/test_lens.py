@@ -94,7 +94,7 @@ def test_a_photograph_with_a_cushion_has_no_black_strips_in_any_map(scene_writer
 
 def test_photographs_of_a_phone_have_no_black_strips():
     """Fifty portraits, k1 = 0.058, poses without scale: read as they are once near and far are given."""
-    scene = load_folder(real_data("fox"), near=1.0, far=20.0)
+    scene = load_folder(real_data("fox"), depth_range=(1.0, 20.0))
     assert len(scene.views) == 50 and not scene.index.warnings
     image = scene.read_image(0, 1920, 1080)
     sides = (image[:, 0], image[:, -1], image[:, :, 0], image[:, :, -1])

@@ -24,7 +24,7 @@ def sequence(tmp_path):
 def test_frames_in_numeric_order_with_all_their_maps(sequence):
     scene = load_scene("replica", sequence.parents[1], "office_0/Sequence_1")
     assert scene.name == "office_0/Sequence_1"
-    assert (scene.near, scene.far) == (0.1, 6.0)
+    assert (scene.near, scene.far) == pytest.approx((2.0 / 1.25, 2.011 * 1.25), rel=1e-3)
     assert [view.name for view in scene.views] == [str(number) for number in range(12)]
     frame = scene.read(11, HEIGHT, WIDTH)
     assert frame.image.unique().tolist() == pytest.approx([110 / 255])
@@ -59,7 +59,10 @@ def test_the_form_of_dm_nerf_has_no_sequences_and_may_lack_maps(tmp_path):
     shutil.rmtree(room / "semantic_class")
     shutil.rmtree(room / "depth")
     (room / "ins_rgb.hdf5").write_bytes(b"colours, not read")
-    scene = load_folder(room, "replica")
+    with pytest.raises(DataError, match="found no depth maps, and .*or --depth_range published"):
+        load_folder(room, "replica")
+    scene = load_folder(room, "replica", depth_range="published")
+    assert (scene.near, scene.far) == (0.1, 6.0)
     assert scene.labels is None
     assert (scene.count("depth"), scene.count("semantic"), scene.count("instance")) == (0, 0, 12)
     frame = scene.read(3, HEIGHT, WIDTH)

@@ -249,5 +249,5 @@ def test_the_file_follows_the_nerfstudio_convention(root: Path, frames: dict):
     assert scene.name == names([SEEDS[0]])[0] == "room_0003"
     assert scene.labels.names == CLASS_NAMES
     depth = torch.stack([frame.depth for frame in frames[SEEDS[0]]])
-    assert scene.near < depth.min() < 2 * scene.near
+    assert ((depth > scene.near) & (depth < scene.far)).float().mean() > 0.98
     assert scene.far / 2 < depth.max() < scene.far

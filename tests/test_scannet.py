@@ -22,7 +22,7 @@ def folder(tmp_path):
 def test_frames_in_numeric_order_without_those_whose_pose_was_lost(folder):
     scene = load_folder(folder, "scannet")
     assert [view.name for view in scene.views] == ["1", "2", "3", "5", "6", "7", "8", "9", "10", "11"]
-    assert (scene.near, scene.far) == (0.1, 10.0)
+    assert (scene.near, scene.far) == pytest.approx((2.001 / 1.25, 2.011 * 1.25), rel=1e-3)
     frame = scene.read(9, HEIGHT, WIDTH)
     assert frame.name == "11"
     # jpg: equal up to rounding.
@@ -75,7 +75,8 @@ def test_labels_and_depth_are_optional_and_then_no_table_is_needed(folder):
     shutil.rmtree(folder / "label-filt")
     shutil.rmtree(folder / "depth")
     (folder.parent / scannet.LABEL_MAP).unlink()
-    scene = load_folder(folder, "scannet")
+    scene = load_folder(folder, "scannet", depth_range="published")
+    assert (scene.near, scene.far) == (0.1, 10.0)
     assert (scene.labels, scene.count("depth"), scene.count("semantic")) == (None, 0, 0)
     assert scene.read(0, HEIGHT, WIDTH).depth is None
 

@@ -7,6 +7,7 @@ from helpers import load_folder
 
 from gpnerf.datasets.index.scene_index import KINDS, SceneIndex
 from gpnerf.datasets.labels import IGNORE, LabelSpace
+from gpnerf.datasets.ranges import DepthRange
 from gpnerf.datasets.scene import Scene
 from gpnerf.media import images
 from gpnerf.media.images import write_image
@@ -29,11 +30,9 @@ def lens_scene(folder, pixels, kind="image", distortion=DISTORTION, labels=None,
         poses=np.eye(4)[None],
         sizes=np.array([[HEIGHT, WIDTH]]),
         distortion=np.pad(distortion, (0, 8 - len(distortion)))[None],
-        near=0.1,
-        far=10.0,
         watched=(),
     )
-    return Scene("lens", folder, index, 0.1, 10.0, labels, border)
+    return Scene("lens", folder, index, DepthRange(0.1, 10.0, ""), labels, border)
 
 
 def distort(columns, rows):

@@ -95,8 +95,9 @@ def test_missing_and_empty_scene_folders_are_told_apart(config):
 OPTIONS = {
     "unknown": (["--num_ray", "5"], ["--num_ray", "did you mean --num_rays?"]),
     "length of a list": (["--encoder_blocks", "3,4"], ["--encoder_blocks", "three", "found 3,4"]),
-    "depths": (["--near", "3", "--far", "3"], ["0 < near < far", "--near 3 --far 3"]),
-    "near alone": (["--near", "30"], ["0 < near < far", "near 30 and far 2.505"]),
+    "depths": (["--depth_range", "3,3"], ["--depth_range", "0 < NEAR < FAR", "'3,3'"]),
+    "published depths": (["--depth_range", "published"], [SCENE, "no range is published"]),
+    "an old option": (["--near", "30"], ["--near", "use --depth_range NEAR,FAR"]),
     "small image": (["--height", "16"], ["--height", "at least 17 pixels", "found 16"]),
     "dropout": (["--dropout", "1"], ["--dropout below 1", "found 1"]),
     "samples": (["--samples", "2"], ["--samples of at least 3", "found 2", "--fine_samples 0"]),

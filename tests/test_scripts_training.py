@@ -109,13 +109,16 @@ def test_fault_found_by_a_loading_process_is_still_one_sentence(scene_writer):
     assert str(folder / "semantic" / "3.png") in sentence and "label id 40 (768 pixels)" in sentence
 
 
-def test_depth_range_of_rooms_is_checked_where_one_end_is_given(rooms_config):
-    sentence = refusal("train.py", "--config", rooms_config, "--near", "300")
-    assert "expected 0 < near < far, found near 300" in sentence
+def test_rooms_have_no_published_depth_range(rooms_config):
+    sentence = refusal("train.py", "--config", rooms_config, "--depth_range", "published")
+    assert "no range is published; use --depth_range scene, or NEAR,FAR" in sentence
 
 
 def test_a_run_of_the_first_versions_goes_on(rooms_config, tmp_path):
-    """Their checkpoints held sizes and the like in one, rates and weights of losses among the options."""
+    """Their checkpoints held sizes and the like in one, rates and weights of losses among the options.
+
+    The depth range was two options, which count no more than the others: those of the command line do.
+    """
     arguments = ["--config", rooms_config, "--out", tmp_path, "--lr_head", "0.001", "--weight_distill", "2"]
     run_here("train.py", *arguments, "--steps", 3)
     for path in list_checkpoints(tmp_path / EXPNAME):
@@ -124,8 +127,11 @@ def test_a_run_of_the_first_versions_goes_on(rooms_config, tmp_path):
         old = {**settings["sizes"], **settings["function"], **settings["recipe"]}
         new = [name for name in old if name.startswith(("lr_", "weight_")) or name == "instance_matching"]
         content["architecture"] = {name: value for name, value in old.items() if name not in new}
+        del content["options"]["depth_range"]
+        content["options"] |= {"near": 0.5, "far": None}
         torch.save(content, path)
     assert f"Resuming {tmp_path / EXPNAME} at step 3." in run_here("train.py", *arguments)
+    assert "room_1000 and 1 more: depth range from near" in run_here("eval.py", *arguments)
 
 
 def test_the_slurm_job_knows_how_far_a_run_is(rooms_config, rooms_run, capsys, monkeypatch):

@@ -156,7 +156,7 @@ def blender(scene_writer):
 
 
 def test_the_three_files_of_blender(blender):
-    scene = load_folder(blender, near=1.0, far=5.0)
+    scene = load_folder(blender, depth_range=(1.0, 5.0))
     test, train, sources = frames_of(scene)
     assert test == ["test/r_0", "test/r_1"]
     assert train == [f"train/r_{number}" for number in range(5)]
@@ -171,21 +171,21 @@ def test_the_three_files_of_blender(blender):
 def test_blenders_training_file_alone_is_split_by_the_options(blender):
     (blender / "transforms_val.json").unlink()
     (blender / "transforms_test.json").unlink()
-    scene = load_folder(blender, near=1.0, far=5.0)
+    scene = load_folder(blender, depth_range=(1.0, 5.0))
     assert frames_of(scene)[:2] == (["r_4"], ["r_0", "r_1", "r_2", "r_3"])
 
 
 def test_a_transforms_json_goes_before_the_three_files_and_is_told(blender, caplog):
     shutil.copy(blender / "transforms_train.json", blender / "transforms.json")
-    scene = load_folder(blender, near=1.0, far=5.0)
+    scene = load_folder(blender, depth_range=(1.0, 5.0))
     assert len(scene.views) == 5 and not any(scene.index.splits)
     assert "transforms.json is read, and not transforms_train.json and transforms_val.json" in caplog.text
 
 
 def test_a_change_of_any_of_the_three_files_renews_the_index(blender):
-    assert len(load_folder(blender, near=1.0, far=5.0).views) == 8
+    assert len(load_folder(blender, depth_range=(1.0, 5.0)).views) == 8
     (blender / "transforms_val.json").unlink()
-    assert len(load_folder(blender, near=1.0, far=5.0).views) == 7
+    assert len(load_folder(blender, depth_range=(1.0, 5.0)).views) == 7
 
 
 def test_gaps_in_the_numbers_of_test_frames_are_told(scene_writer):

@@ -64,16 +64,6 @@ def test_distortion_is_in_the_order_of_opencv(scene_writer, coefficients, expect
     assert lens.coefficients(load_folder(writer.write()).index.distortion[0]) == expected
 
 
-def test_depth_range_comes_from_the_arguments_before_the_file(scene_writer):
-    writer = scene_writer()
-    scene = load_folder(writer.write())
-    assert (scene.near, scene.far) == (0.1, 10.0)
-    assert scene.range_source == "its transforms.json"
-    writer.top |= {"near": 0.5, "far": 4.0}
-    scene = load_folder(writer.write(), far=3.0)
-    assert (scene.near, scene.far, scene.range_source) == (0.5, 3.0, "--far and its transforms.json")
-
-
 def test_maps_labels_and_units(scene_writer):
     writer = scene_writer(depth=True, semantic=True)
     writer.top |= {"depth_unit_scale_factor": 0.002, "ignore_label": 2}
@@ -293,27 +283,3 @@ def test_depth_of_a_recorded_scene_agrees_with_the_frame_after_the_next(real_sce
         assert len(agrees) > 5000
         agreements.append(agrees.float().mean().item())
     assert min(agreements) > 0.95
-
-
-def test_depth_range_is_measured_on_depth_maps_unless_it_is_given(scene_writer):
-    """All readings lie between 2.0 and 2.002 m; the range is a quarter wider at either end."""
-    writer = scene_writer(depth=True)
-    scene = load_folder(writer.write())
-    assert scene.near == pytest.approx(2.0 / 1.25, rel=1e-3)
-    assert scene.far == pytest.approx(2.002 * 1.25, rel=1e-3)
-    assert load_folder(writer.folder, near=0.5).near == 0.5
-    writer.top["far"] = 7.0
-    assert load_folder(writer.write()).far == 7.0
-
-
-def test_without_anything_that_shows_the_range_it_must_be_given(scene_writer):
-    writer = scene_writer(depth=True)
-    for number in range(3):
-        writer.save(f"depth/{number}.png", np.zeros((6, 8), np.uint16))
-    expected = "found no known depth in 3 depth maps and no 'ply_file_path' in its transforms.json"
-    with pytest.raises(DataError, match=expected):
-        load_folder(writer.write())
-    with pytest.raises(DataError, match="give --far in the units"):
-        load_folder(writer.folder, near=0.5)
-    scene = load_folder(writer.folder, near=0.5, far=4.0)
-    assert (scene.near, scene.far, scene.range_source) == (0.5, 4.0, "--near and --far")

@@ -36,7 +36,7 @@ def test_depth_as_instant_ngp_names_it(ngp):
     assert scene.count("depth") == 3
     assert scene.read(2, 6, 8).depth.unique().tolist() == pytest.approx([1.001])
     assert (scene.near, scene.far) == pytest.approx((1.0 / 1.25, 1.001 * 1.25), rel=1e-3)
-    assert scene.range_source == "3 depth maps"
+    assert scene.range.source == "3 depth maps"
     assert not scene.index.warnings
 
 

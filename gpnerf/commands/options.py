@@ -26,6 +26,8 @@ DEFAULT_METHOD = "gpnerf"
 RUN, TRAINING, RENDERING = "run", "training", "rendering"
 SIZES, FUNCTION, RECIPE = (f"method: {part}" for part in ("sizes", "function", "recipe"))
 EVALUATION, VIDEO = "evaluation", "video"
+# Options of earlier versions -> what takes their place.
+REPLACED = dict.fromkeys(("--near", "--far"), "--depth_range NEAR,FAR")
 ALWAYS = ("options", RUN, PLACE, FRAMES)
 # The groups that each script reads in addition to ALWAYS.
 READ = {
@@ -59,10 +61,6 @@ def parse_options(
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         raise ConfigError(_describe_unknown(parser, unknown[0], options))
-    if options.near is not None and options.far is not None and not 0 < options.near < options.far:
-        raise ConfigError(
-            f"Expected 0 < near < far, found --near {options.near:g} --far {options.far:g}; correct one."
-        )
     _let_shape_follow(options, sys.argv[1:] if arguments is None else arguments)
     method.check_size(options.height, options.width)
     _settle_source_views(options, method)
@@ -108,6 +106,8 @@ def _describe_unknown(parser: Parser, unknown: str, options: Namespace) -> str:
     name = unknown.split("=")[0]
     files = [file for file in (options.config, options.variant) if file]
     where = f" (on the command line or in {' or '.join(files)})" if files else ""
+    if name in REPLACED:
+        return f"{name}{where} is no longer an option; use {REPLACED[name]}."
     owners = [
         other
         for other, kind in sorted(METHODS.items())

@@ -13,6 +13,8 @@ from gpnerf.system.errors import ConfigError
 
 N = TypeVar("N", int, float)
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
+# What gives the depth range of a scene, besides two numbers.
+RANGES = SCENE, PUBLISHED = ("scene", "published")
 # Choices of an option that a run may decide for itself.
 WHEN = ("auto", "yes", "no")
 # Numbers of the paper's tables.
@@ -73,6 +75,21 @@ def frames(text: str) -> str:
     except ConfigError as error:
         raise ArgumentTypeError(str(error)) from None
     return text
+
+
+def depth_range(text: str) -> str | tuple[float, float]:
+    """One of RANGES, or (near, far) from NEAR,FAR."""
+    if text in RANGES:
+        return text
+    try:
+        near, far = map(float, text.split(","))
+    except ValueError:
+        near = far = math.nan
+    if 0.0 < near < far < math.inf:
+        return near, far
+    raise ArgumentTypeError(
+        f"expected {', '.join(RANGES)} or NEAR,FAR with 0 < NEAR < FAR such as 0.5,6, found {text!r}"
+    )
 
 
 def table_numbers(text: str) -> tuple[str, ...]:

@@ -1,114 +1,101 @@
-"""Depth range of a scene, measured in its depth maps or its sparse points."""
+"""The depth range of a scene: given or stated numbers, or else the first source that shows its depth.
+
+It is measured in frames that are not tested, found when a scene is loaded for a run, and kept on disk.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from gpnerf.datasets.pixels.maps import read_depth
-from gpnerf.system.errors import DataError
+from gpnerf.config.types import PUBLISHED, parse_frames
+from gpnerf.datasets import range_cache
+from gpnerf.datasets.depth_evidence import Evidence, depth_of_maps, depth_of_matches, depth_of_points
+from gpnerf.datasets.index.scene_index import SceneIndex
+from gpnerf.datasets.ranges import CutOff, DepthRange, FrameDepth, range_of
+from gpnerf.datasets.scene import Scene
+from gpnerf.datasets.views import FrameRule
+from gpnerf.system.errors import DataError, Faults
 
-MAPS_READ = 8
-# Sparse points are projected into at most this many photographs, spread over the scene.
-FRAMES_USED = 256
-# Smallest number of different points, and smallest share of the points that project into some photograph.
-LEAST_POINTS, LEAST_SEEN = 10, 0.5
-# Share of the depths that is left out at either end.
-OUTLIERS = 0.01
-# Factor by which the range is then widened, as a few maps or points do not show the nearest and farthest.
-MARGIN = 1.25
+# In the order of trust. The last one is slow, and only asked where a range is lacking.
+QUICK = (depth_of_maps, depth_of_points)
+SLOW = (depth_of_matches,)
 
 
-class DepthRange(NamedTuple):
-    """A depth range and where it comes from.
+def frames_to_measure(index: SceneIndex, rule: FrameRule | None) -> list[int]:
+    """Chooses the frames that `rule` does not test, or None, the scene itself as it states its split.
 
-    near, far: z-depths in the units of the poses, None where they are unknown. source: what gives them, or
-    why they are unknown.
+    --test_limit and --held_out do not matter, so that a preview of an evaluation has the range of the
+    training. A rule that tests all frames leaves those beyond its limit, or else all.
     """
-
-    near: float | None
-    far: float | None
-    source: str
-
-
-def spread(items: Sequence, most: int) -> list:
-    """Chooses at most `most` items, evenly spaced, the first and the last among them."""
-    chosen = {int(index) for index in np.linspace(0, len(items) - 1, min(most, len(items)))}
-    return [items[index] for index in sorted(chosen)]
+    frames, limit = range(len(index)), rule.test_limit if rule else None
+    chosen = frames[parse_frames(rule.test_frames)] if rule else []
+    stated = (rule or FrameRule()).stated(index.splits)
+    tested = stated[0] if stated else chosen
+    untested = (sorted({*frames} - {*some}) for some in (tested, tested[:limit]))
+    return next(filter(None, untested), list(frames))
 
 
-def maps_to_measure(files: Sequence[str]) -> list[str]:
-    """Chooses at most MAPS_READ of the depth maps of a scene, evenly spaced."""
-    return spread(files, MAPS_READ)
+def find_range(scene: Scene, stated: DepthRange, rule: FrameRule | None, faults: Faults) -> DepthRange:
+    """Completes a stated range from what the scene shows, and tells what the range leaves out of that.
 
-
-def measured_range(files: Sequence[Path], unit: float | None) -> tuple[float, float] | None:
-    """Measures (near, far) in metres in depth maps; None if they hold no known depth.
-
-    unit: as in maps.read_depth.
+    Files that cannot be read are added to `faults`. Raises DataError where nothing gives the range.
     """
-    maps = [read_depth(file, unit) for file in files]
-    depths = np.concatenate([depth[depth > 0.0] for depth in maps]) if maps else np.empty(0)
-    if not depths.size:
-        return None
-    return range_of(depths)
+    frames = frames_to_measure(scene.index, rule)
+    kept = range_cache.recall(scene, stated, frames)
+    if kept:
+        return kept
+    own = Faults()
+    try:
+        found = _completed(scene, stated, frames, own)
+    finally:
+        faults.add(*own.sentences)
+    if not own.sentences:
+        range_cache.keep(scene, stated, frames, found)
+    return found
 
 
-def range_of(depths: np.ndarray) -> tuple[float, float]:
-    """(near, far) of z-depths [N] above 0: the quantiles without the outliers, widened by the margin."""
-    near, far = np.quantile(depths, (OUTLIERS, 1.0 - OUTLIERS))
-    return float(near / MARGIN), float(far * MARGIN)
+def _completed(scene: Scene, stated: DepthRange, frames: Sequence[int], faults: Faults) -> DepthRange:
+    reasons = []
+    for measure in QUICK if stated.complete else (*QUICK, *SLOW):
+        shown = measure(scene, frames, faults)
+        if shown.depths:
+            return _joined(scene, stated, shown)
+        reasons.append(shown.source)
+    if not stated.complete:
+        raise _refusal(scene, stated, reasons)
+    return _checked(scene, stated)
 
 
-def depths_of_points(
-    points: np.ndarray, intrinsics: np.ndarray, poses: np.ndarray, sizes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Projects points [N, 3] into photographs.
-
-    Returns their z-depths [K], one for each pair of a point and a photograph that contains it, and bool [N],
-    whether any photograph contains the point.
-
-    intrinsics: [M, 3, 3]; poses: [M, 4, 4] camera-to-world, OpenCV axes; sizes: [M, 2] height and width.
-    """
-    depths, seen = [], np.zeros(len(points), bool)
-    for frame in spread(range(len(poses)), FRAMES_USED):
-        in_camera = (points - poses[frame, :3, 3]) @ poses[frame, :3, :3]
-        front = in_camera[:, 2] > 0.0
-        pixels = in_camera[front] @ intrinsics[frame].T
-        pixels = pixels[:, :2] / pixels[:, 2:]
-        inside = ((pixels >= -0.5) & (pixels <= sizes[frame, ::-1] - 0.5)).all(axis=1)
-        falls = np.flatnonzero(front)[inside]
-        seen[falls] = True
-        depths.append(in_camera[falls, 2])
-    return np.concatenate(depths), seen
+def _joined(scene: Scene, stated: DepthRange, shown: Evidence) -> DepthRange:
+    """The stated range, completed by what is shown."""
+    near, far = range_of(np.concatenate(list(shown.depths.values())))
+    near, far = near if stated.near is None else stated.near, far if stated.far is None else stated.far
+    known = stated.near is not None or stated.far is not None
+    source = " and ".join([stated.source] * known + [shown.source] * (not stated.complete))
+    found = _checked(scene, DepthRange(near, far, source))
+    names = scene.index.names
+    looked_at = tuple(FrameDepth.of(names[frame], one, near, far) for frame, one in shown.depths.items())
+    return found._replace(cut=CutOff(shown.source, shown.outside, looked_at))
 
 
-def from_maps(folder: Path, files: Sequence[str], unit: float | None) -> DepthRange:
-    """Measures the range in depth maps. Raises DataError for a map that cannot be read."""
-    if not files:
-        return DepthRange(None, None, "no depth maps")
-    measured = measured_range([folder / file for file in files], unit)
-    if measured is None:
-        return DepthRange(None, None, f"no known depth in {len(files)} depth maps")
-    return DepthRange(*measured, f"{len(files)} depth maps")
-
-
-def from_points(
-    name: str, points: np.ndarray, intrinsics: np.ndarray, poses: np.ndarray, sizes: np.ndarray
-) -> DepthRange:
-    """Measures the range in the sparse points of the file `name`; arrays as in depths_of_points.
-
-    Raises DataError where too few points project into photographs, or too few of these differ.
-    """
-    depths, seen = depths_of_points(points, intrinsics, poses, sizes)
-    different = len(np.unique(points[seen], axis=0))
-    if seen.mean() < LEAST_SEEN or different < LEAST_POINTS:
+def _checked(scene: Scene, found: DepthRange) -> DepthRange:
+    if not found.near < found.far:
         raise DataError(
-            f"{name}: expected {LEAST_POINTS} points or more in the coordinates of the poses, found "
-            f"{seen.mean():.0%} of {len(points):,} points in a photograph, at {different} different places; "
-            "write points and poses from one model."
+            f"{scene.folder}: expected 0 < near < far, found near {found.near:g} and far {found.far:g} "
+            f"({found.source}); correct the file, or give --depth_range NEAR,FAR."
         )
-    return DepthRange(*range_of(depths), f"{len(points):,} points of {name}")
+    return found
+
+
+def _refusal(scene: Scene, stated: DepthRange, reasons: Sequence[str]) -> DataError:
+    lacking = [side for side in ("near", "far") if getattr(stated, side) is None]
+    text, sides = scene.index.stated_in, " and ".join(lacking)
+    *others, last = [f"no {sides} in its {text}"] * bool(text) + list(filter(None, reasons))
+    remedy = f"write {sides} into the file" if text else f"--depth_range {PUBLISHED}"
+    return DataError(
+        f"{scene.folder}: expected something that gives the depth range of the scene, found "
+        f"{', '.join(others)}, and {last}; give --depth_range NEAR,FAR in the units of the poses, "
+        f"or {remedy}."
+    )

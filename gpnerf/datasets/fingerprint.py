@@ -29,14 +29,14 @@ def fingerprint(scene: Scene, frames: Sequence[int]) -> str:
         [index.names[frame] for frame in chosen],
         np.round(index.poses[chosen], POSE_DECIMALS).tolist(),
         [column[chosen].tolist() for column in (index.intrinsics, index.distortion, index.sizes)],
-        [[_state(scene.folder, name) for name in column] for column in files.values()],
+        [[file_state(scene.folder, name) for name in column] for column in files.values()],
         [scene.near, scene.far, scene.border, index.depth_unit, index.instance_ignore],
         [scene.labelled_by, *_meanings(scene)],
     ]
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:24]
 
 
-def _state(folder: Path, name: str) -> list:
+def file_state(folder: Path, name: str) -> list:
     """Name, size in bytes and modification time in nanoseconds of a file; the name alone if it is missing."""
     try:
         found = os.stat(folder / name) if name else None

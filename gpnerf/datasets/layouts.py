@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from gpnerf.config.types import PUBLISHED, SCENE
+from gpnerf.datasets.depth_range import find_range
 from gpnerf.datasets.index import cache
 from gpnerf.datasets.index.scene_index import SceneIndex
 from gpnerf.datasets.labels import LISTED, LabelSpace
 from gpnerf.datasets.places import scene_name
 from gpnerf.datasets.probes.first_reading import probed_index, scene_warnings
 from gpnerf.datasets.published import replica, scannet
+from gpnerf.datasets.ranges import DepthRange
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.transforms import loader
 from gpnerf.datasets.transforms.text import FILE_NAME
-from gpnerf.system.errors import ConfigError, DataError, Faults
+from gpnerf.datasets.views import FrameRule
+from gpnerf.system.errors import ConfigError, Faults
 
 INDEXERS: dict[str, Callable[[Path, Faults], SceneIndex]] = {
     "transforms": loader.index_scene,
     "replica": replica.index_scene,
     "scannet": scannet.index_scene,
 }
+PUBLISHED_RANGES = {"replica": replica.RANGE, "scannet": scannet.RANGE}
 log = logging.getLogger(__name__)
 
 LABEL_SPACES = ("benchmark", "all")
@@ -34,12 +38,13 @@ LABEL_SPACES = ("benchmark", "all")
 class Reading:
     """Options that decide how scenes are read.
 
-    near, far: z-depth range in the units of the poses, None for the data set's own. border: pixels to cut
-    off each side. label_space: "benchmark", or "all" for all classes of ScanNet and Replica.
+    depth_range: "scene", "published", or (near, far) in the units of the poses, 0 < near < far. rule: its
+    test frames say nothing of the range; None for no test frames but those that a scene states. border:
+    pixels to cut off each side. label_space: "benchmark", or "all" for all classes of ScanNet and Replica.
     """
 
-    near: float | None = None
-    far: float | None = None
+    depth_range: str | tuple[float, float] = SCENE
+    rule: FrameRule | None = None
     border: int = 0
     label_space: str = LABEL_SPACES[0]
 
@@ -54,7 +59,9 @@ def load_scene(dataset: str, root: Path, name: str, reading: Reading = Reading()
     faults = Faults()
     index = kept or INDEXERS[dataset](folder, faults)
     faults.raise_any()
-    scene = _scene(dataset, Path(root), name, index, reading)
+    with faults.collected():
+        scene = _scene(dataset, Path(root), name, index, reading, faults)
+    faults.raise_any()
     if kept is None:
         index = probed_index(scene)
         cache.keep(dataset, folder, index)
@@ -67,44 +74,39 @@ def load_scene(dataset: str, root: Path, name: str, reading: Reading = Reading()
 def scene_to_check(dataset: str, root: Path, name: str, reading: Reading, faults: Faults) -> Scene:
     """Loads a scene like load_scene, but adds the faults of single frames to `faults`.
 
-    Decodes no photograph and keeps no index. Raises DataError where the scene is not usable at all.
+    Keeps no index. The depth range is measured in the files that can be read. Raises DataError where the
+    scene is not usable at all.
     """
-    return _scene(dataset, Path(root), name, INDEXERS[dataset](Path(root) / name, faults), reading)
+    index = INDEXERS[dataset](Path(root) / name, faults)
+    # A check reads every file, and tells which of them cannot be read.
+    return _scene(dataset, Path(root), name, index, reading, Faults())
 
 
-def _scene(dataset: str, root: Path, name: str, index: SceneIndex, reading: Reading) -> Scene:
+def _scene(dataset: str, root: Path, name: str, index: SceneIndex, reading: Reading, faults: Faults) -> Scene:
     folder = root / name
-    near = index.near if reading.near is None else reading.near
-    far = index.far if reading.far is None else reading.far
-    lacking = [option for option, value in (("--near", near), ("--far", far)) if value is None]
-    if lacking:
-        raise DataError(
-            f"{folder}: expected something that gives the depth range of the scene, found "
-            f"{index.range_source}; give {' and '.join(lacking)} in the units of the poses."
-        )
-    if not 0.0 < near < far < math.inf:
-        raise DataError(
-            f"{folder}: expected 0 < near < far, found near {near:g} and far {far:g}; correct the "
-            "file or the options --near and --far."
-        )
+    stated = _stated_range(dataset, folder, index, reading.depth_range)
     if 2 * reading.border >= index.sizes.min():
         raise ConfigError(f"{folder}: --border {reading.border} leaves nothing of its images; lower it.")
     labels = label_space(dataset, root, index, all_classes=reading.label_space == "all")
-    return Scene(
-        scene_name(root, name),
-        folder,
-        index,
-        near,
-        far,
-        labels,
-        reading.border,
-        range_source=_range_source(index, reading),
-    )
+    scene = Scene(scene_name(root, name), folder, index, stated, labels, reading.border)
+    return replace(scene, range=find_range(scene, stated, reading.rule, faults))
 
 
-def _range_source(index: SceneIndex, reading: Reading) -> str:
-    given = [f"--{side}" for side in ("near", "far") if getattr(reading, side) is not None]
-    return " and ".join(given if len(given) == 2 else [*given, index.range_source])
+def _stated_range(
+    dataset: str, folder: Path, index: SceneIndex, asked: str | tuple[float, float]
+) -> DepthRange:
+    """The range that the options or the data set give; near or far is None where it is to be measured."""
+    if asked == SCENE:
+        return DepthRange(index.near, index.far, f"its {index.stated_in}")
+    if asked != PUBLISHED:
+        return DepthRange(*asked, "--depth_range")
+    if dataset not in PUBLISHED_RANGES:
+        raise ConfigError(
+            f"{folder}: expected a scene of {' or '.join(PUBLISHED_RANGES)} with --depth_range {PUBLISHED}, "
+            f"found one of another data set, for which no range is published; use --depth_range {SCENE}, or "
+            "NEAR,FAR in the units of the poses."
+        )
+    return PUBLISHED_RANGES[dataset]
 
 
 def label_space(dataset: str, root: Path, index: SceneIndex, all_classes: bool) -> LabelSpace | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpnerf.config.parser import Parser
-from gpnerf.config.types import amount, count, frames, names, positive, yes_or_no
+from gpnerf.config.types import SCENE, count, depth_range, frames, names, positive, yes_or_no
 from gpnerf.datasets.layouts import INDEXERS, LABEL_SPACES
 from gpnerf.datasets.views import OVERLAP, POLICIES, SPLIT_BY, FrameRule
 
@@ -54,13 +54,15 @@ def add_data_options(parser: Parser) -> None:
         help="width of the resized images, pixels; if only one of the two is given, images keep their shape",
     )
     add("--longer_side", type=positive, default=320, help="longer side of images if neither is given, pixels")
-    for side, kind in (("near", "nearest"), ("far", "farthest")):
-        add(
-            f"--{side}",
-            type=amount,
-            default=None,
-            help=f"{kind} depth in the units of the poses (default: stated by the data set, or measured)",
-        )
+    add(
+        "--depth_range",
+        type=depth_range,
+        default=SCENE,
+        metavar="scene|published|NEAR,FAR",
+        help="depths between which rays are sampled. scene: near and far that the scene states, or else what "
+        "its depth maps, sparse points or photographs show, without tested frames; published: those of "
+        "ScanNet and Replica; or two numbers in the units of the poses",
+    )
     add(
         "--num_source_views",
         type=count,

@@ -39,10 +39,11 @@ def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
     Sets options.height and options.width if they are not given, in the shape of the first scene. Raises
     DataError that lists the faults of all scenes.
     """
+    reading = from_options(Reading, options, rule=from_options(FrameRule, options))
     if options.dataset == "rooms":
         options.height, options.width = size_of_shape(options, ROOM_SHAPE)
-        return _load_rooms(options, names)
-    root, reading = Path(options.data_root), from_options(Reading, options)
+        return _load_rooms(options, names, reading)
+    root = Path(options.data_root)
     scenes, faults = [], Faults()
     for name in tqdm(each_once(root, names), desc="Reading scenes", unit="scene", delay=PATIENCE_S):
         with faults.collected():
@@ -55,7 +56,7 @@ def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
     return scenes
 
 
-def _load_rooms(options: Namespace, names: Sequence[str]) -> list[Scene]:
+def _load_rooms(options: Namespace, names: Sequence[str], reading: Reading) -> list[Scene]:
     wrong = [name for name in names if not name.isdigit()]
     if wrong:
         raise ConfigError(
@@ -71,7 +72,7 @@ def _load_rooms(options: Namespace, names: Sequence[str]) -> list[Scene]:
         raise ConfigError(
             f"Rooms cannot be written to {root} ({error.strerror}); choose another folder with --data_root."
         ) from error
-    return [rooms.load(root, seed, *size, near=options.near, far=options.far) for seed in seeds]
+    return [rooms.load(root, seed, *size, reading) for seed in seeds]
 
 
 def training_scenes(train: Sequence[Scene], test: Sequence[Scene], rule: FrameRule) -> list[TrainingScene]:
@@ -105,7 +106,7 @@ def describe_ranges(scenes: Sequence[Scene]) -> list[str]:
     """Writes a sentence for each source of depth ranges: its scenes and their ranges."""
     groups: dict[str, dict[Path, Scene]] = {}
     for scene in scenes:
-        groups.setdefault(scene.range_source, {})[scene.folder] = scene
+        groups.setdefault(scene.range.source, {})[scene.folder] = scene
     sentences = []
     for source, group in groups.items():
         first, *others = group.values()

@@ -20,6 +20,7 @@ from gpnerf.datasets.index.scene_index import MAPS, SceneIndex
 from gpnerf.datasets.labels import IGNORE, LabelSpace
 from gpnerf.datasets.pixels.masks import stack_masks
 from gpnerf.datasets.pixels.stored_view import StoredView
+from gpnerf.datasets.ranges import DepthRange
 from gpnerf.geometry.cameras import Camera
 
 # Value of a map where nothing is known.
@@ -71,21 +72,26 @@ class Frame:
 class Scene:
     """Posed views of one place.
 
-    near, far: z-depth range of its content in the units of the poses; range_source: what gives them. labels:
-    None if the scene is not labelled; labelled_by: the kind of map that holds the labels, "instance" if
-    objects take the place of classes. border: pixels cut off each side of the stored images, such as
-    ScanNet's black strips.
+    range: z-depths of its content in the units of the poses; layouts.load_scene finds it. labels: None if the
+    scene is not labelled; labelled_by: the kind of map that holds the labels, "instance" if objects take the
+    place of classes. border: pixels cut off each side of the stored images, such as ScanNet's black strips.
     """
 
     name: str
     folder: Path
     index: SceneIndex
-    near: float
-    far: float
+    range: DepthRange
     labels: LabelSpace | None = None
     border: int = 0
     labelled_by: str = "semantic"
-    range_source: str = ""
+
+    @property
+    def near(self) -> float:
+        return self.range.near
+
+    @property
+    def far(self) -> float:
+        return self.range.far
 
     @property
     def views(self) -> Views:

@@ -6,19 +6,20 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import fmean
 
 import numpy as np
 
-from gpnerf.datasets.depth_range import spread
+from gpnerf.datasets.depth_evidence import OUTSIDE_OF_MAPS, spread
 from gpnerf.datasets.frame_reader import FrameReader
 from gpnerf.datasets.index.scene_index import MAPS
 from gpnerf.datasets.probes.meanings import count_classes
 from gpnerf.datasets.probes.misreading import Misreading, misread_poses, neighbors
 from gpnerf.datasets.probes.plausibility import black_strip
 from gpnerf.datasets.probes.warp import Warp, warp
+from gpnerf.datasets.ranges import CutOff, FrameDepth
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.datasets.views import Candidates, FrameRule, test_sources
 from gpnerf.inspection.geometry import PoseReport, overlap, pose_report
@@ -30,17 +31,23 @@ TARGETS = 10
 
 @dataclass
 class Pixels:
-    """Counts over all frames: pixels of each class [K], unlabelled pixels, and depth readings.
+    """Counts over all frames: pixels of each class [K], unlabelled pixels, and pixels of depth maps.
 
-    depths: pixels of depth maps; valid_depths: those of known depth; depths_outside: valid ones outside the
-    scene's range.
+    known: what is known of depth in each frame that has some, against the scene's range.
     """
 
     classes: np.ndarray
     unlabelled: int = 0
     depths: int = 0
-    valid_depths: int = 0
-    depths_outside: int = 0
+    known: list[FrameDepth] = field(default_factory=list)
+
+    @property
+    def valid_depths(self) -> int:
+        return sum(one.known for one in self.known)
+
+    @property
+    def depths_outside(self) -> int:
+        return sum(one.outside for one in self.known)
 
 
 @dataclass
@@ -78,7 +85,11 @@ def check_scene(
     height, width: size at which frames are compared; files are always decoded completely. rule, num_sources,
     policy: choose the test views and their sources, whose overlap is measured.
     """
-    result = SceneCheck(scene, _read_all(scene, height, width, faults), pose_report(scene.poses))
+    pixels = _read_all(scene, height, width, faults)
+    if pixels.known:
+        cut = CutOff(f"{len(pixels.known)} depth maps", OUTSIDE_OF_MAPS, tuple(pixels.known))
+        scene = replace(scene, range=scene.range._replace(cut=cut))
+    result = SceneCheck(scene, pixels, pose_report(scene.poses))
     frames = _Readable(scene, height, width)
     in_a_row = frames.some(neighbors(len(scene.views)))
     result.misreading = misread_poses(in_a_row)
@@ -136,7 +147,7 @@ def _read_all(scene: Scene, height: int, width: int, faults: Faults) -> Pixels:
         return own.sentences, maps
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for sentences, maps in pool.map(read, range(len(scene.views))):
+        for number, (sentences, maps) in enumerate(pool.map(read, range(len(scene.views)))):
             faults.add(*(sentence for sentence in sentences if _place(sentence) not in faulty))
             if "semantic" in maps:
                 counts = count_classes(maps["semantic"], len(pixels.classes))
@@ -145,8 +156,10 @@ def _read_all(scene: Scene, height: int, width: int, faults: Faults) -> Pixels:
             if "depth" in maps:
                 valid = maps["depth"][maps["depth"] > 0]
                 pixels.depths += maps["depth"].size
-                pixels.valid_depths += valid.size
-                pixels.depths_outside += int(((valid < scene.near) | (valid > scene.far)).sum())
+                if valid.size:
+                    pixels.known.append(
+                        FrameDepth.of(scene.index.names[number], valid, scene.near, scene.far)
+                    )
     return pixels
 
 

@@ -22,7 +22,7 @@ def describe_scene(check: SceneCheck, faults: int) -> str:
         f"  frames         {len(scene.views)} of {', '.join(f'{width}x{height}' for height, width in sizes)}",
         f"  with           depth {scene.count('depth')}, labels {scene.count('semantic')}, "
         f"instances {scene.count('instance')}, masks {scene.count('mask')}",
-        f"  depth range    {scene.near:.2f} to {scene.far:.2f}{unit} ({scene.range_source})",
+        f"  depth range    {scene.near:.2f} to {scene.far:.2f}{unit} ({scene.range.source})",
         f"  camera path    {_box(poses.extent)}{unit}, usual step {poses.median_step:.3f}{unit}, largest "
         f"{poses.largest_jump:.3f}{unit}, {poses.coinciding} frames do not move",
     ]

@@ -14,7 +14,7 @@ from gpnerf.datasets.probes.meanings import (
     orientation_warnings,
 )
 from gpnerf.datasets.probes.misreading import reading_warnings
-from gpnerf.datasets.probes.plausibility import OUTSIDE_RANGE, range_warnings, unit_of
+from gpnerf.datasets.probes.plausibility import range_warnings, unit_of
 from gpnerf.inspection.checks import SceneCheck
 
 # Smallest expected share of a test view that its sources see, and smallest expected share of valid depth.
@@ -89,20 +89,11 @@ def _overlap_warning(check: SceneCheck) -> list[str]:
 
 
 def _depth_warning(check: SceneCheck) -> list[str]:
-    pixels, scene = check.pixels, check.scene
-    if not pixels.depths:
+    pixels = check.pixels
+    if pixels.valid_depths >= LEAST_DEPTH * pixels.depths:
         return []
-    sentences = []
-    if pixels.valid_depths < LEAST_DEPTH * pixels.depths:
-        share = pixels.valid_depths / pixels.depths
-        sentences.append(f"{scene.name}: only {share:.0%} of the depth readings are valid.")
-    outside = pixels.depths_outside / max(1, pixels.valid_depths)
-    if outside > OUTSIDE_RANGE:
-        sentences.append(
-            f"{scene.name}: {outside:.0%} of the valid depth lies outside near {scene.near:.4g} m and far "
-            f"{scene.far:.4g} m; widen the range, or check the unit of depth."
-        )
-    return sentences
+    share = pixels.valid_depths / pixels.depths
+    return [f"{check.scene.name}: only {share:.0%} of the depth readings are valid."]
 
 
 def _alpha_warning(check: SceneCheck) -> list[str]:

@@ -20,12 +20,12 @@ from gpnerf.system.files import cache_folder
 log = logging.getLogger(__name__)
 
 # Increment it whenever a loader makes another index of the same files.
-VERSION = 5
+VERSION = 6
 ARRAYS = ("intrinsics", "poses", "sizes", "distortion")
 TEXTS = ("names", "watched", "splits")
 VALUES = (
-    "near", "far", "range_source", "depth_unit", "instance_ignore", "class_names", "ignore_label",
-    "black_strip", "warnings",
+    "near", "far", "stated_in", "points", "no_points", "depth_unit", "instance_ignore", "class_names",
+    "ignore_label", "black_strip", "warnings",
 )  # fmt: skip
 
 

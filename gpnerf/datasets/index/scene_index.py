@@ -23,13 +23,14 @@ class SceneIndex:
     files: kind -> N paths relative to the scene's folder, "" where there is no file. intrinsics: float64
     [N, 3, 3] pixels, integer pixel centres; poses: float64 [N, 4, 4] camera-to-world, OpenCV axes, metres or
     the scene's own units; sizes: int [N, 2] height and width; distortion: [N, 8], OpenCV's k1 k2 p1 p2 k3 k4
-    k5 k6. near, far: z-depths in the units of the poses, None if unknown; range_source: what gives them, or
-    why they are unknown. depth_unit: units of the poses per stored unit, None if not stated
-    (maps.read_depth). splits: "train", "val", "test", or "" if not stated. instance_ignore: instance id that
-    means "none", or IGNORE. class_names, ignore_label: meaning of the labels, if the scene itself states it.
-    black_strip: width in pixels of the black strips at the sides of all photographs. watched: files and
-    folders; the index is valid until the size or modification time of one of them changes. warnings: what
-    looked odd when the index was made, a sentence each.
+    k5 k6. near, far: z-depths in the units of the poses as the data set states them, None if it does not;
+    stated_in: the file in which they may stand, "" if the layout has none. points: file of sparse points in
+    the world of the poses, "" if there is none, for the reason no_points. depth_unit: units of the poses per
+    stored unit, None if not stated (maps.read_depth). splits: "train", "val", "test", or "" if not stated.
+    instance_ignore: instance id that means "none", or IGNORE. class_names, ignore_label: meaning of the
+    labels, if the scene itself states it. black_strip: width in pixels of the black strips at the sides of
+    all photographs. watched: files and folders; the index is valid until the size or modification time of one
+    of them changes. warnings: what looked odd when the index was made, a sentence each.
 
     A loader may omit kinds of files, and splits, that its layout does not have.
     """
@@ -40,10 +41,12 @@ class SceneIndex:
     poses: np.ndarray
     sizes: np.ndarray
     distortion: np.ndarray
-    near: float | None
-    far: float | None
     watched: tuple[str, ...]
-    range_source: str = ""
+    near: float | None = None
+    far: float | None = None
+    stated_in: str = ""
+    points: str = ""
+    no_points: str = ""
     splits: tuple[str, ...] = ()
     depth_unit: float | None = None
     instance_ignore: int = -1

@@ -20,7 +20,6 @@ from gpnerf.datasets.probes.misreading import misread_poses, neighbors, reading_
 from gpnerf.datasets.probes.plausibility import (
     black_strip,
     center_warnings,
-    outside_warning,
     range_warnings,
     strip_warning,
 )
@@ -39,7 +38,6 @@ def probed_index(scene: Scene) -> SceneIndex:
     whole = _read_whole(scene)
     odd = [
         *reading_warnings(scene.name, misread_poses(_read_neighbors(scene))),
-        *outside_warning(scene.name, [frame.depth for frame in whole], scene.index),
         *alpha_warnings(scene),
         *mask_warnings(scene),
         *orientation_warnings(scene),

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from gpnerf.datasets.index.scene_index import SceneIndex
 from gpnerf.datasets.scene import Scene
 from gpnerf.media.images import read_image
+from gpnerf.system.wording import some
 
-# Largest share of the depth readings that may lie outside near and far.
-OUTSIDE_RANGE = 0.02
+# Number of frames that a warning names.
+NAMED = 3
 # Largest extent of the cameras in units of far; if it is larger, they hardly see the same things.
 MOST_SPREAD = 2.0
 # Smallest extent of the cameras in units of near; if it is smaller, they see everything from one side.
@@ -32,26 +30,35 @@ def unit_of(scene: Scene) -> str:
 
 
 def range_warnings(scene: Scene) -> list[str]:
-    """Writes a sentence if near and far contradict the poses, or the range of the scene itself."""
+    """Writes a sentence if near and far contradict the known depth, or else the poses."""
+    return _cut_warning(scene) or _spread_warning(scene)
+
+
+def _cut_warning(scene: Scene) -> list[str]:
+    near, far, source, cut = scene.range
+    if not (cut and cut.worst):
+        return []
+    median = np.median([one.median for one in cut.worst])
+    return [
+        f"{scene.name}: near {near:.3g} to far {far:.3g} ({source}) leave out {cut.share:.0%} of the depth "
+        f"in {cut.source}, most in the frames {some((one.frame for one in cut.worst), NAMED)} (median depth "
+        f"{median:.3g}); check the units of depth and poses, or give another --depth_range."
+    ]
+
+
+def _spread_warning(scene: Scene) -> list[str]:
     near, far, index = scene.near, scene.far, scene.index
-    shown = index.near is not None and index.far is not None and (far < index.near or near > index.far)
-    if shown:
-        return [
-            f"{scene.name}: near {near:g} and far {far:g} ({scene.range_source}) do not overlap the range of "
-            f"the scene, {index.near:.3g} to {index.far:.3g} ({index.range_source}); correct --near and "
-            "--far."
-        ]
     extent = camera_extent(index.poses)
     if 0.0 < extent < LEAST_SPREAD * near:
         return [
             f"{scene.name}: the cameras are spread over only {extent:.3g} units, though near is {near:.3g} "
-            f"({scene.range_source}); check that near and far are in the units of the poses."
+            f"({scene.range.source}); check that near and far are in the units of the poses."
         ]
     if extent <= MOST_SPREAD * far:
         return []
     return [
         f"{scene.name}: the cameras are spread over {extent:.3g} units, though far is only {far:.3g} "
-        f"({scene.range_source}); check that near and far are in the units of the poses."
+        f"({scene.range.source}); check that near and far are in the units of the poses."
     ]
 
 
@@ -74,22 +81,6 @@ def center_warnings(scene: Scene) -> list[str]:
 def camera_extent(poses: np.ndarray) -> float:
     """The longest side of the axis-aligned box around the camera centres of poses [N, 4, 4]."""
     return float(np.ptp(poses[:, :3, 3], axis=0).max())
-
-
-def outside_warning(name: str, depths: Sequence[Tensor | None], index: SceneIndex) -> list[str]:
-    """Writes a sentence if depth maps disagree with the range that the data set gives."""
-    valid = [depth[depth > 0] for depth in depths if depth is not None]
-    readings = torch.cat(valid) if valid else torch.empty(0)
-    if index.near is None or index.far is None or not len(readings):
-        return []
-    outside = ((readings < index.near) | (readings > index.far)).float().mean().item()
-    if outside <= OUTSIDE_RANGE:
-        return []
-    return [
-        f"{name}: {outside:.0%} of the depth in a few frames lies outside {index.near:.3g} to "
-        f"{index.far:.3g} ({index.range_source}), and its median is {readings.median().item():.3g}; check "
-        "the unit of depth, or give --near and --far."
-    ]
 
 
 def black_strip(scene: Scene, frames: Sequence[int]) -> int:

@@ -22,6 +22,7 @@ from gpnerf.datasets.index.file_checks import check_sizes, same_shape
 from gpnerf.datasets.index.scene_index import SceneIndex, probe
 from gpnerf.datasets.labels import IGNORE, LabelSpace
 from gpnerf.datasets.published.class_lists import REPLICA_CLASSES, REPLICA_SCORED_IDS
+from gpnerf.datasets.ranges import DepthRange
 from gpnerf.media.images import image_size
 from gpnerf.system.errors import DataError, Faults
 from gpnerf.system.wording import some
@@ -38,7 +39,7 @@ TRAJECTORY = "traj_w_c.txt"
 # Height and width of all renderings: images of another shape are cropped, or of another data set.
 SHAPE = (480, 640)
 # Metres; the same range for training and test, as in Semantic-Ray.
-NEAR, FAR = 0.1, 6.0
+RANGE = DepthRange(0.1, 6.0, "as published for Replica")
 
 
 def index_scene(folder: Path, faults: Faults) -> SceneIndex:
@@ -62,9 +63,6 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
         poses=poses[numbers],
         sizes=sizes,
         distortion=np.zeros((len(numbers), 8)),
-        near=NEAR,
-        far=FAR,
-        range_source="as published for Replica",
         watched=(TRAJECTORY, *FOLDERS.values(), *probe(files)),
         warnings=tuple(_shape_warning(folder, height, width)),
     )

@@ -29,6 +29,7 @@ from gpnerf.datasets.index.file_checks import check_sizes
 from gpnerf.datasets.index.scene_index import SceneIndex, probe
 from gpnerf.datasets.labels import IGNORE, LARGEST_ID, LISTED, LabelSpace
 from gpnerf.datasets.published.class_lists import NYU40_CLASSES, SCANNET_NYU40_IDS
+from gpnerf.datasets.ranges import DepthRange
 from gpnerf.media.formats import PHOTOGRAPH_SUFFIXES
 from gpnerf.media.images import image_size
 from gpnerf.system.errors import DataError, Faults
@@ -45,7 +46,7 @@ EXTRINSICS = ("intrinsic/extrinsic_color.txt", "intrinsic/extrinsic_depth.txt")
 OFF_CENTER, OFF_COLOR = 0.05, 0.01
 LABEL_MAP = "scannetv2-labels.combined.tsv"
 # Metres; the same range for training and test, as in Semantic-Ray.
-NEAR, FAR = 0.1, 10.0
+RANGE = DepthRange(0.1, 10.0, "as published for ScanNet")
 
 
 def index_scene(folder: Path, faults: Faults) -> SceneIndex:
@@ -76,9 +77,6 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
         poses=np.stack(list(poses.values())),
         sizes=sizes,
         distortion=np.zeros((len(numbers), 8)),
-        near=NEAR,
-        far=FAR,
-        range_source="as published for ScanNet",
         watched=_watched(files, texts.values()),
         instance_ignore=0,
         warnings=(

@@ -1,17 +1,13 @@
-"""Unit of the depth maps and depth range of a scene in transforms.json."""
+"""Unit of the depth maps and file of sparse points of a scene in transforms.json."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-import numpy as np
-
-from gpnerf.datasets.depth_range import DepthRange, from_maps, from_points
-from gpnerf.datasets.files.ply import read_points
 from gpnerf.datasets.places import from_folder, leads_outside, spellings
 from gpnerf.datasets.transforms.text import SceneText
-from gpnerf.system.errors import DataError, Faults
+from gpnerf.system.errors import DataError
 
 # Keys of nerfstudio and of instant-ngp for metres per stored unit.
 DEPTH_UNIT_KEYS = ("depth_unit_scale_factor", "integer_depth_scale")
@@ -44,48 +40,28 @@ def depth_unit(text: SceneText, warnings: list[str]) -> float | None:
     return unit
 
 
-def depth_range(
-    folder: Path, text: SceneText, depths: list[str], unit: float | None, cameras: dict[str, np.ndarray]
-) -> DepthRange:
-    """Finds the range in the file, else in these depth maps, else in the sparse points that `cameras` see."""
-    near, far = text.top.positive("near"), text.top.positive("far")
-    if near is not None and far is not None:
-        return DepthRange(near, far, f"its {text.file_list}")
-    found = from_maps(folder, depths, unit)
-    if found.near is None:
-        found = _range_of_points(folder, text, found.source, cameras)
-    if near is None and far is None:
-        return found
-    source = f"its {text.file_list} and {found.source}"
-    return DepthRange(found.near if near is None else near, found.far if far is None else far, source)
+def sparse_points(folder: Path, text: SceneText, warnings: list[str]) -> tuple[str, str]:
+    """(file of sparse points, ""), even if the file does not exist; ("", reason) if none can be named.
 
-
-def _range_of_points(
-    folder: Path, text: SceneText, before: str, cameras: dict[str, np.ndarray]
-) -> DepthRange:
-    """Measures the range in the sparse points; before: why nothing else gives it.
-
-    A file of points that cannot be used is no fault, as the options may give the range: it becomes part of
-    the reason.
+    A path outside the folder, or of something that is no file, is added to `warnings`.
     """
     try:
-        names = points_file(folder, text)
-        if not names:
-            return DepthRange(None, None, f"{before} and no 'ply_file_path' in its {text.file_list}")
-        return from_points(names[0], read_points(folder / names[0]), **cameras)
+        file = _points_file(folder, text)
     except DataError as error:
-        return DepthRange(None, None, f"{before}, and {str(error).removesuffix('.')}")
+        warnings.append(str(error))
+        return "", str(error).removesuffix(".")
+    return file, "" if file else f"no 'ply_file_path' in its {text.file_list}"
 
 
-def points_file(folder: Path, text: SceneText) -> tuple[str, ...]:
-    """The file of sparse points in a tuple, even if it does not exist; () if none is named.
+def _points_file(folder: Path, text: SceneText) -> str:
+    """The file of sparse points, even if it does not exist; "" if none is named.
 
     Raises DataError for a path outside the folder or of something that is no file.
     """
     key, remedy = "ply_file_path", "move the file there and write its relative path"
     path = text.top.text(key)
     if path is None:
-        return ()
+        return ""
     path = from_folder(folder, path)
     if leads_outside(path):
         raise text.top.fault(key, f"a path inside {folder}", remedy)
@@ -96,13 +72,4 @@ def points_file(folder: Path, text: SceneText) -> tuple[str, ...]:
         pass
     except (OSError, ValueError) as error:
         raise text.top.fault(key, "the path of a file", remedy) from error
-    return (Path(found).as_posix(),)
-
-
-def points_to_watch(folder: Path, text: SceneText, warnings: list[str]) -> tuple[str, ...]:
-    """The same as points_file, but adds what it would raise to `warnings`."""
-    points, unused = (), Faults()
-    with unused.collected():
-        points = points_file(folder, text)
-    warnings += unused.sentences
-    return points
+    return Path(found).as_posix()

@@ -8,16 +8,13 @@ the poses). keys.py lists all known keys.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from gpnerf.datasets.depth_range import DepthRange, maps_to_measure
 from gpnerf.datasets.files.records import Record
 from gpnerf.datasets.index.file_checks import check_lossless, check_shared, check_sizes
 from gpnerf.datasets.index.scene_index import KINDS, SceneIndex, folders_of, probe
-from gpnerf.datasets.splits import stated_frames
 from gpnerf.datasets.transforms import camera, depth
 from gpnerf.datasets.transforms.files import missing_files, named_files, unused_warnings
 from gpnerf.datasets.transforms.keys import check_keys, is_refused
@@ -30,9 +27,8 @@ from gpnerf.system.errors import Faults
 def index_scene(folder: Path, faults: Faults) -> SceneIndex:
     """Indexes the scene in `folder`, frames in the order of the numbers in their file names.
 
-    near and far are those of the file, or else of some depth maps, or else of the sparse points; None without
-    any of these. These depth maps are the only images that are decoded. Faults of single frames are added to
-    `faults`, and the frames are left out. Raises DataError if there is no scene at all.
+    No image is decoded. Faults of single frames are added to `faults`, and the frames are left out. Raises
+    DataError if there is no scene at all.
     """
     text = read_text(folder)
     warnings = [*check_keys(text, faults), *unused_warnings(folder, text)]
@@ -42,23 +38,22 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
     columns = {name: np.stack([row[name] for row in rows]) for name in ("intrinsics", "poses", "sizes")}
     _check_files(folder, text, files, columns["sizes"], faults)
     splits = tuple(row["split"] for row in rows)
-    usable = _not_tested(splits)
-    measured = maps_to_measure([files["depth"][number] for number in usable if files["depth"][number]])
     unit = depth.depth_unit(text, warnings)
-    points = depth.points_to_watch(folder, text, warnings)
-    found = DepthRange(None, None, "")
+    points, no_points = depth.sparse_points(folder, text, warnings)
+    near = far = None
     with faults.collected():
-        cameras = {key: columns[key][usable] for key in columns}
-        found = depth.depth_range(folder, text, measured, unit, cameras)
+        near, far = text.top.positive("near"), text.top.positive("far")
     return SceneIndex(
         names=_names(files["image"]),
         files=files,
         distortion=np.stack([row["distortion"] for row in rows]),
-        near=found.near,
-        far=found.far,
-        range_source=found.source,
+        near=near,
+        far=far,
+        stated_in=text.file_list,
+        points=points,
+        no_points=no_points,
         splits=splits,
-        watched=(*FILE_NAMES, *points, *folders_of(files), *probe(files), *measured),
+        watched=(*FILE_NAMES, *folders_of(files), *probe(files)),
         depth_unit=unit,
         class_names=class_names,
         ignore_label=ignore_label(text, class_names, warnings),
@@ -73,15 +68,6 @@ def _check_files(
     check_shared(files, text.top.place, faults)
     check_lossless(folder, files, text.top.place, faults)
     check_sizes(folder, files, sizes, text.file_list, faults)
-
-
-def _not_tested(splits: Sequence[str]) -> list[int]:
-    """Frames from which the depth range may be measured: all but the test frames that the scene states.
-
-    Test frames that the options choose are not known here.
-    """
-    tested, _ = stated_frames(splits) or ((), ())
-    return sorted({*range(len(splits))} - {*tested})
 
 
 def _rows(folder: Path, text: SceneText, faults: Faults) -> list[dict]:

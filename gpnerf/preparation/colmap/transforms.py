@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gpnerf.datasets.depth_range import range_of
+from gpnerf.datasets.ranges import range_of
 from gpnerf.geometry.cameras import OPENGL_TO_OPENCV
 from gpnerf.preparation.colmap.model import PARAMETERS, Model, ModelCamera, ModelImage
 from gpnerf.system.errors import DataError
@@ -89,7 +89,7 @@ def transform_matrix(image: ModelImage) -> np.ndarray:
 def depth_range(model: Model) -> tuple[float, float] | None:
     """Measures (near, far) in the z-depths of the points in the images that see them; None without points.
 
-    Outliers and margin are those of depth_range.range_of.
+    Outliers and margin are those of ranges.range_of.
     """
     depths = np.concatenate([_depths(model, image) for image in model.images])
     depths = depths[np.isfinite(depths) & (depths > 0.0)]

@@ -25,11 +25,9 @@ def write_transforms(job: Job, folder: Path) -> None:
     """Writes all views of a room and its transforms.json into the empty `folder`."""
     for name in FOLDERS.values():
         (folder / name).mkdir()
-    frames, ranges = [], []
+    frames = []
     for index, (camera, picture) in enumerate(shots(job)):
         frames.append(_write_frame(folder, index, picture, camera))
-        ranges.append((picture.depth.min() / 1000.0, picture.depth.max() / 1000.0))
-    near, far = min(low for low, _ in ranges), max(high for _, high in ranges)
     width, height = job.shoot.width, job.shoot.height
     values = {
         "w": width,
@@ -39,8 +37,6 @@ def write_transforms(job: Job, folder: Path) -> None:
         # nerfstudio puts pixel centres at + 0.5.
         "cx": width / 2,
         "cy": height / 2,
-        "near": round(0.9 * near, 3),
-        "far": round(1.1 * far, 3),
         "semantic_classes": list(CLASS_NAMES),
         "frames": frames,
     }
