@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from argparse import Namespace
 from collections.abc import Iterator
 from functools import partial
@@ -62,7 +63,8 @@ class VideoRenderer:
             self.model, partial(self.reader.sources, self.scene), self.scene.near, self.scene.far
         )
         paths = {"interpolate": interpolate, "orbit": orbit}
-        self.path = paths[options.path](self.scene.poses, options.frames)
+        depth = math.sqrt(self.scene.near * self.scene.far)
+        self.path = paths[options.path](self.scene.poses, options.frames, depth)
         self.folder = make_folder(run / "render" / f"{self.scene.name}_{options.path}")
         with processes.first_alone():
             if options.dataset != "rooms":

@@ -103,8 +103,8 @@ class Scene:
 
     @cached_property
     def poses(self) -> Tensor:
-        """Camera-to-world of every view [N, 4, 4] in metres."""
-        return torch.from_numpy(self.index.poses).float()
+        """Camera-to-world of every view [N, 4, 4] float64, in metres or the scene's own units."""
+        return torch.from_numpy(self.index.poses)
 
     def view(self, number: int) -> View:
         """Makes the view at a position of the index; reads no pixels."""

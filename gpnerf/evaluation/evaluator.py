@@ -30,7 +30,7 @@ from gpnerf.datasets.run_scenes import (
     test_views,
 )
 from gpnerf.datasets.scene import Scene
-from gpnerf.datasets.views import FrameRule
+from gpnerf.datasets.views import FrameRule, rank_views
 from gpnerf.evaluation.released_protocol import released_order, released_rule
 from gpnerf.evaluation.result_files import load_view, save_view
 from gpnerf.evaluation.results import ViewResult, with_majority_class
@@ -263,7 +263,7 @@ def _nearest(example: Example) -> Photograph | None:
     """The source photograph whose camera is closest to the target's; None without sources."""
     if not len(example.sources.images):
         return None
-    distances = (example.sources.cameras.center - example.target.camera.center).norm(dim=-1)
-    number = int(distances.argmin())
+    cameras = example.sources.cameras.camera_to_world
+    number = int(rank_views(example.target.camera.camera_to_world, cameras, "distance")[0])
     mask = None if example.sources.masks is None else example.sources.masks[number]
     return Photograph(example.sources.images[number], mask)

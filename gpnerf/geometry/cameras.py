@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 # Axes of OpenGL / nerfstudio cameras (x right, y up, z backwards) expressed in OpenCV axes.
-OPENGL_TO_OPENCV = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
+OPENGL_TO_OPENCV = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0], dtype=torch.float64))
 
 # Keeps the quotient finite for points in or behind the image plane, as published.
 SMALLEST_DEPTH = 1e-8
@@ -57,7 +57,7 @@ class Camera:
     ) -> Camera:
         """A camera from focal lengths and principal point, in pixels with integer pixel centres."""
         intrinsics = torch.tensor([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
-        return Camera(intrinsics, camera_to_world.float(), height, width)
+        return Camera(intrinsics, camera_to_world, height, width)
 
     @staticmethod
     def stack(cameras: Sequence[Camera]) -> Camera:
