@@ -181,7 +181,7 @@ MISTAKES = dict(
 
 
 def mistaken(frames: list[Frame], reading: str) -> list[Frame]:
-    return [with_pose(frame, MISTAKES[reading](frame.camera.camera_to_world)) for frame in frames]
+    return [with_pose(frame, MISTAKES[reading](frame.camera.camera_to_world.double())) for frame in frames]
 
 
 @pytest.mark.parametrize("reading", OTHER_READINGS)

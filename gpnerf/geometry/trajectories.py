@@ -144,7 +144,7 @@ def _plane(poses: Tensor, middle: Tensor, still: float) -> tuple[Tensor, Tensor]
     if len(lengths) < 2 or lengths[1] <= max(LINE_SHARE * lengths[0].item(), still):
         return middle[:3, 0], middle[:3, 1]
     normal = torch.linalg.cross(directions[0], directions[1])
-    # The decomposition leaves signs, and directions of equal lengths, to chance; the middle camera settles them.
+    # The decomposition leaves signs, and axes of equal lengths, to chance; the middle camera settles them.
     in_camera = middle[:3, :3].T @ normal
     normal = normal * in_camera[in_camera.abs().round(decimals=DIGITS).argmax()].sign()
     right = middle[:3, 1] if in_camera[0].abs() > EDGE_ON else middle[:3, 0]
