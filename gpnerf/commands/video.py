@@ -16,8 +16,9 @@ from tqdm import tqdm
 from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.frame_reader import FrameReader
 from gpnerf.datasets.places import claim
+from gpnerf.datasets.policies import Candidates
 from gpnerf.datasets.run_scenes import describe_ranges, load_scenes
-from gpnerf.datasets.views import Candidates, check_candidates, test_sources
+from gpnerf.datasets.views import check_candidates, test_sources
 from gpnerf.execution.numerics import settle
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.trajectories import interpolate, orbit

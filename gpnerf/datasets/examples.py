@@ -79,6 +79,10 @@ class TrainingExamples(Dataset):
         return self.length
 
     def __getitem__(self, step: int) -> Example:
+        return _example(self.reader, *self.choice(step))
+
+    def choice(self, step: int) -> tuple[Scene, int, list[int]]:
+        """Draws the scene, the target and the sources of example `step`; reads no pixels."""
         if not 0 <= step < self.length:
             raise IndexError(f"step {step} of {self.length}")
         generator = torch.Generator().manual_seed(_mix(self.seed, step))
@@ -92,7 +96,7 @@ class TrainingExamples(Dataset):
             self.policy,
             scene.name,
         )
-        return _example(self.reader, scene, target, [candidates[rank] for rank in chosen.tolist()])
+        return scene, target, [candidates[rank] for rank in chosen.tolist()]
 
 
 class FaultsAsItems(Dataset):

@@ -21,6 +21,7 @@ from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.frame_reader import Photograph
 from gpnerf.datasets.instances import with_objects
 from gpnerf.datasets.places import claim, each_once, some_known
+from gpnerf.datasets.policies import rank_views
 from gpnerf.datasets.run_scenes import (
     common_labels,
     describe_gaps,
@@ -30,7 +31,7 @@ from gpnerf.datasets.run_scenes import (
     test_views,
 )
 from gpnerf.datasets.scene import Scene
-from gpnerf.datasets.views import FrameRule, rank_views
+from gpnerf.datasets.views import FrameRule
 from gpnerf.evaluation.released_protocol import released_order, released_rule
 from gpnerf.evaluation.result_files import load_view, save_view
 from gpnerf.evaluation.results import ViewResult, with_majority_class

@@ -79,9 +79,14 @@ class Camera:
             batches[0].width,
         )
 
-    def __getitem__(self, chosen: int | Sequence[int]) -> Camera:
+    def __getitem__(self, chosen: int | Sequence[int] | Tensor) -> Camera:
         """One camera of a batch, or some as a batch."""
-        return replace(self, intrinsics=self.intrinsics[chosen], camera_to_world=self.camera_to_world[chosen])
+        both = self.intrinsics, self.camera_to_world
+        if isinstance(chosen, int):
+            return Camera(*(one[chosen] for one in both), self.height, self.width)
+        rows = torch.as_tensor(chosen, dtype=torch.long, device=self.intrinsics.device)
+        # Indexing by a list would start threads, which takes longer than copying a thousand cameras.
+        return Camera(*(one.index_select(0, rows) for one in both), self.height, self.width)
 
     @property
     def center(self) -> Tensor:

@@ -15,12 +15,13 @@ import numpy as np
 from gpnerf.datasets.depth_range import spread
 from gpnerf.datasets.frame_reader import FrameReader
 from gpnerf.datasets.index.scene_index import MAPS
+from gpnerf.datasets.policies import Candidates
 from gpnerf.datasets.probes.meanings import count_classes
 from gpnerf.datasets.probes.misreading import Misreading, misread_poses, neighbors
 from gpnerf.datasets.probes.plausibility import black_strip
 from gpnerf.datasets.probes.warp import Warp, warp
 from gpnerf.datasets.scene import Frame, Scene
-from gpnerf.datasets.views import Candidates, FrameRule, test_sources
+from gpnerf.datasets.views import FrameRule, test_sources
 from gpnerf.inspection.geometry import PoseReport, overlap, pose_report
 from gpnerf.system.errors import Faults
 
