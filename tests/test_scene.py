@@ -158,7 +158,8 @@ def test_the_cameras_of_a_scene_are_those_of_its_views():
     distortion[2, :5] = DISTORTION
     poses = np.tile(np.eye(4), (3, 1, 1))
     poses[:, 0, 3] = 1e4 + np.array([0.1, 0.2, 0.3])
-    index = SceneIndex(("0", "1", "2"), {}, np.array([lens] * 3), poses, sizes, distortion, 0.1, 10.0, ())
+    files = {"image": ("0.png", "1.png", "2.png")}
+    index = SceneIndex(("0", "1", "2"), files, np.array([lens] * 3), poses, sizes, distortion, 0.1, 10.0, ())
     scene = Scene("lens", Path(), index, 0.1, 10.0, border=5)
     batch = scene.cameras(45, 60)
     for number, view in enumerate(scene.views):
