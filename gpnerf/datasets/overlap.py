@@ -42,6 +42,13 @@ def rank_by_overlap(target: Camera, cameras: Camera, near: float, far: float, co
     return torch.from_numpy(shortlist[_greedy(scores, count)])
 
 
+def share_seen(target: Camera, cameras: Camera, near: float, far: float) -> float:
+    """Share of the target's pixels that one of the cameras sees at some depth, from the same side."""
+    points = _points(target, near / far, GRID)
+    seen = (_Views.of(target, cameras, far).scores(points) > 0).any(axis=0)
+    return float(seen.reshape(GRID[-1], -1).any(axis=0).mean())
+
+
 def _greedy(scores: np.ndarray, count: int) -> list[int]:
     """Chooses up to `count` of N candidates by their scores [N, P] at the points."""
     total, chosen, factors = np.ones(scores.shape[1]), [], np.empty_like(scores)

@@ -91,6 +91,8 @@ class Evaluator:
         self.scorer = Scorer(scored, self.instances, load_lpips(device) if options.lpips else None)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
         self.examples = TestExamples(self._test_views(), *size, released=self.released)
+        for sentence in self.examples.warnings() if self.processes.is_first else ():
+            log.warning(f"Warning: {sentence}")
         # Counts all views, so that a resumed evaluation chooses the same numerics as an uninterrupted one.
         work = workload_of(self.model, options, len(self.examples))
         self.numerics = settle(self.model, options, work, self.processes)
