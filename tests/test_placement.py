@@ -76,6 +76,7 @@ def test_blind_views_are_told_by_name():
 def test_evaluation_and_video_tell_what_no_source_sees(scene_writer, rooms_run):
     """Of five frames in a row the second looks back; the video turns there and back, through the sides."""
     writer = scene_writer(frames=5, name="office")
+    writer.top["fl_x"] = 16.0
     turned = np.diag([-1.0, 1.0, -1.0, 1.0])
     turned[0, 3] = 0.1
     writer.top["frames"][1]["transform_matrix"] = turned.tolist()
@@ -88,5 +89,5 @@ def test_evaluation_and_video_tell_what_no_source_sees(scene_writer, rooms_run):
     assert stderr.count(told) == 1 and f"{told} 1 of 1 views (1), expected at least 10%" in stderr
     assert "allow more --source_frames, or leave these views out of --test_frames." in stderr
     stderr = run_here("render.py", *arguments, "--frames", 17)
-    assert f"{told} 2 of 17 views (frame 3 and 1 more), expected at least 10%" in stderr
+    assert f"{told} 3 of 17 views (frame 2 and 2 more), expected at least 10%" in stderr
     assert "choose another --path, or add photographs of what it shows." in stderr
