@@ -61,7 +61,7 @@ def rank_views(target_pose: Tensor, poses: Tensor, metric: str, center: Tensor |
     target_pose, poses = target_pose.double(), poses.double()
     if metric == "distance":
         distances = (poses[:, :3, 3] - target_pose[:3, 3]).norm(dim=-1)
-        distances = distances / distances.max().clamp(min=torch.finfo(distances.dtype).tiny)
+        distances = distances / distances.norm().clamp(min=torch.finfo(distances.dtype).tiny)
     elif metric == "angle":
         origin = torch.zeros(3).double() if center is None else center.double()
         cosines = torch.cosine_similarity(poses[:, :3, 3] - origin, target_pose[:3, 3] - origin, dim=-1)
