@@ -85,7 +85,7 @@ def check_unchanged(frame: Frame, expected: Frame, damage: Damage) -> None:
     check_sane(frame)
     if not is_among("camera", damage.changes):
         torch.testing.assert_close(frame.camera.intrinsics, expected.camera.intrinsics)
-        torch.testing.assert_close(frame.camera.camera_to_world, expected.camera.camera_to_world)
+        torch.testing.assert_close(frame.camera.camera_to_world.double(), expected.camera.camera_to_world)
     for kind in ("image", "depth", "semantic", "instance"):
         one, other = getattr(frame, kind), getattr(expected, kind)
         if one is None:

@@ -105,7 +105,7 @@ def convert(model: Path, scene: Path, *more: str) -> dict:
 def camera_of(values: dict, frame: dict) -> Camera:
     """The camera as gpnerf's loader reads it: pixel centres at integers, OpenCV axes."""
     values = values | frame
-    pose = torch.tensor(frame["transform_matrix"], dtype=torch.float64) @ OPENGL_TO_OPENCV.double()
+    pose = torch.tensor(frame["transform_matrix"], dtype=torch.float64) @ OPENGL_TO_OPENCV
     focal = (values["fl_x"], values["fl_y"], values["cx"] - 0.5, values["cy"] - 0.5)
     return Camera.from_focal(*focal, pose, values["h"], values["w"])
 

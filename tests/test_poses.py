@@ -59,7 +59,7 @@ def recorded_frame(folder: Path, index: int) -> Frame:
     depth = cv2.imread(str(folder / entry["depth_file_path"]), cv2.IMREAD_UNCHANGED)
     height, width = (size // 3 for size in depth.shape)
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    pose = torch.tensor(entry["transform_matrix"]) @ OPENGL_TO_OPENCV
+    pose = torch.tensor(entry["transform_matrix"], dtype=torch.float64) @ OPENGL_TO_OPENCV
     focal, center = (content["fl_x"], content["fl_y"]), (content["cx"] - 0.5, content["cy"] - 0.5)
     return Frame(
         scene="office",
@@ -76,7 +76,7 @@ def with_pose(frame: Frame, camera_to_world: Tensor) -> Frame:
 
 def with_other_axes(frame: Frame) -> Frame:
     """OpenGL camera axes where OpenCV's are expected."""
-    return with_pose(frame, frame.camera.camera_to_world @ OPENGL_TO_OPENCV)
+    return with_pose(frame, frame.camera.camera_to_world.double() @ OPENGL_TO_OPENCV)
 
 
 def test_warp_moves_the_wall_by_whole_columns():
@@ -181,7 +181,7 @@ MISTAKES = dict(
 
 
 def mistaken(frames: list[Frame], reading: str) -> list[Frame]:
-    return [with_pose(frame, MISTAKES[reading](frame.camera.camera_to_world)) for frame in frames]
+    return [with_pose(frame, MISTAKES[reading](frame.camera.camera_to_world.double())) for frame in frames]
 
 
 @pytest.mark.parametrize("reading", OTHER_READINGS)

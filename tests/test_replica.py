@@ -33,7 +33,7 @@ def test_frames_in_numeric_order_with_all_their_maps(sequence):
     assert frame.semantic[0].unique().tolist() == [IGNORE]
     assert frame.semantic[1:].unique().tolist() == [wall]
     assert frame.instance.unique().tolist() == [311]
-    torch.testing.assert_close(frame.camera.camera_to_world, torch.from_numpy(pose_of(11)).float())
+    torch.testing.assert_close(frame.camera.camera_to_world, torch.from_numpy(pose_of(11)))
 
 
 def test_the_camera_of_the_release(sequence):

@@ -244,7 +244,7 @@ def test_the_file_follows_the_nerfstudio_convention(root: Path, frames: dict):
     values = json.loads((scene.views[0].image.parents[1] / "transforms.json").read_text())
     assert (values["cx"], values["cy"], values["w"], values["h"]) == (16.0, 12.0, 32, 24)
     expected = camera_at(make_room(SEEDS[0]).loop.poses(VIEWS)[4], HEIGHT, WIDTH)
-    torch.testing.assert_close(scene.views[4].camera.camera_to_world, expected.camera_to_world)
+    torch.testing.assert_close(scene.views[4].camera.camera_to_world, expected.camera_to_world.double())
     torch.testing.assert_close(scene.views[4].camera.intrinsics, expected.intrinsics)
     assert scene.name == names([SEEDS[0]])[0] == "room_0003"
     assert scene.labels.names == CLASS_NAMES

@@ -29,7 +29,7 @@ def test_frames_in_numeric_order_without_those_whose_pose_was_lost(folder):
     assert (frame.image - 110 / 255).abs().max() < 0.01
     assert frame.depth.shape == (HEIGHT, WIDTH)
     assert frame.depth.unique().tolist() == pytest.approx([2.011])
-    torch.testing.assert_close(frame.camera.camera_to_world, torch.from_numpy(pose_of(11)).float())
+    torch.testing.assert_close(frame.camera.camera_to_world, torch.from_numpy(pose_of(11)))
 
 
 def test_raw_ids_become_classes_and_instance_0_is_none(folder):

@@ -1,5 +1,7 @@
 """Reading the frames of a scene: sizes, units, labels, lens distortion, faults."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -145,3 +147,22 @@ def test_a_small_file_that_unfolds_to_a_huge_image_is_refused(tmp_path, monkeypa
     monkeypatch.setattr(images, "MOST_PIXELS", 299_999)
     with pytest.raises(DataError, match=r"bomb\.png: expected an image of at most 299999 pixels, found more"):
         images.read_image(tmp_path / "bomb.png")
+
+
+def test_the_cameras_of_a_scene_are_those_of_its_views():
+    """Three photographs: two sizes, one bent lens."""
+    sizes = np.array([[HEIGHT, WIDTH], [60, 90], [HEIGHT, WIDTH]])
+    lens = [[FOCAL, 0.0, CX], [0.0, FOCAL, CY], [0.0, 0.0, 1.0]]
+    distortion = np.zeros((3, 8))
+    distortion[2, :5] = DISTORTION
+    poses = np.tile(np.eye(4), (3, 1, 1))
+    poses[:, 0, 3] = 1e4 + np.array([0.1, 0.2, 0.3])
+    files = {"image": ("0.png", "1.png", "2.png")}
+    index = SceneIndex(("0", "1", "2"), files, np.array([lens] * 3), poses, sizes, distortion, 0.1, 10.0, ())
+    scene = Scene("lens", Path(), index, 0.1, 10.0, border=5)
+    batch = scene.cameras(45, 60)
+    for number, view in enumerate(scene.views):
+        expected, found = view.camera.resized(45, 60), batch[number]
+        assert torch.equal(found.intrinsics, expected.intrinsics)
+        assert torch.equal(found.camera_to_world, expected.camera_to_world)
+    assert torch.equal(batch.camera_to_world, torch.from_numpy(poses))

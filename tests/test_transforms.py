@@ -24,7 +24,8 @@ def test_a_camera_by_hand(scene_writer):
 
 def test_centres_are_those_of_the_file(scene_writer):
     scene = load_folder(scene_writer(frames=3).write())
-    torch.testing.assert_close(scene.poses[:, :3, 3], torch.tensor([[0.0, 0, 0], [0.1, 0, 0], [0.2, 0, 0]]))
+    expected = torch.tensor([[0.0, 0, 0], [0.1, 0, 0], [0.2, 0, 0]], dtype=torch.float64)
+    torch.testing.assert_close(scene.poses[:, :3, 3], expected)
 
 
 def test_focal_length_from_the_angle_of_view_and_size_from_the_image(scene_writer):

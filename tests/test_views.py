@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from gpnerf.datasets import views
-from gpnerf.datasets.views import Candidates, FrameRule, parse_frames, rank_views, training_sources
+from gpnerf.datasets.policies import POLICIES, Candidates, Policy, rank_views
+from gpnerf.datasets.views import FrameRule, parse_frames, training_sources
 from gpnerf.geometry.cameras import Camera
 from gpnerf.system.errors import ConfigError, DataError
 
@@ -180,3 +181,41 @@ def test_overlap_does_not_depend_on_the_world():
     expected = views.test_sources(candidates(torch.eye(4), poses), 8, "overlap", "row")
     turn = looking(3.0, 37.0)
     assert torch.equal(views.test_sources(candidates(turn, turn @ poses), 8, "overlap", "row"), expected)
+
+
+def test_equal_views_stay_in_their_order():
+    poses = torch.stack([looking(0.3, 0.0), looking(0.0, 180.0)] * 3)
+    assert views.test_sources(candidates(torch.eye(4), poses), 6, "overlap", "row").tolist()[:3] == [0, 2, 4]
+    assert views.test_sources(candidates(torch.eye(4), poses), 6, "distance", "row").tolist() == [
+        1,
+        3,
+        5,
+        0,
+        2,
+        4,
+    ]
+
+
+def test_training_pools_of_overlap_see_both_halves():
+    """Half of the ten look to the left and half to the right; two at random do both in 5 cases of 9."""
+    poses = torch.stack([looking(0.02 * number, 44.0 * (-1) ** number) for number in range(10)])
+    generator = torch.Generator().manual_seed(0)
+
+    def both_sides(policy: str) -> float:
+        drawn = [
+            training_sources(generator, candidates(torch.eye(4), poses), 2, policy, "row") % 2
+            for _ in range(300)
+        ]
+        return torch.stack(drawn).sum(dim=1).eq(1).float().mean().item()
+
+    assert both_sides("overlap") > 0.97 and both_sides("distance") < 0.85
+
+
+def test_a_policy_is_one_function(monkeypatch):
+    monkeypatch.setitem(
+        POLICIES, "last", Policy(lambda candidates, count: torch.arange(len(candidates)).flip(0))
+    )
+    choice = candidates(torch.eye(4), row_of_cameras(9))
+    assert views.test_sources(choice, 2, "last", "row").tolist() == [8, 7]
+    drawn = training_sources(torch.Generator().manual_seed(0), choice, 1, "last", "row")
+    assert 4 <= int(drawn) <= 8

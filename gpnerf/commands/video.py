@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from argparse import Namespace
 from collections.abc import Iterator
 from functools import partial
@@ -15,8 +16,10 @@ from tqdm import tqdm
 from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.frame_reader import FrameReader
 from gpnerf.datasets.places import claim
+from gpnerf.datasets.policies import Candidates
+from gpnerf.datasets.probes.placement import blind_warnings, is_blind
 from gpnerf.datasets.run_scenes import describe_ranges, load_scenes
-from gpnerf.datasets.views import Candidates, check_candidates, test_sources
+from gpnerf.datasets.views import check_candidates, test_sources
 from gpnerf.execution.numerics import settle
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.trajectories import interpolate, orbit
@@ -62,7 +65,8 @@ class VideoRenderer:
             self.model, partial(self.reader.sources, self.scene), self.scene.near, self.scene.far
         )
         paths = {"interpolate": interpolate, "orbit": orbit}
-        self.path = paths[options.path](self.scene.poses, options.frames)
+        depth = math.sqrt(self.scene.near * self.scene.far)
+        self.path = paths[options.path](self.scene.poses, options.frames, depth)
         self.folder = make_folder(run / "render" / f"{self.scene.name}_{options.path}")
         with processes.first_alone():
             if options.dataset != "rooms":
@@ -75,6 +79,8 @@ class VideoRenderer:
         """
         with self.processes.first_alone():
             frames = self._finished_frames()
+        if self.processes.is_first:
+            self._warn()
         missing = [number for number in range(self.options.frames) if number not in frames]
         with self.processes.first_alone():
             look, first = self._look()
@@ -98,18 +104,29 @@ class VideoRenderer:
             Look.fit(first).save(path)
         return Look.load(path), first
 
-    def _render(self, number: int) -> RenderedView:
-        size = (self.options.height, self.options.width)
-        intrinsics = self.scene.views[0].camera.resized(*size).intrinsics
-        camera = Camera(intrinsics, self.path[number], *size)
-        scene, options = self.scene, self.options
-        candidates = Candidates(camera, self.reader.cameras(scene), scene.near, scene.far)
+    def _warn(self) -> None:
+        """Logs a warning if there are frames of which no source view shows anything."""
+        blind = [f"frame {n}" for n in range(self.options.frames) if is_blind(self._chosen(n)[0])]
+        remedy = "choose another --path, or add photographs of what it shows"
+        for sentence in blind_warnings(self.scene.name, blind, self.options.frames, remedy):
+            log.warning(f"Warning: {sentence}")
+
+    def _chosen(self, number: int) -> tuple[Candidates, list[int]]:
+        """The camera of a frame with those of its source views, and the numbers of these."""
+        size, scene, options = (self.options.height, self.options.width), self.scene, self.options
+        cameras = self.reader.cameras(scene)
+        camera = Camera(cameras[0].intrinsics, self.path[number], *size)
+        candidates = Candidates(camera, cameras, scene.near, scene.far)
         chosen = test_sources(candidates, options.num_source_views, options.view_metric, scene.name)
+        return candidates[chosen], chosen.tolist()
+
+    def _render(self, number: int) -> RenderedView:
+        candidates, chosen = self._chosen(number)
         with autocast(self.device, self.numerics.precision):
             return render_view(
                 self.model,
-                self.sources.prepared(chosen.tolist()),
-                camera.to(self.device),
+                self.sources.prepared(chosen),
+                candidates.target.to(self.device),
                 self.scene.near,
                 self.scene.far,
                 Quality.of(self.options),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import torch
 from torch.utils.data import Dataset
 
 from gpnerf.datasets.frame_reader import FrameReader, SourceViews
+from gpnerf.datasets.probes.placement import REMEDY, blind_warnings, is_blind
 from gpnerf.datasets.scene import Frame, Scene
 from gpnerf.datasets.views import check_candidates, released_sources, test_sources, training_sources
 from gpnerf.system.errors import GPNeRFError
@@ -79,6 +81,10 @@ class TrainingExamples(Dataset):
         return self.length
 
     def __getitem__(self, step: int) -> Example:
+        return _example(self.reader, *self.choice(step))
+
+    def choice(self, step: int) -> tuple[Scene, int, list[int]]:
+        """Draws the scene, the target and the sources of example `step`; reads no pixels."""
         if not 0 <= step < self.length:
             raise IndexError(f"step {step} of {self.length}")
         generator = torch.Generator().manual_seed(_mix(self.seed, step))
@@ -92,7 +98,7 @@ class TrainingExamples(Dataset):
             self.policy,
             scene.name,
         )
-        return _example(self.reader, scene, target, [candidates[rank] for rank in chosen.tolist()])
+        return scene, target, [candidates[rank] for rank in chosen.tolist()]
 
 
 class FaultsAsItems(Dataset):
@@ -153,6 +159,15 @@ class TestExamples(Dataset):
             choice = self.reader.candidates(scene, target, candidates)
             chosen = test_sources(choice, self.num_source_views, self.policy, scene.name)
         return [candidates[rank] for rank in chosen.tolist()]
+
+    def warnings(self) -> list[str]:
+        """Writes a sentence for every scene with views of which their sources see almost nothing."""
+        names: dict[str, list[str]] = {}
+        totals = Counter(view.scene.name for view in self.views)
+        for index, (scene, target, _) in enumerate(self.views):
+            if is_blind(self.reader.candidates(scene, target, self.sources(index))):
+                names.setdefault(scene.name, []).append(scene.index.names[target])
+        return [one for name in names for one in blind_warnings(name, names[name], totals[name], REMEDY)]
 
     def __getitem__(self, index: int) -> Example:
         scene, target, _ = self.views[index]

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from gpnerf.datasets.pixels.masks import stack_masks
+from gpnerf.datasets.policies import Candidates
 from gpnerf.datasets.scene import Frame, Scene
-from gpnerf.datasets.views import Candidates
 from gpnerf.geometry.cameras import Camera
 
 CACHE_BYTES = 1 << 30
@@ -82,16 +82,13 @@ class FrameReader:
         Poses are float64, as stored: the difference of two poses far from the origin is then exact.
         """
         if id(scene) not in self.batches:
-            size = self.height, self.width
-            cameras = [scene.view(number).camera.resized(*size) for number in range(len(scene.index))]
-            batch = replace(Camera.stack(cameras), camera_to_world=torch.from_numpy(scene.index.poses))
-            self.batches[id(scene)] = scene, batch
+            self.batches[id(scene)] = scene, scene.cameras(self.height, self.width)
         return self.batches[id(scene)][1]
 
     def candidates(self, scene: Scene, target: int, indices: Sequence[int]) -> Candidates:
         """The frames that may be source views of a target frame."""
         cameras = self.cameras(scene)
-        return Candidates(cameras[target], cameras[list(indices)], scene.near, scene.far)
+        return Candidates(cameras[target], cameras[indices], scene.near, scene.far)
 
     def sources(self, scene: Scene, indices: Sequence[int]) -> SourceViews:
         """Reads the photographs of some views as source views."""
@@ -100,7 +97,7 @@ class FrameReader:
         photographs = [self.photograph(scene, index) for index in indices]
         return SourceViews(
             torch.stack([one.image for one in photographs]),
-            self.cameras(scene)[list(indices)],
+            self.cameras(scene)[indices],
             stack_masks([one.mask for one in photographs], self.height, self.width),
             tuple(scene.index.names[index] for index in indices),
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from gpnerf.config.parser import Parser
 from gpnerf.config.types import SCENE, count, depth_range, frames, names, positive, yes_or_no
 from gpnerf.datasets.layouts import INDEXERS, LABEL_SPACES
-from gpnerf.datasets.views import OVERLAP, POLICIES, SPLIT_BY, FrameRule
+from gpnerf.datasets.policies import OVERLAP, POLICIES
+from gpnerf.datasets.views import SPLIT_BY, FrameRule
 
 DATASETS = ("rooms", *INDEXERS)
 # What the head predicts: classes, the objects of one scene, or nothing, which leaves colour and depth.
@@ -71,7 +72,7 @@ def add_data_options(parser: Parser) -> None:
     )
     add(
         "--view_metric",
-        choices=POLICIES,
+        choices=tuple(POLICIES),
         default=OVERLAP,
         help="source views are those that see most of the target view, or those with the nearest cameras",
     )

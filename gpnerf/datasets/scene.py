@@ -19,7 +19,7 @@ from torch import Tensor
 from gpnerf.datasets.index.scene_index import MAPS, SceneIndex
 from gpnerf.datasets.labels import IGNORE, LabelSpace
 from gpnerf.datasets.pixels.masks import stack_masks
-from gpnerf.datasets.pixels.stored_view import StoredView
+from gpnerf.datasets.pixels.stored_view import StoredView, pinholes_of
 from gpnerf.datasets.ranges import DepthRange
 from gpnerf.geometry.cameras import Camera
 
@@ -109,8 +109,8 @@ class Scene:
 
     @cached_property
     def poses(self) -> Tensor:
-        """Camera-to-world of every view [N, 4, 4] in metres."""
-        return torch.from_numpy(self.index.poses).float()
+        """Camera-to-world of every view [N, 4, 4] float64, in metres or the scene's own units."""
+        return torch.from_numpy(self.index.poses)
 
     def view(self, number: int) -> View:
         """Makes the view at a position of the index; reads no pixels."""
@@ -119,6 +119,15 @@ class Scene:
         camera = Camera(intrinsics, self.poses[number], stored.height, stored.width)
         files = {kind: self.folder / file for kind, file in stored.files.items()}
         return View(self.index.names[number], camera=camera.cropped(self.border), **files)
+
+    def cameras(self, height: int, width: int) -> Camera:
+        """Makes the cameras of all views, as a batch, for images resized to height x width."""
+        pinholes = pinholes_of(self.index).astype(np.float32)
+        for size in set(map(tuple, self.index.sizes.tolist())):
+            rows = (self.index.sizes == size).all(axis=1)
+            camera = Camera(torch.from_numpy(pinholes[rows]), self.poses, *size).cropped(self.border)
+            pinholes[rows] = camera.resized(height, width).intrinsics.numpy()
+        return Camera(torch.from_numpy(pinholes), self.poses, height, width)
 
     def read_image(self, number: int, height: int, width: int) -> Tensor:
         """Reads the photograph of a view as [3, height, width] in [0, 1], without lens distortion."""

@@ -11,14 +11,10 @@ import torch
 from torch import Tensor
 
 from gpnerf.config.types import parse_frames
-from gpnerf.datasets.overlap import rank_by_overlap
+from gpnerf.datasets.policies import POLICIES, Candidates, rank_views
 from gpnerf.datasets.splits import SPLITS, stated_frames
-from gpnerf.geometry.cameras import Camera
-from gpnerf.system.errors import ConfigError, DataError
+from gpnerf.system.errors import DataError
 
-METRICS = ("distance", "angle", "rotation")
-OVERLAP = "overlap"
-POLICIES = (OVERLAP, *METRICS)
 # What chooses test frames: the split that the data set states, if there is one, or only the options.
 SPLIT_BY = STATED, FRAMES = ("stated", "frames")
 # Training draws its sources from the nearest `factor * count` candidates, as published.
@@ -101,70 +97,26 @@ def _chosen(frames: str, num_frames: int) -> list[int]:
     return list(range(num_frames)[parse_frames(frames)])
 
 
-def rank_views(target_pose: Tensor, poses: Tensor, metric: str, center: Tensor | None = None) -> Tensor:
-    """Sorts candidates by their distance to the target, nearest first: indices [N].
-
-    target_pose: [4, 4], poses: [N, 4, 4], camera-to-world in metres. metric: "distance" between the camera
-    centres; "angle" between the centres seen from `center` [3] (the world origin by default);
-    "rotation", the angle between the orientations.
-    """
-    target_pose, poses = target_pose.double(), poses.double()
-    if metric == "distance":
-        distances = (poses[:, :3, 3] - target_pose[:3, 3]).norm(dim=-1)
-    elif metric == "angle":
-        origin = torch.zeros(3).double() if center is None else center.double()
-        cosines = torch.cosine_similarity(poses[:, :3, 3] - origin, target_pose[:3, 3] - origin, dim=-1)
-        distances = -cosines
-    elif metric == "rotation":
-        # The trace of the relative rotation is 1 + 2 cos(angle).
-        distances = -torch.einsum("nij,ij->n", poses[:, :3, :3], target_pose[:3, :3])
-    else:
-        raise ConfigError(
-            f"--view_metric: expected one of {', '.join(METRICS)}, found {metric!r}; correct the option."
-        )
-    return torch.argsort(distances, stable=True)
-
-
-class Candidates(NamedTuple):
-    """The cameras among which source views are chosen.
-
-    target: the target camera. cameras: a batch of N cameras of the same scene. near, far: its depth range.
-    """
-
-    target: Camera
-    cameras: Camera
-    near: float
-    far: float
-
-    def __len__(self) -> int:
-        return len(self.cameras.intrinsics)
-
-    def ranked(self, policy: str, count: int) -> Tensor:
-        """Indices of the best `count` candidates or more, best first; policy: one of POLICIES."""
-        if policy == OVERLAP:
-            return rank_by_overlap(*self, count)
-        return rank_views(self.target.camera_to_world, self.cameras.camera_to_world, policy)
-
-
 def training_sources(
     generator: torch.Generator, candidates: Candidates, count: int, policy: str, scene: str
 ) -> Tensor:
     """Draws `count` of the best `factor * count` candidates: indices.
 
-    The factor, 1 to 5, is random too. The target must not be a candidate. Raises DataError if `scene` has too
-    few candidates.
+    The factor, 1 to 5, is random too. policy: of POLICIES; it may draw more and choose `count` of them. The
+    target must not be a candidate. Raises DataError if `scene` has too few candidates.
     """
     check_candidates(len(candidates), count, scene)
     choice = torch.multinomial(torch.tensor(POOL_PROBABILITIES), 1, generator=generator)
-    pool = POOL_FACTORS[int(choice)] * count
-    best = candidates.ranked(policy, pool)[:pool]
-    return best[torch.randperm(len(best), generator=generator)[:count]]
+    pool, (rank, drawn) = POOL_FACTORS[int(choice)] * count, POLICIES[policy]
+    best = rank(candidates, pool)[:pool]
+    few = best[torch.randperm(len(best), generator=generator)[: drawn * count]]
+    return few if len(few) == count else few[rank(candidates[few], count)[:count]]
 
 
 def test_sources(candidates: Candidates, count: int, policy: str, scene: str) -> Tensor:
     """Chooses the best `count` candidates: indices, best first; DataError for too few."""
     check_candidates(len(candidates), count, scene)
-    return candidates.ranked(policy, count)[:count]
+    return POLICIES[policy].rank(candidates, count)[:count]
 
 
 def released_sources(number: int, target_pose: Tensor, poses: Tensor, count: int, scene: str) -> Tensor:

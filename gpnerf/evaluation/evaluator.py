@@ -21,6 +21,7 @@ from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.frame_reader import Photograph
 from gpnerf.datasets.instances import with_objects
 from gpnerf.datasets.places import claim, each_once, some_known
+from gpnerf.datasets.policies import rank_views
 from gpnerf.datasets.run_scenes import (
     common_labels,
     describe_gaps,
@@ -90,6 +91,8 @@ class Evaluator:
         self.scorer = Scorer(scored, self.instances, load_lpips(device) if options.lpips else None)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
         self.examples = TestExamples(self._test_views(), *size, released=self.released)
+        for sentence in self.examples.warnings() if self.processes.is_first else ():
+            log.warning(f"Warning: {sentence}")
         # Counts all views, so that a resumed evaluation chooses the same numerics as an uninterrupted one.
         work = workload_of(self.model, options, len(self.examples))
         self.numerics = settle(self.model, options, work, self.processes)
@@ -263,7 +266,7 @@ def _nearest(example: Example) -> Photograph | None:
     """The source photograph whose camera is closest to the target's; None without sources."""
     if not len(example.sources.images):
         return None
-    distances = (example.sources.cameras.center - example.target.camera.center).norm(dim=-1)
-    number = int(distances.argmin())
+    cameras = example.sources.cameras.camera_to_world
+    number = int(rank_views(example.target.camera.camera_to_world, cameras, "distance")[0])
     mask = None if example.sources.masks is None else example.sources.masks[number]
     return Photograph(example.sources.images[number], mask)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 # Axes of OpenGL / nerfstudio cameras (x right, y up, z backwards) expressed in OpenCV axes.
-OPENGL_TO_OPENCV = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
+OPENGL_TO_OPENCV = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0], dtype=torch.float64))
 
 # Keeps the quotient finite for points in or behind the image plane, as published.
 SMALLEST_DEPTH = 1e-8
@@ -57,7 +57,7 @@ class Camera:
     ) -> Camera:
         """A camera from focal lengths and principal point, in pixels with integer pixel centres."""
         intrinsics = torch.tensor([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
-        return Camera(intrinsics, camera_to_world.float(), height, width)
+        return Camera(intrinsics, camera_to_world, height, width)
 
     @staticmethod
     def stack(cameras: Sequence[Camera]) -> Camera:
@@ -79,9 +79,14 @@ class Camera:
             batches[0].width,
         )
 
-    def __getitem__(self, chosen: int | Sequence[int]) -> Camera:
+    def __getitem__(self, chosen: int | Sequence[int] | Tensor) -> Camera:
         """One camera of a batch, or some as a batch."""
-        return replace(self, intrinsics=self.intrinsics[chosen], camera_to_world=self.camera_to_world[chosen])
+        both = self.intrinsics, self.camera_to_world
+        if isinstance(chosen, int):
+            return Camera(*(one[chosen] for one in both), self.height, self.width)
+        rows = torch.as_tensor(chosen, dtype=torch.long, device=self.intrinsics.device)
+        # Indexing by a list would start threads, which takes longer than copying a thousand cameras.
+        return Camera(*(one.index_select(0, rows) for one in both), self.height, self.width)
 
     @property
     def center(self) -> Tensor:

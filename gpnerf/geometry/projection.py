@@ -11,6 +11,8 @@ from torch import Tensor
 from gpnerf.geometry.cameras import Camera
 
 SMALLEST_NORM = 1e-6
+# Pixels by which a point on the border of an image may lie outside it in float32.
+ROUNDING = 1e-3
 # Least share that unmasked pixels must have in a bilinear sample: all of it, up to rounding.
 ALL_COUNT = 1.0 - 1e-3
 
@@ -18,10 +20,11 @@ ALL_COUNT = 1.0 - 1e-3
 def visible(pixels: Tensor, depths: Tensor, height: int, width: int) -> Tensor:
     """Whether points project inside an image, borders included, and lie in front of its camera.
 
-    pixels [..., 2] as (column, row), depths [...] -> bool [...].
+    pixels [..., 2] as (column, row), depths [...] -> bool [...]. Rays through the border of a target that is
+    a source too end on the border of that source, whatever the rounding.
     """
     last = pixels.new_tensor([width - 1, height - 1])
-    return ((pixels >= 0) & (pixels <= last)).all(dim=-1) & (depths > 0)
+    return ((pixels >= -ROUNDING) & (pixels <= last + ROUNDING)).all(dim=-1) & (depths > 0)
 
 
 def direction_difference(points: Tensor, origins: Tensor, source_centers: Tensor) -> Tensor:

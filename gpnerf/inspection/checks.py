@@ -15,13 +15,15 @@ import numpy as np
 from gpnerf.datasets.depth_evidence import OUTSIDE_OF_MAPS, spread
 from gpnerf.datasets.frame_reader import FrameReader
 from gpnerf.datasets.index.scene_index import MAPS
+from gpnerf.datasets.policies import Candidates
 from gpnerf.datasets.probes.meanings import count_classes
 from gpnerf.datasets.probes.misreading import Misreading, misread_poses, neighbors
+from gpnerf.datasets.probes.placement import LEAST_SEEN
 from gpnerf.datasets.probes.plausibility import black_strip
 from gpnerf.datasets.probes.warp import Warp, warp
 from gpnerf.datasets.ranges import CutOff, FrameDepth
 from gpnerf.datasets.scene import Frame, Scene
-from gpnerf.datasets.views import Candidates, FrameRule, test_sources
+from gpnerf.datasets.views import FrameRule, test_sources
 from gpnerf.inspection.geometry import PoseReport, overlap, pose_report
 from gpnerf.system.errors import Faults
 
@@ -54,15 +56,18 @@ class Pixels:
 class SceneCheck:
     """Findings in a scene.
 
-    overlap: mean over test views, None if it could not be measured, for the reason `no_overlap`; split: what
-    chose the test views; warps: of consecutive frames; pair: two consecutive frames, for pictures; test: the
-    test frames; black_strip: width in pixels of the strips at the sides of the stored photographs.
+    overlap: mean over `measured` test views, None if it could not be measured, for the reason `no_overlap`;
+    blind: names of those of which their sources see almost nothing; split: what chose the test views; warps:
+    of consecutive frames; pair: two consecutive frames, for pictures; test: the test frames; black_strip:
+    width in pixels of the strips at the sides of the stored photographs.
     """
 
     scene: Scene
     pixels: Pixels
     poses: PoseReport
     overlap: float | None = None
+    measured: int = 0
+    blind: list[str] = field(default_factory=list)
     no_overlap: str = ""
     split: str = ""
     misreading: Misreading | None = None
@@ -171,7 +176,7 @@ def _place(sentence: str) -> str:
 def _measure_overlap(
     result: SceneCheck, frames: _Readable, sources: list[int], num_sources: int, policy: str
 ) -> None:
-    """Sets result.overlap, the mean share of a test view of result.test that its sources see."""
+    """Measures the shares of some test views of result.test that their sources see."""
     scene, shares = result.scene, []
     chosen = np.linspace(0, len(result.test) - 1, min(TARGETS, len(result.test))).round().astype(int)
     for target in (result.test[number] for number in chosen):
@@ -182,4 +187,6 @@ def _measure_overlap(
         seen_from = frames.some([candidates[rank] for rank in nearest])
         if seen and seen_from:
             shares.append(overlap(seen[0], seen_from, math.sqrt(scene.near * scene.far)))
-    result.overlap = fmean(shares) if shares else None
+            if shares[-1] < LEAST_SEEN:
+                result.blind.append(scene.index.names[target])
+    result.overlap, result.measured = fmean(shares) if shares else None, len(shares)

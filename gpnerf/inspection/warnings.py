@@ -14,6 +14,7 @@ from gpnerf.datasets.probes.meanings import (
     orientation_warnings,
 )
 from gpnerf.datasets.probes.misreading import reading_warnings
+from gpnerf.datasets.probes.placement import REMEDY, blind_warnings
 from gpnerf.datasets.probes.plausibility import range_warnings, unit_of
 from gpnerf.inspection.checks import SceneCheck
 
@@ -64,12 +65,6 @@ def _jump_warning(check: SceneCheck) -> list[str]:
     ]
 
 
-def _still_warning(check: SceneCheck) -> list[str]:
-    if max(check.poses.extent) > 0:
-        return []
-    return [f"{check.scene.name}: the camera never moves, so that near and far cannot be distinguished."]
-
-
 def _overlap_warning(check: SceneCheck) -> list[str]:
     """Writes a sentence if the sources see too little of the test views.
 
@@ -86,6 +81,13 @@ def _overlap_warning(check: SceneCheck) -> list[str]:
         f"{scene.name}: the sources see only {check.overlap:.0%} of a test view on average (expected at "
         f"least {LEAST_OVERLAP:.0%}); {doubt}raise --num_source_views or allow more --source_frames."
     ]
+
+
+def _blind_warning(check: SceneCheck) -> list[str]:
+    """Names single test views, unless the mean of all is already told."""
+    if _overlap_warning(check):
+        return []
+    return blind_warnings(check.scene.name, check.blind, check.measured, REMEDY)
 
 
 def _depth_warning(check: SceneCheck) -> list[str]:
@@ -117,8 +119,8 @@ WARNINGS: tuple[Callable[[SceneCheck], list[str]], ...] = (
     _reading_warning,
     _warp_warning,
     _jump_warning,
-    _still_warning,
     _overlap_warning,
+    _blind_warning,
     _depth_warning,
     _alpha_warning,
     _mask_warning,

@@ -46,9 +46,8 @@ def camera_at(pose: np.ndarray, height: int, width: int, field_of_view: float = 
     field_of_view: horizontal, degrees.
     """
     focal = float(0.5 * width / np.tan(np.radians(field_of_view) / 2))
-    return Camera.from_focal(
-        focal, focal, (width - 1) / 2, (height - 1) / 2, torch.from_numpy(pose), height, width
-    )
+    center, rounded = ((width - 1) / 2, (height - 1) / 2), torch.from_numpy(pose).float()
+    return Camera.from_focal(focal, focal, *center, rounded, height, width)
 
 
 def shots(job: Job) -> Iterator[tuple[Camera, Picture]]:

@@ -19,6 +19,15 @@ from gpnerf.media.images import read_image, read_mask, resize_colors, resize_val
 from gpnerf.system.errors import DataError
 
 
+def pinholes_of(index: SceneIndex) -> np.ndarray:
+    """Intrinsics of all photographs of an index without lens distortion: float64 [N, 3, 3]."""
+    pinholes = index.intrinsics.copy()
+    for number in np.flatnonzero(index.distortion.any(axis=1)):
+        lens = index.intrinsics[number], index.distortion[number], *index.sizes[number].tolist()
+        pinholes[number] = Lens(*lens).pinhole
+    return pinholes
+
+
 class StoredView:
     """The view at a position of an index. border: pixels cut off each side of the stored images.
 

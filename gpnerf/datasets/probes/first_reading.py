@@ -17,6 +17,7 @@ from gpnerf.datasets.probes.meanings import (
     probed,
 )
 from gpnerf.datasets.probes.misreading import misread_poses, neighbors, reading_warnings
+from gpnerf.datasets.probes.placement import pose_warnings
 from gpnerf.datasets.probes.plausibility import (
     black_strip,
     center_warnings,
@@ -54,6 +55,7 @@ def scene_warnings(scene: Scene, strip: int) -> list[str]:
     """
     return [
         *scene.index.warnings,
+        *pose_warnings(scene),
         *center_warnings(scene),
         *range_warnings(scene),
         *strip_warning(scene, strip),

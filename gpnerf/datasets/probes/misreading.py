@@ -67,7 +67,9 @@ def misread_poses(frames: Sequence[Frame]) -> Misreading | None:
     given = _pair_errors(with_depth)
     found = []
     for name, read in OTHER_READINGS.items():
-        other = _pair_errors([_with_pose(frame, read(frame.camera.camera_to_world)) for frame in with_depth])
+        other = _pair_errors(
+            [_with_pose(frame, read(frame.camera.camera_to_world.double())) for frame in with_depth]
+        )
         pairs = [
             (one or CHANCE, another or CHANCE)
             for one, another in zip(given, other, strict=True)

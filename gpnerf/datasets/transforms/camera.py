@@ -93,4 +93,4 @@ def pose(frame: Record) -> np.ndarray:
     if matrix.shape != (4, 4):
         raise frame.fault(key, "a 4x4 matrix of numbers")
     check_pose(matrix, f"{frame.place}: '{key}'", axes="OpenGL")
-    return matrix @ OPENGL_TO_OPENCV.double().numpy()
+    return matrix @ OPENGL_TO_OPENCV.numpy()

@@ -83,7 +83,7 @@ def transform_matrix(image: ModelImage) -> np.ndarray:
             f"Image {image.name} of the model: expected a finite pose, found one that overflows; "
             "run COLMAP's mapper again."
         )
-    return pose @ OPENGL_TO_OPENCV.double().numpy()
+    return pose @ OPENGL_TO_OPENCV.numpy()
 
 
 def depth_range(model: Model) -> tuple[float, float] | None:

@@ -50,5 +50,5 @@ def _write_frame(folder: Path, index: int, picture: Picture, camera: Camera) -> 
     for (key, name), pixels in zip(FOLDERS.items(), maps, strict=True):
         record[key] = f"{name}/{index:04d}.png"
         write_image(folder / record[key], pixels)
-    record["transform_matrix"] = (camera.camera_to_world @ OPENGL_TO_OPENCV).tolist()
+    record["transform_matrix"] = (camera.camera_to_world.double() @ OPENGL_TO_OPENCV).tolist()
     return record
