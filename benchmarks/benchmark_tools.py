@@ -34,6 +34,8 @@ SIZES = {
     "demo": ["--config", str(ROOMS)],
 }
 CLASSES = 16
+# What the literal form computes.
+AS_PUBLISHED = {"coordinates": "world", "ray_weights": "published", "last_pass": "all"}
 # Default precision of our form on each device.
 FASTEST = {"cpu": "float32", "cuda": "bfloat16"}
 # Least seconds that each work runs before it is timed, and in every round.
@@ -84,7 +86,11 @@ class Subject:
 
 
 def subject(name: str, device: torch.device, views: int | None = None, **changes: Any) -> Subject:
-    """Builds the published or the demo model with random weights; changes: sizes that replace its own."""
+    """Builds the published or the demo model with random weights; changes: settings that replace its own.
+
+    It computes what the literal form does.
+    """
+    changes = AS_PUBLISHED | changes
     options = parse_options("", SIZES[name])
     scenes = load_scenes(options, options.test_scenes[:1])
     size = (options.height, options.width, views or options.num_source_views, options.view_metric)

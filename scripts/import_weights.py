@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 
+from gpnerf.config.fields import values_before
 from gpnerf.config.parser import Parser
 from gpnerf.datasets.options import NOTHING, SEMANTIC
-from gpnerf.geometry.canonical import WORLD
 from gpnerf.methods.gpnerf.released_weights import (
     COARSE,
     FINE,
@@ -25,7 +25,7 @@ from gpnerf.methods.gpnerf.released_weights import (
     implied_sizes,
     read_published,
 )
-from gpnerf.methods.gpnerf.settings import FIRST_ROW, Function, Recipe, Sizes
+from gpnerf.methods.gpnerf.settings import Function, Recipe, Sizes
 from gpnerf.methods.settings import Settings
 from gpnerf.system.errors import CheckpointError
 from gpnerf.system.scripting import make_folder, run_script
@@ -62,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "once with --class_names."
         )
     torch.manual_seed(options.seed)
-    settings = Settings("gpnerf", sizes, Function(coordinates=WORLD, ray_weights=FIRST_ROW), Recipe())
+    # What this project adds came after them, as after its own first checkpoints.
+    settings = Settings("gpnerf", sizes, Function(**values_before(Function)), Recipe())
     target = SEMANTIC if sizes.classes else NOTHING
     model = settings.build()
     check_shapes(published, model)

@@ -56,6 +56,8 @@ class TrainingExamples(Dataset):
 
     A scene and one of its targets are drawn uniformly, the sources by `views.training_sources`. A target is
     never its own source. Raises DataError where a scene has fewer than `num_source_views` sources.
+
+    widen_range: largest factor, drawn anew for each example, by which near is divided and far multiplied.
     """
 
     def __init__(
@@ -67,10 +69,11 @@ class TrainingExamples(Dataset):
         policy: str,
         seed: int,
         length: int,
+        widen_range: float = 1.0,
     ) -> None:
         self.scenes = [TrainingScene(*scene) for scene in scenes]
         self.num_source_views, self.policy = num_source_views, policy
-        self.seed, self.length = seed, length
+        self.seed, self.length, self.widen_range = seed, length, widen_range
         self.reader = FrameReader(height, width)
         for scene, targets, sources in self.scenes:
             # A target that may itself be a source leaves one candidate fewer.
@@ -81,7 +84,10 @@ class TrainingExamples(Dataset):
         return self.length
 
     def __getitem__(self, step: int) -> Example:
-        return _example(self.reader, *self.choice(step))
+        example = _example(self.reader, *self.choice(step))
+        nearer, farther = np.random.default_rng((self.seed, step)).random(2)
+        near, far = example.near / self.widen_range**nearer, example.far * self.widen_range**farther
+        return replace(example, near=float(near), far=float(far))
 
     def choice(self, step: int) -> tuple[Scene, int, list[int]]:
         """Draws the scene, the target and the sources of example `step`; reads no pixels."""

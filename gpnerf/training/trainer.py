@@ -78,6 +78,7 @@ class Trainer:
             *size,
             seed=options.seed,
             length=options.steps * self.update.examples_per_step,
+            widen_range=options.widen_range,
         )
         self.held_out = TestExamples(data.tested, *size)
         if processes.is_first:
