@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,12 +19,13 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from benchmark_tools import ROOMS, say
 from torch import Tensor
 
 from gpnerf.commands.options import parse_options
 from gpnerf.config.fields import from_options
 from gpnerf.config.types import positive
-from gpnerf.datasets.examples import Example, TestExamples
+from gpnerf.datasets.examples import Example, TestExamples, TestView
 from gpnerf.datasets.run_scenes import load_scenes, test_views
 from gpnerf.datasets.views import FrameRule
 from gpnerf.evaluation.scorer import Scorer
@@ -62,10 +62,9 @@ class Way(NamedTuple):
 
 def depth_edges(depth: Tensor) -> Tensor:
     """Whether the known depths [H, W] within one pixel of a pixel differ by more than EDGE: bool [H, W]."""
-    known = torch.where(depth > 0, depth, torch.nan)[None, None]
-    farthest = F.max_pool2d(known.nan_to_num(0.0), 3, 1, 1)
-    nearest = -F.max_pool2d(-known.nan_to_num(torch.inf), 3, 1, 1)
-    return (farthest > (1.0 + EDGE) * nearest)[0, 0]
+    farthest = F.max_pool2d(depth[None], 3, 1, 1)
+    nearest = -F.max_pool2d(-torch.where(depth > 0, depth, torch.inf)[None], 3, 1, 1)
+    return (farthest > (1.0 + EDGE) * nearest)[0]
 
 
 def in_turn(ways: Sequence[Way], examples: Sequence[Example], rounds: int) -> dict[str, list[float]]:
@@ -127,8 +126,8 @@ def published(rounds: int) -> None:
     report_speed(ways, in_turn(ways, [example], rounds))
 
 
-def _room_views() -> list:
-    options = parse_options("", ["--config", "configs/rooms.txt"], "eval")
+def _room_views() -> list[TestView]:
+    options = parse_options("", ["--config", str(ROOMS)], "eval")
     scenes = load_scenes(options, options.test_scenes[:1])
     return test_views(scenes, from_options(FrameRule, options))
 
@@ -146,11 +145,6 @@ def trained(arguments: Sequence[str], rounds: int) -> None:
     ways = [Way(f"guide {guide}", model, quality._replace(guide=guide)) for guide in GUIDES]
     report_speed(ways, in_turn(ways, examples[:1], rounds))
     report_quality(ways, examples)
-
-
-def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

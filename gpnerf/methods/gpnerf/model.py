@@ -124,21 +124,21 @@ class GPNeRF(Method):
         F_sem of Eq. 5.
         """
         cameras, rays, unit = self._coordinates(cameras, rays)
-        depths = self._coarse_depths(rays, generator)
+        depths = None if guide else self._coarse_depths(rays, generator)
         uniforms = _uniforms(len(rays), self.function.fine_samples, generator, rays.origins.device)
         wanted = semantics, point_semantics
 
         def passes(chosen: slice) -> list[RayPass]:
-            own = rays[chosen]
+            own, coarse = rays[chosen], []
             if not self.function.fine_samples:
                 return [self._render(prepared, cameras, own, depths[chosen], *wanted)]
-            drawn = None if uniforms is None else uniforms[chosen]
-            if guide is not None:
+            if guide:
                 known = Guide(guide.depths[chosen] / unit, guide.weights[chosen])
-                return [self._render(prepared, cameras, own, self._fine_depths(known, drawn), *wanted)]
-            coarse = self._render(prepared, cameras, own, depths[chosen])
-            fine = self._fine_depths(Guide(coarse.depths, coarse.weights), drawn)
-            return [coarse, self._render(prepared, cameras, own, fine, *wanted)]
+            else:
+                coarse = [self._render(prepared, cameras, own, depths[chosen])]
+                known = Guide(coarse[0].depths, coarse[0].weights)
+            fine = self._fine_depths(known, None if uniforms is None else uniforms[chosen])
+            return [*coarse, self._render(prepared, cameras, own, fine, *wanted)]
 
         return [one.scaled(unit) for one in self._in_parts(passes, len(rays), len(prepared.images))]
 
