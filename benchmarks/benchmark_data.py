@@ -31,7 +31,7 @@ from gpnerf.commands.options import parse_options
 from gpnerf.config.parser import Parser
 from gpnerf.config.types import positive
 from gpnerf.datasets.examples import TrainingExamples, TrainingScene
-from gpnerf.datasets.frame_reader import FrameReader
+from gpnerf.datasets.frame_reader import FrameReader, KeptFrames
 from gpnerf.datasets.layouts import load_scene
 from gpnerf.datasets.published.class_lists import SCANNET_CLASSES
 from gpnerf.datasets.published.scannet import LABEL_MAP
@@ -116,7 +116,7 @@ def examples_per_second(root: Path, workers: int) -> tuple[float, TrainingExampl
     length = EXAMPLES + 2 * workers
     size = (HEIGHT, WIDTH, NUM_SOURCES, "distance")
     examples = TrainingExamples([TrainingScene(scene, frames, frames)], *size, seed=0, length=length)
-    examples.reader = FrameReader(HEIGHT, WIDTH, capacity=0)
+    examples.reader = FrameReader(HEIGHT, WIDTH, KeptFrames(capacity=0))
     delivered = iter(DataLoader(examples, batch_size=None, num_workers=workers))
     for _ in islice(delivered, 2 * workers):
         pass

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from gpnerf.datasets import examples
 from gpnerf.datasets.examples import TrainingExamples, TrainingScene
-from gpnerf.datasets.frame_reader import FrameReader
+from gpnerf.datasets.frame_reader import FrameReader, KeptFrames
 from gpnerf.datasets.run_scenes import describe_missing
 from gpnerf.system.errors import DataError
 
@@ -118,10 +118,10 @@ def test_a_frame_is_decoded_once(scene):
 
 def test_the_cache_forgets_what_was_used_longest_ago(scene):
     image_bytes = 3 * 6 * 8
-    reader = FrameReader(6, 8, capacity=2 * image_bytes)
+    reader = FrameReader(6, 8, KeptFrames(2 * image_bytes))
     for index in (0, 1, 0, 2):
         reader.photograph(scene, index)
-    assert reader.bytes == 2 * image_bytes
+    assert reader.kept.bytes == 2 * image_bytes
     for index in range(3):
         scene.views[index].image.unlink()
     reader.photograph(scene, 0)

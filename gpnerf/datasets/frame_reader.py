@@ -1,4 +1,4 @@
-"""Frames and source views of scenes at one size, with those read last kept in memory."""
+"""Frames and source views of scenes at one size, whole or cut out, with those read last kept in memory."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gpnerf.datasets.index.scene_index import MAPS
+from gpnerf.datasets.pixels.box import Box
 from gpnerf.datasets.pixels.masks import stack_masks
 from gpnerf.datasets.policies import Candidates
-from gpnerf.datasets.scene import Frame, Scene
+from gpnerf.datasets.scene import UNKNOWN, Frame, Scene
 from gpnerf.geometry.cameras import Camera
 
 CACHE_BYTES = 1 << 30
@@ -54,27 +56,55 @@ class Photograph(NamedTuple):
     mask: Tensor | None
 
 
-class FrameReader:
-    """Reads frames at one size; keeps the latest in memory, so that a small data set is decoded once.
+class KeptFrames:
+    """Decodes frames at any size; keeps the latest in memory, so that a small data set is decoded once.
 
     Images are kept with 8 bits. Every worker of a DataLoader keeps up to `capacity` bytes of its own.
     """
 
-    def __init__(self, height: int, width: int, capacity: int = CACHE_BYTES) -> None:
-        self.height, self.width, self.capacity = height, width, capacity
+    def __init__(self, capacity: int = CACHE_BYTES) -> None:
+        self.capacity, self.bytes = capacity, 0
         self.kept: OrderedDict[tuple[int, int, bool], tuple[Scene, Frame | Photograph]] = OrderedDict()
-        self.bytes = 0
+
+    def recall(self, scene: Scene, index: int, height: int, width: int, maps: bool) -> Frame | Photograph:
+        """A view with all its maps or only its photograph; the image is uint8.
+
+        The size of a view must be the same at every call.
+        """
+        # The entry holds the scene too: as long as it exists, no other scene can get the same id.
+        key = (id(scene), index, maps)
+        if key in self.kept:
+            self.kept.move_to_end(key)
+            return self.kept[key][1]
+        if maps:
+            frame = scene.read(index, height, width)
+            entry = replace(frame, image=_to_bytes(frame.image))
+        else:
+            image = _to_bytes(scene.read_image(index, height, width))
+            entry = Photograph(image, scene.read_mask(index, height, width))
+        self.kept[key] = scene, entry
+        self.bytes += _size(entry)
+        while self.bytes > self.capacity:
+            self.bytes -= _size(self.kept.popitem(last=False)[1][1])
+        return entry
+
+
+class FrameReader:
+    """Reads frames at one size. kept: memory, which readers of the same size may share."""
+
+    def __init__(self, height: int, width: int, kept: KeptFrames | None = None) -> None:
+        self.height, self.width, self.kept = height, width, kept or KeptFrames()
         self.batches: dict[int, tuple[Scene, Camera]] = {}
 
     def frame(self, scene: Scene, index: int) -> Frame:
         """Reads a view with all its maps."""
-        frame = self._recall(scene, index, maps=True)
+        frame = self._read(scene, index, maps=True)
         return replace(frame, image=_to_float(frame.image), camera=self.cameras(scene)[index])
 
     def photograph(self, scene: Scene, index: int) -> Photograph:
         """Reads a photograph and its mask, without maps."""
-        kept = self._recall(scene, index, maps=False)
-        return kept._replace(image=_to_float(kept.image))
+        photograph = self._read(scene, index, maps=False)
+        return photograph._replace(image=_to_float(photograph.image))
 
     def cameras(self, scene: Scene) -> Camera:
         """All cameras of a scene as one batch; made once.
@@ -82,7 +112,7 @@ class FrameReader:
         Poses are float64, as stored: the difference of two poses far from the origin is then exact.
         """
         if id(scene) not in self.batches:
-            self.batches[id(scene)] = scene, scene.cameras(self.height, self.width)
+            self.batches[id(scene)] = scene, self._cameras(scene)
         return self.batches[id(scene)][1]
 
     def candidates(self, scene: Scene, target: int, indices: Sequence[int]) -> Candidates:
@@ -102,23 +132,42 @@ class FrameReader:
             tuple(scene.index.names[index] for index in indices),
         )
 
-    def _recall(self, scene: Scene, index: int, maps: bool) -> Frame | Photograph:
-        # The entry holds the scene too: as long as it exists, no other scene can get the same id.
-        key = (id(scene), index, maps)
-        if key in self.kept:
-            self.kept.move_to_end(key)
-            return self.kept[key][1]
-        if maps:
-            frame = scene.read(index, self.height, self.width)
-            entry = replace(frame, image=_to_bytes(frame.image))
-        else:
-            image = _to_bytes(scene.read_image(index, self.height, self.width))
-            entry = Photograph(image, scene.read_mask(index, self.height, self.width))
-        self.kept[key] = scene, entry
-        self.bytes += _size(entry)
-        while self.bytes > self.capacity:
-            self.bytes -= _size(self.kept.popitem(last=False)[1][1])
-        return entry
+    def _cameras(self, scene: Scene) -> Camera:
+        return scene.cameras(self.height, self.width)
+
+    def _read(self, scene: Scene, index: int, maps: bool) -> Frame | Photograph:
+        """A view of which the image is uint8 and the camera is not used."""
+        return self.kept.recall(scene, index, self.height, self.width, maps)
+
+
+class CroppedReader(FrameReader):
+    """Reads the same box of every frame, at one size. kept: memory of whole frames at their stored size."""
+
+    def __init__(self, box: Box, height: int, width: int, kept: KeptFrames) -> None:
+        super().__init__(height, width, kept)
+        self.box = box
+
+    def _cameras(self, scene: Scene) -> Camera:
+        return scene.cameras(self.height, self.width, self.box)
+
+    def _read(self, scene: Scene, index: int, maps: bool) -> Frame | Photograph:
+        whole = self.kept.recall(scene, index, *scene.size(index), maps)
+        size = self.height, self.width
+        image, mask = self.box.colors(whole.image, *size), self.box.mask(whole.mask, *size)
+        if not maps:
+            return Photograph(image, mask)
+        values = {kind: self.box.values(getattr(whole, kind), *size) for kind in MAPS}
+        return replace(whole, image=image, mask=mask, **_unmasked(values, mask))
+
+
+def _unmasked(maps: dict[str, Tensor | None], mask: Tensor | None) -> dict[str, Tensor | None]:
+    """Maps by kind, unknown where a mask leaves pixels out."""
+    if mask is None:
+        return maps
+    return {
+        kind: values if values is None else torch.where(mask, values, UNKNOWN[kind])
+        for kind, values in maps.items()
+    }
 
 
 def _to_bytes(image: Tensor) -> Tensor:

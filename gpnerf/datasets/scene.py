@@ -18,6 +18,7 @@ from torch import Tensor
 
 from gpnerf.datasets.index.scene_index import MAPS, SceneIndex
 from gpnerf.datasets.labels import IGNORE, LabelSpace
+from gpnerf.datasets.pixels.box import WHOLE, Box
 from gpnerf.datasets.pixels.masks import stack_masks
 from gpnerf.datasets.pixels.stored_view import StoredView, pinholes_of
 from gpnerf.datasets.ranges import DepthRange
@@ -120,13 +121,18 @@ class Scene:
         files = {kind: self.folder / file for kind, file in stored.files.items()}
         return View(self.index.names[number], camera=camera.cropped(self.border), **files)
 
-    def cameras(self, height: int, width: int) -> Camera:
-        """Makes the cameras of all views, as a batch, for images resized to height x width."""
+    def size(self, number: int) -> tuple[int, int]:
+        """Height and width of a view as stored, without the border."""
+        height, width = self.index.sizes[number].tolist()
+        return height - 2 * self.border, width - 2 * self.border
+
+    def cameras(self, height: int, width: int, box: Box = WHOLE) -> Camera:
+        """Makes the cameras of all views, as a batch, for boxes of the images resized to height x width."""
         pinholes = pinholes_of(self.index).astype(np.float32)
         for size in set(map(tuple, self.index.sizes.tolist())):
             rows = (self.index.sizes == size).all(axis=1)
             camera = Camera(torch.from_numpy(pinholes[rows]), self.poses, *size).cropped(self.border)
-            pinholes[rows] = camera.resized(height, width).intrinsics.numpy()
+            pinholes[rows] = box.camera(camera).resized(height, width).intrinsics.numpy()
         return Camera(torch.from_numpy(pinholes), self.poses, height, width)
 
     def read_image(self, number: int, height: int, width: int) -> Tensor:

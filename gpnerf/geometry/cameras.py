@@ -113,9 +113,12 @@ class Camera:
 
     def cropped(self, border: int) -> Camera:
         """The same camera after `border` pixels are cut off each side of its image."""
+        return self.window(border, border, self.height - 2 * border, self.width - 2 * border)
+
+    def window(self, top: int, left: int, height: int, width: int) -> Camera:
+        """The same camera after its image is cut to height x width pixels, from this row and column on."""
         shift = self.intrinsics.new_zeros(3, 3)
-        shift[:2, 2] = border
-        height, width = self.height - 2 * border, self.width - 2 * border
+        shift[0, 2], shift[1, 2] = left, top
         return Camera(self.intrinsics - shift, self.camera_to_world, height, width)
 
     def rays(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
