@@ -105,6 +105,14 @@ def test_auto_compiles_long_rendering_that_becomes_faster(
     assert [getattr(model.transformer, name) for name in COMPILED] == before
 
 
+def test_work_of_many_shapes_is_compiled_only_if_asked_for(monkeypatch):
+    monkeypatch.setattr(compilation, "timed", None)
+    work = Workload(24, 32, views=3, rays=20, items=100, training=True, chunk=20, one_shape=False)
+    sample = Sample(tiny_model(), work)
+    assert not worth_compiling("auto", sample, "float32", "machine")
+    assert worth_compiling("yes", sample, "float32", "machine")
+
+
 def test_a_timing_leaves_the_layers_as_they_were_even_if_it_fails(monkeypatch):
     """What is timed last is compiled; a candidate may run out of memory."""
 

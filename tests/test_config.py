@@ -132,6 +132,7 @@ def test_an_unknown_option_in_a_file_is_named_with_a_suggestion(tmp_path):
         ("spacing", "cubic", "inverse.*linear"),
         ("dataset", "llff", "rooms.*transforms.*scannet"),
         ("encoder_blocks", "3,x", "3,4,6"),
+        ("vary", "size,colour", "some of size,sources,spacing,exposure,damage"),
     ],
 )
 def test_a_wrong_value_is_told_on_the_command_line_and_in_a_file(tmp_path, option, value, expected):
@@ -172,6 +173,7 @@ def test_written_options_can_be_read_again(tmp_path):
         "--lr_head=1e-07",
         "--depth_range=1,4",
         "--encoder_blocks=1,1,2",
+        "--vary=size,damage",
     )
     write_options(options, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["config.txt"]

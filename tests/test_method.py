@@ -118,6 +118,17 @@ def test_a_method_that_takes_a_number_of_source_views_takes_no_other(toy):
         parse_options("", ["--method", "toy", "--num_source_views", "4"])
 
 
+@pytest.mark.parametrize(("vary", "wrong"), [("size,sources", "sources"), ("damage", "damage")])
+def test_source_views_that_a_method_lacks_are_not_varied(toy_config, vary, wrong):
+    sentence = refusal("train.py", "--config", toy_config, "--vary", vary)
+    assert f"Expected --vary without {wrong}, as --method toy always has 0 source views" in sentence
+    assert f"found --vary {vary}; leave out that." in sentence
+
+
+def test_a_method_without_source_views_trains_on_images_of_many_sizes(toy_config):
+    assert "Finished 6 steps" in run_here("train.py", "--config", toy_config, "--vary", "size")
+
+
 def test_a_method_of_one_scene_refuses_two(toy_config):
     sentence = refusal("train.py", "--config", toy_config, "--train_scenes", "0,1")
     assert "Expected one scene, because --method toy learns a single one, found 2" in sentence

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 from gpnerf.config.fields import add_options, option_names
 from gpnerf.config.parser import Parser, config_parser
-from gpnerf.config.types import WHEN, amount, count, positive, table_numbers, yes_or_no
+from gpnerf.config.types import WHEN, amount, count, positive, some_of, table_numbers, yes_or_no
 from gpnerf.datasets.options import FRAMES, PLACE, add_data_options, add_place_options
+from gpnerf.datasets.variation import KINDS
 from gpnerf.methods.method import Method
 from gpnerf.methods.registry import METHODS, method_class
 from gpnerf.rendering.view import GUIDE
@@ -155,7 +156,8 @@ def _run(parser: Parser) -> None:
         choices=WHEN,
         default="auto",
         help="compile layers by torch.compile, which takes up to a minute. auto: if the run is long enough "
-        "and a timing finds it faster, but never for training on a CPU",
+        "and a timing finds it faster, but never for training on a CPU or with --vary size or sources, where "
+        "each new shape is compiled anew",
     )
     add(
         "--deterministic",
@@ -179,6 +181,16 @@ def _training(parser: Parser) -> None:
         "--load_weights",
         default=None,
         help="checkpoint, or folder of a run, from whose weights to start (finetuning)",
+    )
+    add(
+        "--vary",
+        type=some_of(*KINDS),
+        default=(),
+        metavar="KIND,KIND,...",
+        help="what changes from example to example, so that a model works elsewhere. size: a random "
+        "crop, resized so that no side exceeds the longer of --height and --width; sources: 3 to 10 source "
+        "views; spacing: sources are chosen from every frame, every second or every third; exposure: "
+        "brightness and white balance of each view; damage: blur, noise and JPEG losses in sources",
     )
     add("--workers", type=count, default=2, help="additional processes that read images")
     add("--log_every", type=positive, default=50, help="steps between TensorBoard scalars")

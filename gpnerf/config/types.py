@@ -100,6 +100,18 @@ def table_numbers(text: str) -> tuple[str, ...]:
     return numbers
 
 
+def some_of(*choices: str) -> Callable[[str], tuple[str, ...]]:
+    """Makes the type of a comma-separated list of some choices."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        chosen = tuple(filter(None, (part.strip() for part in text.split(","))))
+        if not set(chosen) <= set(choices):
+            raise ArgumentTypeError(f"expected some of {','.join(choices)}, found {text!r}")
+        return chosen
+
+    return parse
+
+
 def positive(text: str) -> int:
     return _number(int, text, 1, "a whole number of at least 1")
 

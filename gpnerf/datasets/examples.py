@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from gpnerf.datasets.frame_reader import FrameReader, SourceViews
+from gpnerf.datasets.frame_reader import FrameReader, KeptFrames, SourceViews
 from gpnerf.datasets.probes.placement import REMEDY, blind_warnings, is_blind
 from gpnerf.datasets.scene import Frame, Scene
+from gpnerf.datasets.variation import Variation
 from gpnerf.datasets.views import check_candidates, released_sources, test_sources, training_sources
 from gpnerf.system.errors import GPNeRFError
 
@@ -58,6 +59,8 @@ class TrainingExamples(Dataset):
     never its own source. Raises DataError where a scene has fewer than `num_source_views` sources.
 
     widen_range: largest factor, drawn anew for each example, by which near is divided and far multiplied.
+    vary: what else is drawn anew, of variation.KINDS. shortest_side: the shortest side in pixels that the
+    method can render.
     """
 
     def __init__(
@@ -70,11 +73,14 @@ class TrainingExamples(Dataset):
         seed: int,
         length: int,
         widen_range: float = 1.0,
+        vary: Sequence[str] = (),
+        shortest_side: int = 1,
     ) -> None:
         self.scenes = [TrainingScene(*scene) for scene in scenes]
         self.num_source_views, self.policy = num_source_views, policy
         self.seed, self.length, self.widen_range = seed, length, widen_range
-        self.reader = FrameReader(height, width)
+        self.reader, self.whole = FrameReader(height, width), KeptFrames()
+        self.variation = Variation(vary, seed, max(height, width), shortest_side)
         for scene, targets, sources in self.scenes:
             # A target that may itself be a source leaves one candidate fewer.
             fewest = len(sources) - bool(set(sources) & set(targets))
@@ -84,27 +90,31 @@ class TrainingExamples(Dataset):
         return self.length
 
     def __getitem__(self, step: int) -> Example:
-        example = _example(self.reader, *self.choice(step))
+        example = _example(*self._drawn(step))
         nearer, farther = np.random.default_rng((self.seed, step)).random(2)
         near, far = example.near / self.widen_range**nearer, example.far * self.widen_range**farther
-        return replace(example, near=float(near), far=float(far))
+        target, sources = example.target, example.sources
+        image, images = self.variation.photographs(step, target.image, sources.images)
+        return Example(replace(target, image=image), replace(sources, images=images), float(near), float(far))
 
     def choice(self, step: int) -> tuple[Scene, int, list[int]]:
-        """Draws the scene, the target and the sources of example `step`; reads no pixels."""
+        """Draws the scene, the target and the sources of example `step`; reads no pixels of sources."""
+        return self._drawn(step)[1:]
+
+    def _drawn(self, step: int) -> tuple[FrameReader, Scene, int, list[int]]:
+        """The reader of example `step`, and its choice."""
         if not 0 <= step < self.length:
             raise IndexError(f"step {step} of {self.length}")
         generator = torch.Generator().manual_seed(_mix(self.seed, step))
         scene, targets, sources = self.scenes[_draw(generator, len(self.scenes))]
         target = targets[_draw(generator, len(targets))]
         candidates = _without(sources, target)
-        chosen = training_sources(
-            generator,
-            self.reader.candidates(scene, target, candidates),
-            self.num_source_views,
-            self.policy,
-            scene.name,
-        )
-        return scene, target, [candidates[rank] for rank in chosen.tolist()]
+        reader = self.variation.reader(step, self.reader, self.whole, scene, target)
+        count = self.variation.count(step, self.num_source_views, len(candidates))
+        candidates = self.variation.candidates(step, candidates, count)
+        choice = reader.candidates(scene, target, candidates)
+        chosen = training_sources(generator, choice, count, self.policy, scene.name)
+        return reader, scene, target, [candidates[rank] for rank in chosen.tolist()]
 
 
 class FaultsAsItems(Dataset):

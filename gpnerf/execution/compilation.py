@@ -57,13 +57,16 @@ def worth_compiling(wanted: str, sample: Sample, precision: str, machine: str) -
     """Decides whether to compile the layers of the sample's model.
 
     wanted: yes, no, or auto, which times both forms and takes the faster one. auto never compiles for short
-    runs, which do not make up for the time of compiling, nor for training on a CPU, which spends most of its
-    time on tensors kept for the gradient (docs/performance.md). The model is left uncompiled.
+    runs, which do not make up for the time of compiling, nor for work whose shapes vary, as every shape is
+    compiled anew, nor for training on a CPU, which spends most of its time on tensors kept for the gradient
+    (docs/performance.md). The model is left uncompiled.
     """
     model = sample.model
     if wanted != "auto":
         return wanted == "yes"
-    if (model.training and model.device.type == "cpu") or missing_compiler(model.device):
+    if not sample.work.one_shape or (model.training and model.device.type == "cpu"):
+        return False
+    if missing_compiler(model.device):
         return False
     facts = [*sample.facts(machine), precision]
     plain = timed("plain", facts, {"plain": lambda: sample.run(precision)})["plain"]

@@ -26,7 +26,7 @@ class Workload:
     """The work of a run: `items` training steps or rendered views of `rays` rays each.
 
     height, width: size of the source views, in pixels. views: number of source views. training: gradients are
-    computed. chunk: rays at a time.
+    computed. chunk: rays at a time. one_shape: all items have these sizes.
     """
 
     height: int
@@ -36,6 +36,7 @@ class Workload:
     items: int
     training: bool
     chunk: int
+    one_shape: bool = True
 
 
 class Sample:

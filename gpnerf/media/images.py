@@ -214,6 +214,12 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
     write_whole(path, encoded.tobytes())
 
 
+def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """Compresses an image as JPEG and decodes it: uint8 RGB [H, W, 3]. quality: 0 to 100."""
+    _, encoded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
+
+
 def resize_colors(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """Averages over areas when shrinking, interpolates when enlarging: [H, W, 3] -> [height, width, 3]."""
     if pixels.shape[:2] == (height, width):

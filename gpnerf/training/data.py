@@ -22,7 +22,9 @@ from gpnerf.datasets.run_scenes import (
     training_scenes,
 )
 from gpnerf.datasets.scene import Scene
+from gpnerf.datasets.variation import KINDS, SIZE, SOURCES
 from gpnerf.datasets.views import FrameRule
+from gpnerf.methods.method import Method
 from gpnerf.methods.registry import method_class
 from gpnerf.system.errors import ConfigError
 
@@ -70,10 +72,24 @@ def _check(options: Namespace, train: Sequence[Scene]) -> None:
             f"Expected one scene, because --method {options.method} learns a single one, found {len(train)}; "
             "name one with --train_scenes."
         )
+    if options.vary:
+        _check_variation(options, method)
     if _matches_objects(options) and options.target != INSTANCE:
         raise ConfigError(
             f"Expected --target {INSTANCE} with --instance_matching {HUNGARIAN}, found {options.target}; "
             "change one of them."
+        )
+
+
+def _check_variation(options: Namespace, method: type[Method]) -> None:
+    """Raises ConfigError for variation of source views that the method lacks, or needs in one number."""
+    fixed = {SOURCES} if method.fixed_source_views else set()
+    wrong = set(options.vary) & (fixed if options.num_source_views else set(KINDS) - {SIZE})
+    if wrong:
+        raise ConfigError(
+            f"Expected --vary without {' and '.join(sorted(wrong))}, as --method {options.method} always has "
+            f"{options.num_source_views} source views, found --vary {','.join(options.vary)}; leave out "
+            f"{'that' if len(wrong) == 1 else 'those'}."
         )
 
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from gpnerf.config.fields import from_options
 from gpnerf.config.parser import write_options
 from gpnerf.datasets.examples import FaultsAsItems, TestExamples, TrainingExamples
+from gpnerf.datasets.variation import RESHAPING
 from gpnerf.execution.numerics import settle
 from gpnerf.execution.workload import Workload
 from gpnerf.methods.settings import Settings
@@ -79,6 +80,8 @@ class Trainer:
             seed=options.seed,
             length=options.steps * self.update.examples_per_step,
             widen_range=options.widen_range,
+            vary=options.vary,
+            shortest_side=self.model.smallest_image,
         )
         self.held_out = TestExamples(data.tested, *size)
         if processes.is_first:
@@ -123,6 +126,7 @@ class Trainer:
             options.steps * options.accumulate,
             training=True,
             chunk=options.num_rays,
+            one_shape=not set(options.vary) & set(RESHAPING),
         )
         numerics = settle(self.model, options, work, self.processes, before)
         changes = before.changes(numerics) if before else ""
