@@ -98,7 +98,10 @@ class TrainingExamples(Dataset):
         return Example(replace(target, image=image), replace(sources, images=images), float(near), float(far))
 
     def choice(self, step: int) -> tuple[Scene, int, list[int]]:
-        """Draws the scene, the target and the sources of example `step`; reads no pixels of sources."""
+        """Draws the scene, the target and the sources of example `step`.
+
+        Reads no pixels, except those of the target if sizes vary.
+        """
         return self._drawn(step)[1:]
 
     def _drawn(self, step: int) -> tuple[FrameReader, Scene, int, list[int]]:
