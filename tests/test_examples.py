@@ -1,6 +1,5 @@
 """Examples: who may be target and source, repetition, the cache, and what is reported as missing."""
 
-import numpy as np
 import pytest
 import torch
 from helpers import load_folder
@@ -143,15 +142,3 @@ def test_missing_labels_of_the_recorded_scene_are_described(real_scene):
     assert describe_missing([load_folder(real_scene)]) == [
         "hololens_office has no semantic labels: the semantic losses and metrics are switched off."
     ]
-
-
-def test_training_widens_the_range_up_to_a_factor_and_repeats_it(scene):
-    frames = [(scene, range(12), range(12))]
-    widened = TrainingExamples(frames, 6, 8, 3, "distance", seed=0, length=60, widen_range=2.0)
-    drawn = [widened[step] for step in range(60)]
-    nearer, farther = [one.near / scene.near for one in drawn], [one.far / scene.far for one in drawn]
-    assert 0.5 <= min(nearer) < 0.55 and 0.9 < max(nearer) <= 1.0
-    assert 1.0 <= min(farther) < 1.1 and 1.8 < max(farther) <= 2.0
-    assert abs(np.corrcoef(nearer, farther)[0, 1]) < 0.4
-    assert widened[7].near == drawn[7].near
-    assert names(widened[7]) == names(training(scene, range(12), range(12))[7])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers import load_folder
+from helpers import load_folder, tiny_example, tiny_model
 from script_runs import run_here
 from sloping_wall import HEIGHT, WIDTH, colors_at, on_slope, sloping_scene
 
@@ -12,9 +12,11 @@ from gpnerf.datasets.variation import (
     DAMAGE,
     EXPOSURE,
     KINDS,
+    RANGE,
     SIZE,
     SOURCES,
     SPACING,
+    UNIT,
     Variation,
     damaged,
     draw_crop,
@@ -22,6 +24,8 @@ from gpnerf.datasets.variation import (
     exposed,
 )
 from gpnerf.geometry.cameras import pixel_grid
+from gpnerf.geometry.canonical import FAR
+from gpnerf.geometry.rays import Rays
 from gpnerf.training.checkpoint import latest_checkpoint
 
 
@@ -182,3 +186,30 @@ def test_training_with_all_kinds_resumes_with_the_weights_of_one_go(rooms_config
     assert "Resuming" in run_here("train.py", *options, "--expname", "parts")
     whole, parts = (latest_checkpoint(tmp_path / name).model for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_range_and_unit_stay_within_their_factors_and_repeat(slope):
+    drawn = [training(slope, RANGE, UNIT)[step] for step in range(40)]
+    nearer, farther = ([getattr(one, end) / getattr(slope, end) for one in drawn] for end in ("near", "far"))
+    assert 1 / 1.2 <= min(nearer) < 0.85 and 0.97 < max(nearer) <= 1.0
+    assert 1.0 <= min(farther) < 1.03 and 1.17 < max(farther) <= 1.2
+    assert abs(np.corrcoef(nearer, farther)[0, 1]) < 0.4
+    units = [one.unit / (slope.far / FAR) for one in drawn]
+    assert 0.5 <= min(units) < 0.55 and 1.85 < max(units) <= 2.0
+    assert training(slope, UNIT)[7].unit == drawn[7].unit and training(slope, UNIT)[7].near == slope.near
+    assert training(slope)[7].unit is None
+
+
+def test_the_unit_changes_what_the_network_sees_and_not_the_depths_of_the_samples():
+    model, example = tiny_model(), tiny_example()
+    prepared, camera = model.prepare(example.sources, example.near, example.far), example.target.camera
+    pixels = pixel_grid(camera.height, camera.width)[:7]
+
+    def rendered(unit):
+        rays = Rays.through(pixels, camera, example.near, example.far, unit)
+        return model.render_rays(prepared, example.sources.cameras, rays, semantics=False)[0]
+
+    usual, same, other = rendered(None), rendered(example.far / FAR), rendered(example.far)
+    assert torch.equal(usual.color, same.color)
+    assert torch.allclose(usual.depths, other.depths, rtol=1e-5)
+    assert (usual.color - other.color).abs().max() > 1e-3

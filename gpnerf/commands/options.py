@@ -28,7 +28,11 @@ RUN, TRAINING, RENDERING = "run", "training", "rendering"
 SIZES, FUNCTION, RECIPE = (f"method: {part}" for part in ("sizes", "function", "recipe"))
 EVALUATION, VIDEO = "evaluation", "video"
 # Options of earlier versions -> what takes their place.
-REPLACED = dict.fromkeys(("--near", "--far"), "--depth_range NEAR,FAR")
+REPLACED = {
+    "--near": "--depth_range NEAR,FAR",
+    "--far": "--depth_range NEAR,FAR",
+    "--widen_range": "--vary range,unit",
+}
 ALWAYS = ("options", RUN, PLACE, FRAMES)
 # The groups that each script reads in addition to ALWAYS.
 READ = {
@@ -190,7 +194,8 @@ def _training(parser: Parser) -> None:
         help="what changes from example to example, so that a model works elsewhere. size: a random "
         "crop, resized so that no side exceeds the longer of --height and --width; sources: 3 to 10 source "
         "views; spacing: sources are chosen from every frame, every second or every third; exposure: "
-        "brightness and white balance of each view; damage: blur, noise and JPEG losses in sources",
+        "brightness and white balance of each view; damage: blur, noise and JPEG losses in sources; range: "
+        "near and far; unit: scale of the coordinates that the network sees (with --coordinates camera)",
     )
     add("--workers", type=count, default=2, help="additional processes that read images")
     add("--log_every", type=positive, default=50, help="steps between TensorBoard scalars")

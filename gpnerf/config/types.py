@@ -124,10 +124,6 @@ def amount(text: str) -> float:
     return _number(float, text, 0, "a finite number of at least 0")
 
 
-def at_least_one(text: str) -> float:
-    return _number(float, text, 1, "a finite number of at least 1")
-
-
 def _number(kind: Callable[[str], N], text: str, least: int, expected: str) -> N:
     try:
         number = kind(text)

@@ -21,12 +21,16 @@ from gpnerf.system.errors import GPNeRFError
 
 @dataclass(frozen=True)
 class Example:
-    """A target and its source views in one scene; near, far: z-depths in metres."""
+    """A target and its source views in one scene.
+
+    near, far: z-depths in metres. unit: length of the canonical unit in metres, None for the usual one.
+    """
 
     target: Frame
     sources: SourceViews
     near: float
     far: float
+    unit: float | None = None
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Example:
         return replace(
@@ -58,9 +62,8 @@ class TrainingExamples(Dataset):
     A scene and one of its targets are drawn uniformly, the sources by `views.training_sources`. A target is
     never its own source. Raises DataError where a scene has fewer than `num_source_views` sources.
 
-    widen_range: largest factor, drawn anew for each example, by which near is divided and far multiplied.
-    vary: what else is drawn anew, of variation.KINDS. shortest_side: the shortest side in pixels that the
-    method can render.
+    vary: what is drawn anew for each example, of variation.KINDS. shortest_side: the shortest side in pixels
+    that the method can render.
     """
 
     def __init__(
@@ -72,13 +75,12 @@ class TrainingExamples(Dataset):
         policy: str,
         seed: int,
         length: int,
-        widen_range: float = 1.0,
         vary: Sequence[str] = (),
         shortest_side: int = 1,
     ) -> None:
         self.scenes = [TrainingScene(*scene) for scene in scenes]
         self.num_source_views, self.policy = num_source_views, policy
-        self.seed, self.length, self.widen_range = seed, length, widen_range
+        self.seed, self.length = seed, length
         self.reader, self.whole = FrameReader(height, width), KeptFrames()
         self.variation = Variation(vary, seed, max(height, width), shortest_side)
         for scene, targets, sources in self.scenes:
@@ -91,11 +93,10 @@ class TrainingExamples(Dataset):
 
     def __getitem__(self, step: int) -> Example:
         example = _example(*self._drawn(step))
-        nearer, farther = np.random.default_rng((self.seed, step)).random(2)
-        near, far = example.near / self.widen_range**nearer, example.far * self.widen_range**farther
         target, sources = example.target, example.sources
         image, images = self.variation.photographs(step, target.image, sources.images)
-        return Example(replace(target, image=image), replace(sources, images=images), float(near), float(far))
+        depths = self.variation.depths(step, example.near, example.far)
+        return Example(replace(target, image=image), replace(sources, images=images), *depths)
 
     def choice(self, step: int) -> tuple[Scene, int, list[int]]:
         """Draws the scene, the target and the sources of example `step`.

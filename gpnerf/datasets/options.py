@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpnerf.config.parser import Parser
-from gpnerf.config.types import SCENE, at_least_one, count, depth_range, frames, names, positive, yes_or_no
+from gpnerf.config.types import SCENE, count, depth_range, frames, names, positive, yes_or_no
 from gpnerf.datasets.layouts import INDEXERS, LABEL_SPACES
 from gpnerf.datasets.policies import OVERLAP, POLICIES
 from gpnerf.datasets.views import SPLIT_BY, FrameRule
@@ -69,13 +69,6 @@ def add_data_options(parser: Parser) -> None:
         type=count,
         default=None,
         help="V, source views per target (default: the method's own; Sec. 5.1: 10)",
-    )
-    add(
-        "--widen_range",
-        type=at_least_one,
-        default=1.0,
-        help="training widens the depth range of each example at both ends, by random factors up to this: a "
-        "model then does not learn where in its range a scene lies",
     )
     add(
         "--view_metric",

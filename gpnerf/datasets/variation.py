@@ -17,9 +17,18 @@ from torch import Tensor
 from gpnerf.datasets.frame_reader import CroppedReader, FrameReader, KeptFrames
 from gpnerf.datasets.pixels.box import WHOLE, Box
 from gpnerf.datasets.scene import Scene
+from gpnerf.geometry.canonical import FAR
 from gpnerf.media.images import through_jpeg
 
-KINDS = SIZE, SOURCES, SPACING, EXPOSURE, DAMAGE = ("size", "sources", "spacing", "exposure", "damage")
+KINDS = SIZE, SOURCES, SPACING, EXPOSURE, DAMAGE, RANGE, UNIT = (
+    "size",
+    "sources",
+    "spacing",
+    "exposure",
+    "damage",
+    "range",
+    "unit",
+)
 # They give the tensors of each step another shape.
 RESHAPING = (SIZE, SOURCES)
 # Images of 96 pixels still show what furniture is.
@@ -39,6 +48,11 @@ DAMAGED = 0.5
 BLUR_SIGMA = (0.3, 1.0)  # pixels
 MOST_NOISE = 0.03
 JPEG_QUALITY = (40, 95)
+# Largest factors by which the depth range is widened at either end, and by which the canonical unit changes.
+# Scenes of one data set lie alike in their ranges, which other scenes do not. The unit hides this from the
+# network without moving the samples away from the surfaces, as a wide range does.
+WIDEST_RANGE = 1.2
+UNIT_FACTOR = 2.0
 
 
 @dataclass(frozen=True)
@@ -97,6 +111,18 @@ class Variation:
         if random is not None:
             sources = torch.stack([damaged(random, one) for one in sources])
         return target, sources
+
+    def depths(self, step: int, near: float, far: float) -> tuple[float, float, float | None]:
+        """Near, far and the canonical unit, None for the usual one; all z-depths in metres."""
+        unit = None
+        random = self._random(UNIT, step)
+        if random is not None:
+            unit = far / FAR * UNIT_FACTOR ** random.uniform(-1.0, 1.0)
+        random = self._random(RANGE, step)
+        if random is not None:
+            nearer, farther = WIDEST_RANGE ** random.random(2)
+            near, far = float(near / nearer), float(far * farther)
+        return near, far, unit
 
     def _random(self, kind: str, step: int) -> np.random.Generator | None:
         """The random numbers of a kind, None if it is off."""

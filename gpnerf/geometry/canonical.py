@@ -21,7 +21,7 @@ FAR = 5.0
 
 def unit_of(rays: Rays) -> float:
     """The length of the canonical unit in the units of the world."""
-    return rays.far / FAR
+    return rays.unit or rays.far / FAR
 
 
 def canonical(cameras: Camera, rays: Rays) -> tuple[Camera, Rays]:

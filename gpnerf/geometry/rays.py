@@ -14,7 +14,8 @@ class Rays:
     """R rays with the depth range of their scene.
 
     origins, directions [R, 3] in the world; directions are scaled so that a depth along a ray is a z-depth of
-    the target camera; near, far: z-depths in metres; pose: camera_to_world of the target camera [4, 4].
+    the target camera; near, far: z-depths in metres; pose: camera_to_world of the target camera [4, 4]; unit:
+    length of the canonical unit in metres, None for the usual one (see canonical.py).
     """
 
     origins: Tensor
@@ -22,11 +23,12 @@ class Rays:
     near: float
     far: float
     pose: Tensor
+    unit: float | None = None
 
     @staticmethod
-    def through(pixels: Tensor, camera: Camera, near: float, far: float) -> Rays:
+    def through(pixels: Tensor, camera: Camera, near: float, far: float, unit: float | None = None) -> Rays:
         """Rays through pixels [R, 2] (column, row) of one camera."""
-        return Rays(*camera.rays(pixels), near, far, camera.camera_to_world)
+        return Rays(*camera.rays(pixels), near, far, camera.camera_to_world, unit)
 
     def __len__(self) -> int:
         return len(self.origins)

@@ -79,7 +79,6 @@ class Trainer:
             *size,
             seed=options.seed,
             length=options.steps * self.update.examples_per_step,
-            widen_range=options.widen_range,
             vary=options.vary,
             shortest_side=self.model.smallest_image,
         )

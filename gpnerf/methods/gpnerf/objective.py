@@ -86,7 +86,8 @@ def _trained_passes(
     size, each = (camera.height, camera.width), recipe.rays_per_guide if model.guided else 1
 
     def to_render(pixels: Tensor) -> tuple[SourceFeatures, Camera, Rays]:
-        return prepared, example.sources.cameras, Rays.through(pixels, camera, example.near, example.far)
+        rays = Rays.through(pixels, camera, example.near, example.far, example.unit)
+        return prepared, example.sources.cameras, rays
 
     chosen = random_pixels(*size, max(1, rays // each), generator, mask)
     pixels = chosen.to(model.device)
