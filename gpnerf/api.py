@@ -19,7 +19,7 @@ from gpnerf.methods.method import Method
 from gpnerf.rendering.view import GUIDE, Prepared, Quality, RenderedView, render_view
 from gpnerf.system.devices import PRECISIONS, autocast, choose_device
 from gpnerf.system.errors import ConfigError, DataError
-from gpnerf.training.checkpoint import load_checkpoint
+from gpnerf.training.find_model import find_model
 
 
 @dataclass(frozen=True)
@@ -69,17 +69,18 @@ class Model:
             )
 
 
-def load(path: str | Path, device: str = "auto", precision: str = "float32") -> Model:
-    """Loads the model of a checkpoint.
+def load(model: str | Path, device: str = "auto", precision: str = "float32") -> Model:
+    """Loads a trained model.
 
-    path: a file, or the folder of a run, whose newest checkpoint is used. device: auto, cpu, cuda, ...;
-    precision: float32 or bfloat16. Raises CheckpointError for a file that is not a checkpoint.
+    model: a checkpoint file, the folder of a run, whose newest checkpoint is used, a weights folder, the name
+    of a shipped model, or hf://OWNER/NAME. device: auto, cpu, cuda, ...; precision: float32 or bfloat16.
+    Raises CheckpointError if there is no such model, or if it cannot be read.
     """
     if precision not in PRECISIONS:
         raise ConfigError(
             f"Expected precision as {' or '.join(PRECISIONS)}, found {precision!r}; correct it."
         )
-    checkpoint = load_checkpoint(Path(path))
+    checkpoint = find_model(model)
     method = checkpoint.build().to(choose_device(device)).eval()
     return Model(method, checkpoint.class_names, precision)
 

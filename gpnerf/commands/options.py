@@ -184,7 +184,8 @@ def _training(parser: Parser) -> None:
     add(
         "--load_weights",
         default=None,
-        help="checkpoint, or folder of a run, from whose weights to start (finetuning)",
+        help="model from whose weights to start (finetuning): a checkpoint, a run, a weights folder, the "
+        "name of a shipped model, or hf://OWNER/NAME",
     )
     add(
         "--vary",
@@ -212,7 +213,11 @@ def _training(parser: Parser) -> None:
 
 def _rendering(parser: Parser) -> None:
     add = parser.add_argument_group(RENDERING).add_argument
-    add("--checkpoint", default=None, help="checkpoint file to use (default: the newest of the run)")
+    add(
+        "--checkpoint",
+        default=None,
+        help="model to use, named as for --load_weights (default: the newest checkpoint of the run)",
+    )
     add(
         "--chunk_size",
         type=positive,

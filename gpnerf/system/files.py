@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +32,20 @@ def write_once(path: Path, data: bytes | str) -> None:
         except OSError:
             # On a file system without hard links, the last writer wins.
             os.replace(partial, path)
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
+    """Writes a folder of these files in place of the one that may be there, never with some of them only."""
+    partial, old = (folder.with_name(f"{folder.name}.{os.getpid()}.{end}") for end in ("partial", "old"))
+    try:
+        for name, data in files.items():
+            write_whole(partial / name, data)
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(partial, folder)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager

@@ -9,12 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from gpnerf.datasets.places import some_known
 from gpnerf.methods.method import Method
 from gpnerf.methods.registry import method_class
 from gpnerf.methods.settings import Settings
 from gpnerf.system.errors import CheckpointError
-from gpnerf.training.checkpoint import Checkpoint, latest_checkpoint, load_checkpoint
+from gpnerf.system.wording import some
+from gpnerf.training.checkpoint import Checkpoint, latest_checkpoint
+from gpnerf.training.find_model import find_model
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +28,7 @@ def checkpoint_to_use(folder: Path, named: str | None, method: str) -> Checkpoin
 
     Raises CheckpointError if there is none, or if it belongs to another method.
     """
-    found = load_checkpoint(Path(named)) if named else latest_checkpoint(folder)
+    found = find_model(named) if named else latest_checkpoint(folder)
     if found is None:
         raise CheckpointError(
             f"{folder} holds no checkpoint; run train.py with the same --config and --expname first, "
@@ -68,42 +72,50 @@ def check_scenes(checkpoint: Checkpoint, options: Namespace, names: Sequence[str
 
 
 class Unmatched(NamedTuple):
-    """Names of tensors that only one side has.
-
-    fresh: tensors of the model that keep their initial values. unused: tensors of the checkpoint that the
-    model does not take, with their shapes if the model has the name in another shape.
+    """Names of tensors: fresh ones of the model keep their initial values, unused ones of the weights have no
+    place in the model.
     """
 
     fresh: list[str]
     unused: list[str]
 
 
-def load_weights(model: Method, wanted: Settings, path: Path) -> Unmatched:
+def load_weights(
+    model: Method, wanted: Settings, class_names: Sequence[str], reference: str | Path
+) -> Unmatched:
     """Loads the weights of another run into a model (finetuning); returns the tensors that do not match.
 
-    Tensors that depend on the number of classes keep their initial values if that number differs. Raises
-    CheckpointError if the method or another size differs.
+    class_names: of the model. Tensors that depend on the classes keep their initial values if the classes
+    differ. Raises CheckpointError if the method or another size differs.
     """
-    checkpoint = load_checkpoint(path)
+    checkpoint = find_model(reference)
     found = checkpoint.settings
     classes = {"classes": found.sizes.classes}
     same = replace(wanted, sizes=replace(wanted.sizes, **classes))
     differing = found.differences(same, parts=("sizes",))
     if differing:
         raise CheckpointError(
-            f"Expected weights of the sizes of this model, found others in {path}: {differing}. Use its "
+            f"Expected weights of the sizes of this model, found others in {reference}: {differing}. Use its "
             "options, or other weights."
         )
     other = found.differences(same, parts=("function",))
     if other:
-        log.warning(f"Warning: the weights of {path} were trained otherwise: {other}.")
-    own = model.state_dict()
-    fitting = {
-        name: tensor
-        for name, tensor in checkpoint.model.items()
-        if name in own and own[name].shape == tensor.shape
-    }
+        log.warning(f"Warning: the weights of {reference} were trained otherwise: {other}.")
+    own, apart = model.state_dict(), set()
+    if checkpoint.class_names and class_names and checkpoint.class_names != tuple(class_names):
+        apart = _of_classes(found)
+        log.info(
+            f"The weights of {reference} know other classes ({some(checkpoint.class_names, 4)}) than these "
+            f"scenes ({some(class_names, 4)}): the layers that depend on the classes start anew."
+        )
+    fitting = {name: one for name, one in checkpoint.model.items() if name in own.keys() - apart}
     model.load_state_dict(fitting, strict=False)
-    left = {name: tensor for name, tensor in sorted(checkpoint.model.items()) if name not in fitting}
-    unused = [f"{name} {list(tensor.shape)}" if name in own else name for name, tensor in left.items()]
-    return Unmatched(sorted(set(own) - set(fitting)), unused)
+    return Unmatched(sorted(own.keys() - fitting.keys()), sorted(checkpoint.model.keys() - own.keys()))
+
+
+def _of_classes(settings: Settings) -> set[str]:
+    """Names of the tensors whose shape depends on the number of classes."""
+    one_more = replace(settings, sizes=replace(settings.sizes, classes=settings.sizes.classes + 1))
+    with torch.device("meta"):
+        own, other = (one.build().state_dict() for one in (settings, one_more))
+    return {name for name, tensor in own.items() if tensor.shape != other[name].shape}

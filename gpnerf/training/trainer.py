@@ -26,6 +26,7 @@ from gpnerf.system.numerics_record import Numerics
 from gpnerf.system.scripting import (
     EXIT_STOPPED,
     StopRequest,
+    commit,
     leave_signals_to_parent,
     make_folder,
 )
@@ -51,7 +52,7 @@ class Trainer:
         self.folder = make_folder(Path(options.out) / options.expname)
         with processes.first_alone():
             data = load_training_data(options)
-        self.class_names = data.class_names
+        self.class_names, self.commit = data.class_names, commit()
         self.settings = Settings.from_options(options, len(self.class_names))
         torch.manual_seed(options.seed)
         self.model = self.settings.build()
@@ -106,11 +107,11 @@ class Trainer:
             log.info(f"Resuming {self.folder} at step {newest.step}.")
             return newest
         if self.options.load_weights:
-            path = Path(self.options.load_weights)
-            fresh, unused = load_weights(self.model, self.settings, path)
-            log.info(f"Starting from the weights of {path}; new tensors: {', '.join(fresh) or 'none'}.")
+            start = self.options.load_weights
+            fresh, unused = load_weights(self.model, self.settings, self.class_names, start)
+            log.info(f"Starting from the weights of {start}; new tensors: {', '.join(fresh) or 'none'}.")
             if unused:
-                log.info(f"Unused tensors of {path}: {', '.join(unused)}.")
+                log.info(f"Unused tensors of {start}: {', '.join(unused)}.")
         return None
 
     def _settle(self, newest: checkpoints.Checkpoint | None) -> Numerics:
@@ -223,7 +224,7 @@ class Trainer:
             class_names=tuple(self.class_names),
             model=self.model.state_dict(),
             optimizer=self.optimizer.state_dict(),
-            options=vars(self.options),
+            options={**vars(self.options), "commit": self.commit},
             numerics=self.numerics,
         )
         loss = torch.stack(self.losses).mean().item() if self.losses else None

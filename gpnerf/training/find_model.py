@@ -1,0 +1,92 @@
+"""Finds the model that a reference names: a checkpoint, a run, a weights folder, a shipped model, or a hub's.
+
+They are tried in this order, so that a path that holds a model comes before a shipped model of the same name.
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib import metadata
+from pathlib import Path
+
+from gpnerf.config.types import REPOSITORY
+from gpnerf.system.errors import CheckpointError
+from gpnerf.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint
+from gpnerf.training.weights_folder import CONFIG, MODEL, is_weights_folder, read_weights
+
+log = logging.getLogger(__name__)
+
+# The folder of the shipped models in a checkout; an installation has them below a prefix of pip's choice.
+SHIPPED = "weights"
+INSTALLED = "share/gpnerf/weights"
+HUB = "hf://"
+
+
+def find_model(reference: str | Path) -> Checkpoint:
+    """Loads the model that a reference names, and logs which one it is.
+
+    Raises CheckpointError if there is none, or if it cannot be read.
+    """
+    text = str(reference)
+    if text.startswith(HUB):
+        place = _download(text.removeprefix(HUB))
+    else:
+        place = _place(Path(text)) or _shipped(text) or Path(text)
+    if place.is_dir() and not list_checkpoints(place) and is_weights_folder(place):
+        found = read_weights(place)
+    elif place.exists():
+        found = load_checkpoint(place)
+    else:
+        raise CheckpointError(
+            f"Checkpoint {text} does not exist, and {_known()}; train a model first, or name another file, "
+            f"folder or shipped model, or {HUB}OWNER/NAME for one of the Hugging Face hub."
+        )
+    log.info(f"Using the model of {place} at step {found.step}.")
+    return found
+
+
+def _place(path: Path) -> Path | None:
+    """The path, if it holds a model; the folder, if it is a file of a weights folder."""
+    if path.is_file():
+        return path.parent if path.name in (MODEL, CONFIG) else path
+    return path if list_checkpoints(path) or is_weights_folder(path) else None
+
+
+def _shipped(name: str) -> Path | None:
+    """The folder of the shipped model of this name, in the checkout or as it was installed."""
+    return shipped_models().get(name)
+
+
+def shipped_models() -> dict[str, Path]:
+    """The folders of the shipped models by name; those of the checkout come before installed ones."""
+    try:
+        files = metadata.files("gpnerf") or ()
+    except metadata.PackageNotFoundError:
+        files = ()
+    installed = [file for file in files if file.match(f"{INSTALLED}/*/{CONFIG}")]
+    found = {file.parent.name: Path(str(file.locate())).resolve().parent for file in installed}
+    own = sorted((REPOSITORY / SHIPPED).glob(f"*/{CONFIG}"))
+    return found | {path.parent.name: path.parent for path in own}
+
+
+def _known() -> str:
+    names = sorted(shipped_models())
+    return f"no shipped model has this name ({', '.join(names)} do)" if names else "no model is shipped"
+
+
+def _download(name: str) -> Path:
+    """The folder of a model of the Hugging Face hub, from its cache if it lies there already."""
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise CheckpointError(
+            f"{HUB}{name} needs the package huggingface_hub, which is not installed; run `pip install "
+            "huggingface_hub`, or install this project with its extra: `pip install -e .[hub]`."
+        ) from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=[MODEL, CONFIG]))
+    except Exception as error:  # The hub raises errors of many kinds, among them its own and the network's.
+        raise CheckpointError(
+            f"{HUB}{name} can neither be found in the cache of huggingface_hub nor be downloaded "
+            f"({type(error).__name__}); correct the name, or name a folder that you downloaded."
+        ) from error
