@@ -24,6 +24,7 @@ log = logging.getLogger("eval")
 def facts(evaluator: Evaluator, views: int) -> dict[str, object]:
     """How the numbers were made, for the tables and the page."""
     options, checkpoint = evaluator.options, evaluator.checkpoint
+    shared = evaluator.labels.shared
     return {
         "protocol": options.protocol,
         "method": options.method,
@@ -32,6 +33,7 @@ def facts(evaluator: Evaluator, views: int) -> dict[str, object]:
         "setting": evaluator.setting,
         "dataset": options.dataset,
         "run": f"{options.out}/{options.expname}",
+        **({"checkpoint": options.checkpoint} if options.checkpoint else {}),
         "step": checkpoint.step,
         "seed": checkpoint.options.get("seed"),
         "commit": commit(),
@@ -40,6 +42,7 @@ def facts(evaluator: Evaluator, views: int) -> dict[str, object]:
         "stride": options.stride,
         "guide": options.guide,
         "segment": options.segment,
+        **({"classes scored": shared} if shared else {}),
         "source views": options.num_source_views,
         "command": shlex.join(["python", *sys.argv]),
     }
@@ -54,8 +57,7 @@ def evaluate(options: Namespace, processes: Processes) -> tuple[Evaluator, str]:
     views = evaluator.run()
     if not processes.is_first:
         return evaluator, ""
-    names = evaluator.checkpoint.class_names
-    result = EvaluationResult(views, facts(evaluator, len(views)), names)
+    result = EvaluationResult(views, facts(evaluator, len(views)), evaluator.labels.class_names)
     run = Path(options.out) / options.expname
     table = write_report(run, evaluator.folder, result)
     step = evaluator.checkpoint.step

@@ -179,13 +179,6 @@ def test_trained_model_and_a_scene_are_needed(writer, config, script):
     assert f"{SCENE}: expected at least 9 source views" in sentence
 
 
-def test_classes_unlike_the_checkpoint_s_are_refused(writer, config):
-    writer.write()
-    save_untrained(config, ("road", "car"))
-    sentence = refusal("eval.py", "--config", config)
-    assert "wall, floor, chair" in sentence and "road, car" in sentence
-
-
 def test_a_run_is_not_resumed_on_other_classes(writer, config):
     writer.write()
     save_untrained(config, ("road", "car", "sky"))

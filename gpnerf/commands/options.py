@@ -247,6 +247,12 @@ def _evaluation(parser: Parser) -> None:
         default="paper",
         help="released: the frames and source views of the released code, including its leaks",
     )
+    add(
+        "--map_classes",
+        type=yes_or_no,
+        default=True,
+        help="if scenes have other classes than the model, score those that both know; no: leave labels out",
+    )
     add("--table", type=table_numbers, default=(), help="tables of the paper to write, such as 1,2 or all")
     add("--lpips", type=yes_or_no, default=True, help="compute LPIPS if its weights are on this machine")
 

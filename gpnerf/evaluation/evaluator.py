@@ -23,7 +23,6 @@ from gpnerf.datasets.instances import with_objects
 from gpnerf.datasets.places import claim, each_once, some_known
 from gpnerf.datasets.policies import rank_views
 from gpnerf.datasets.run_scenes import (
-    common_labels,
     describe_gaps,
     describe_ranges,
     describe_splits,
@@ -32,6 +31,7 @@ from gpnerf.datasets.run_scenes import (
 )
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
+from gpnerf.evaluation.label_scoring import score_labels
 from gpnerf.evaluation.released_protocol import released_order, released_rule
 from gpnerf.evaluation.result_files import load_view, save_view
 from gpnerf.evaluation.results import ViewResult, with_majority_class
@@ -43,7 +43,7 @@ from gpnerf.rendering.panels import comparison_panel, view_pictures
 from gpnerf.rendering.view import Quality, RenderedView, render_example, segment_target, workload_of
 from gpnerf.system.devices import choose_device, keep_freed_memory
 from gpnerf.system.distributed import Processes
-from gpnerf.system.errors import ConfigError, DataError, Faults, GPNeRFError
+from gpnerf.system.errors import ConfigError, Faults, GPNeRFError
 from gpnerf.system.scripting import leave_signals_to_parent, make_folder
 from gpnerf.training.checkpoint import Checkpoint
 from gpnerf.training.resume import check_scenes, checkpoint_to_use
@@ -87,7 +87,9 @@ class Evaluator:
                 "Expected a model that labels a true image with --segment target, found one that does not; "
                 "leave the option out."
             )
-        scored = len(self.checkpoint.class_names) if self._check_labels() else 0
+        self.labels = score_labels(self.checkpoint.class_names, self.scenes, options.map_classes)
+        self.scenes = self.labels.scenes
+        scored = len(self.labels.class_names) if self.labels.scored else 0
         self.scorer = Scorer(scored, self.instances, load_lpips(device) if options.lpips else None)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
         self.examples = TestExamples(self._test_views(), *size, released=self.released)
@@ -127,23 +129,6 @@ class Evaluator:
         if not self.instances:
             return scenes
         return [with_objects(scene, self.checkpoint.class_names) for scene in scenes]
-
-    def _check_labels(self) -> bool:
-        """Whether semantic metrics can be computed; logs the reason if not."""
-        if not self.checkpoint.class_names:
-            log.info("The model was trained without classes: mIoU and accuracies are left out.")
-            return False
-        labels = common_labels(self.scenes)
-        if labels is None:
-            log.info("The test scenes have no labels: mIoU and accuracies are left out.")
-            return False
-        if labels.names != self.checkpoint.class_names:
-            raise DataError(
-                f"Expected test scenes with the classes of the checkpoint, "
-                f"{', '.join(self.checkpoint.class_names)}, found {', '.join(labels.names)}; "
-                "evaluate it on scenes of its own label space."
-            )
-        return True
 
     def _test_views(self) -> list[TestView]:
         rule = self._rule
@@ -217,7 +202,7 @@ class Evaluator:
         self.network_seconds += time.perf_counter() - start
         result = self.scorer(view, example.target, _nearest(example), self.options.stride)
         target = at_stride(example.target, self.options.stride)
-        folder, names = make_folder(self.view_folder(index)), self.checkpoint.class_names
+        folder, names = make_folder(self.view_folder(index)), self.labels.class_names
         pictures = view_pictures(view, target, names)
         for key, picture in pictures.items():
             write_image(folder / f"{key}.png", picture)
@@ -232,7 +217,9 @@ class Evaluator:
         if options.segment == "target":
             labels, confidence = segment_target(self.model, example, precision)
             view = replace(view, labels=labels, confidence=confidence)
-        return view
+        if self.labels.predicted is None:
+            return view
+        return replace(view, labels=self.labels.predicted[view.labels])
 
     @cached_property
     def _keys(self) -> list[str]:

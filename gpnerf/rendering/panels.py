@@ -59,8 +59,9 @@ def view_pictures(view: RenderedView, truth: Frame, class_names: tuple[str, ...]
     }
     if truth.depth is not None:
         pictures["true_depth"] = depth_map(truth.depth, near, far)
-    if view.labels is not None and truth.semantic is not None:
-        pictures["labels"] = label_map(truth.semantic, table)
+    if view.labels is not None:
+        if truth.semantic is not None:
+            pictures["labels"] = label_map(truth.semantic, table)
         pictures["rendered_labels"] = label_map(view.labels, table)
     if view.features is not None:
         pictures["features"] = FeaturePCA.fit(view.features)(view.features)
@@ -74,13 +75,17 @@ def comparison_panel(
 
     pictures: from `view_pictures`. Returns uint8 RGB [H', W', 3] with a legend of the classes that occur.
     """
-    rows = [[key for key in row if key in pictures] for row in (UPPER, LOWER)]
+    columns = list(zip(UPPER, LOWER, strict=True))
+    # Full columns come first, so that the truth stands above its rendering.
+    columns.sort(key=lambda column: not all(key in pictures for key in column))
+    rows = [[key for key in row if key in pictures] for row in zip(*columns, strict=True)]
     captions = [[CAPTIONS[key] for key in row] for row in rows]
     picture = grid([[pictures[key] for key in row] for row in rows], captions)
-    if "labels" not in pictures:
+    if "rendered_labels" not in pictures:
         return picture
     table = class_colors(class_names)
-    present = np.unique(torch.stack([truth.semantic, view.labels]))
+    shown = [labels for labels in (truth.semantic, view.labels) if labels is not None]
+    present = np.unique(torch.stack(shown))
     present = present[present >= 0]
     return np.vstack([picture, legend([class_names[k] for k in present], table[present], picture.shape[1])])
 
