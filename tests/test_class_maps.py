@@ -126,3 +126,15 @@ def test_finetuning_on_other_classes_keeps_all_but_the_layers_of_the_classes(off
         f"know other classes ({', '.join(names)}) than these scenes (wall, floor, chair): the layers" in said
     )
     assert "new tensors: head.classify.bias, head.classify.weight." in said and "Unused" not in said
+
+
+def test_test_scenes_of_other_classes_have_no_true_labels_in_the_pictures_of_a_training(office, scene_writer):
+    writer = scene_writer(frames=5, semantic=True, name="street")
+    writer.top["semantic_classes"] = ["road", "car", "sky", "tree", "bird"]
+    for frame in writer.top["frames"]:
+        writer.save(frame["semantic_path"], np.full((6, 8), 4, np.uint8))
+    writer.write()
+    options = ["--test_scenes", "street", "--steps", "1", "--picture_every", "1"]
+    said = run_here("train.py", "--config", office, *options)
+    assert "street has other classes than the training scenes: pictures of it show no true labels." in said
+    assert list((office.parent / "out" / EXPNAME / "pictures").iterdir())

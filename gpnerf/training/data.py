@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from gpnerf.config.fields import from_options
@@ -60,7 +61,16 @@ def load_training_data(options: Namespace) -> TrainingData:
         log.info(sentence)
     labels = None if options.target == NOTHING else common_labels(train)
     names = labels.names if labels else ()
+    test = [_without_other_labels(scene, names) for scene in test]
     return TrainingData(training_scenes(train, test, rule), test_views(test, rule), names)
+
+
+def _without_other_labels(scene: Scene, names: tuple[str, ...]) -> Scene:
+    """The test scene, without its labels if they are of other classes than those to learn."""
+    if not names or scene.labels is None or scene.labels.names == names:
+        return scene
+    log.info(f"{scene.name} has other classes than the training scenes: pictures of it show no true labels.")
+    return replace(scene, labels=None)
 
 
 def _check(options: Namespace, train: Sequence[Scene]) -> None:
