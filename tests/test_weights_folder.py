@@ -187,7 +187,7 @@ def of_step(place: Path, step: int) -> Checkpoint:
 @pytest.fixture
 def shipped(tmp_path, monkeypatch) -> Path:
     """A checkout that ships the model `wall` of step 7; the current folder lies beside it."""
-    monkeypatch.setattr(finding, "REPOSITORY", tmp_path / "checkout")
+    monkeypatch.setattr(finding, "PACKAGE", tmp_path / "checkout" / "gpnerf")
     write_weights(tmp_path / "checkout" / "weights" / "wall", trained(), "")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -283,7 +283,7 @@ def test_a_folder_evaluates_renders_and_finetunes_as_its_run_does(
     exported, rooms_run, rooms_config, tmp_path, monkeypatch
 ):
     """By its folder, and by its name."""
-    monkeypatch.setattr(finding, "REPOSITORY", exported.parent.parent)
+    monkeypatch.setattr(finding, "PACKAGE", exported.parent.parent / "gpnerf")
     out = ["--config", rooms_config, "--out", tmp_path]
     said = run_here("eval.py", *out, "--checkpoint", "small")
     assert f"Using the model of {exported} at step 6." in said

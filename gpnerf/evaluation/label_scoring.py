@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from gpnerf.datasets.class_maps import ClassMap
+from gpnerf.datasets.class_maps import OTHER, ClassMap
 from gpnerf.datasets.run_scenes import common_labels
 from gpnerf.datasets.scene import Scene
 from gpnerf.system.wording import some
@@ -62,13 +62,12 @@ def _of_other_classes(
         remedy = f"--map_classes yes scores the {len(shared)} in common" if shared else "none are in common"
         log.info(f"{differ}, so {LEFT_OUT.removesuffix('.')}; {remedy}.")
         return LabelScoring([replace(scene, labels=None) for scene in scenes], own, scored=False)
-    unsaid = [name for name in names if name not in shared]
-    ignored = f"; pixels of {some(unsaid)} do not count" if unsaid else ""
-    wrong = "; a class that the data do not have is a wrong answer" if len(found.names) > len(shared) else ""
-    extent = f"{len(shared)} of {len(names)}"
+    extent, unsaid = f"{len(shared)} of {len(names)}", [name for name in names if name not in shared]
+    dropped = f" Pixels of {some(unsaid)} do not count." if unsaid else ""
+    wrong = " A class that the data do not have is a wrong answer." if OTHER in found.names else ""
     log.info(
-        f"{differ}: labels are scored in the {extent} classes that both know ({', '.join(shared)}){ignored}"
-        f"{wrong} (--map_classes no leaves labels out)."
+        f"{differ}: labels are scored in the {extent} that both know ({', '.join(shared)}).{dropped}{wrong} "
+        "--map_classes no leaves labels out."
     )
     mapped = [found.relabelled(scene) for scene in scenes]
     return LabelScoring(mapped, found.names, True, found.predicted, extent)

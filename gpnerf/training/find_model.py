@@ -6,19 +6,17 @@ They are tried in this order, so that a path that holds a model comes before a s
 from __future__ import annotations
 
 import logging
-from importlib import metadata
 from pathlib import Path
 
-from gpnerf.config.types import REPOSITORY
 from gpnerf.system.errors import CheckpointError
 from gpnerf.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint
 from gpnerf.training.weights_folder import CONFIG, MODEL, is_weights_folder, read_weights
 
 log = logging.getLogger(__name__)
 
-# The folder of the shipped models in a checkout; an installation has them below a prefix of pip's choice.
+# The folder of the shipped models: in a checkout, or in the package where setup.py installed it.
 SHIPPED = "weights"
-INSTALLED = "share/gpnerf/weights"
+PACKAGE = Path(__file__).resolve().parent.parent
 HUB = "hf://"
 
 
@@ -31,7 +29,7 @@ def find_model(reference: str | Path) -> Checkpoint:
     if text.startswith(HUB):
         place = _download(text.removeprefix(HUB))
     else:
-        place = _place(Path(text)) or _shipped(text) or Path(text)
+        place = _place(Path(text)) or shipped_models().get(text) or Path(text)
     if place.is_dir() and not list_checkpoints(place) and is_weights_folder(place):
         found = read_weights(place)
     elif place.exists():
@@ -52,21 +50,10 @@ def _place(path: Path) -> Path | None:
     return path if list_checkpoints(path) or is_weights_folder(path) else None
 
 
-def _shipped(name: str) -> Path | None:
-    """The folder of the shipped model of this name, in the checkout or as it was installed."""
-    return shipped_models().get(name)
-
-
 def shipped_models() -> dict[str, Path]:
-    """The folders of the shipped models by name; those of the checkout come before installed ones."""
-    try:
-        files = metadata.files("gpnerf") or ()
-    except metadata.PackageNotFoundError:
-        files = ()
-    installed = [file for file in files if file.match(f"{INSTALLED}/*/{CONFIG}")]
-    found = {file.parent.name: Path(str(file.locate())).resolve().parent for file in installed}
-    own = sorted((REPOSITORY / SHIPPED).glob(f"*/{CONFIG}"))
-    return found | {path.parent.name: path.parent for path in own}
+    """The folders of the shipped models, by name."""
+    places = (PACKAGE / SHIPPED, PACKAGE.parent / SHIPPED)
+    return {path.parent.name: path.parent for place in places for path in sorted(place.glob(f"*/{CONFIG}"))}
 
 
 def _known() -> str:
