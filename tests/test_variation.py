@@ -9,6 +9,7 @@ from sloping_wall import HEIGHT, WIDTH, colors_at, on_slope, sloping_scene
 
 from gpnerf.datasets.examples import TrainingExamples
 from gpnerf.datasets.variation import (
+    COLOR,
     DAMAGE,
     EXPOSURE,
     KINDS,
@@ -19,6 +20,7 @@ from gpnerf.datasets.variation import (
     UNIT,
     Variation,
     damaged,
+    draw_colors,
     draw_crop,
     draw_gains,
     exposed,
@@ -186,6 +188,29 @@ def test_training_with_all_kinds_resumes_with_the_weights_of_one_go(rooms_config
     assert "Resuming" in run_here("train.py", *options, "--expname", "parts")
     whole, parts = (latest_checkpoint(tmp_path / name).model for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_colors_change_alike_in_all_views():
+    recolor = draw_colors(np.random.default_rng(0))
+    red = torch.tensor([1.0, 0.0, 0.0])[:, None, None].expand(3, 4, 5)
+    changed = recolor(red)
+    assert (changed == changed[:, :1, :1]).all() and not torch.equal(changed, red)
+    assert torch.equal(recolor(red.expand(2, 3, 4, 5))[1], changed)
+    gray = torch.rand(4, 5).expand(3, 4, 5)
+    for step in range(20):
+        images = draw_colors(np.random.default_rng(step))(torch.rand(2, 3, 6, 7))
+        assert images.min() >= 0 and images.max() <= 1
+    black_and_white = torch.tensor([0.0, 1.0]).expand(3, 1, 2)
+    assert torch.allclose(recolor(black_and_white), black_and_white, atol=1e-6)
+    assert recolor(gray).isfinite().all()
+
+
+def test_the_target_changes_its_colors_as_its_sources_do(slope):
+    plain, varied = training(slope)[3], training(slope, COLOR)[3]
+    recolor = draw_colors(Variation([COLOR], 0, 1)._random(COLOR, 3))
+    assert torch.equal(recolor(plain.target.image), varied.target.image)
+    assert torch.equal(recolor(plain.sources.images), varied.sources.images)
+    assert torch.equal(plain.target.depth, varied.target.depth)
 
 
 def test_range_and_unit_stay_within_their_factors_and_repeat(slope):

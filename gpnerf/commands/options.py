@@ -195,8 +195,9 @@ def _training(parser: Parser) -> None:
         help="what changes from example to example, so that a model works elsewhere. size: a random "
         "crop, resized so that no side exceeds the longer of --height and --width; sources: 3 to 10 source "
         "views; spacing: sources are chosen from every frame, every second or every third; exposure: "
-        "brightness and white balance of each view; damage: blur, noise and JPEG losses in sources; range: "
-        "near and far; unit: scale of the coordinates that the network sees (with --coordinates camera)",
+        "brightness and white balance of each view; damage: blur, noise and JPEG losses in sources; color: "
+        "other colors in all views; range: near and far; unit: scale of the coordinates that the network "
+        "sees (with --coordinates camera)",
     )
     add("--workers", type=count, default=2, help="additional processes that read images")
     add("--log_every", type=positive, default=50, help="steps between TensorBoard scalars")

@@ -6,7 +6,7 @@ Each kind of variation draws from its own random numbers, so that it does not ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -20,7 +20,7 @@ from gpnerf.datasets.scene import Scene
 from gpnerf.geometry.canonical import FAR
 from gpnerf.media.images import through_jpeg
 
-KINDS = SIZE, SOURCES, SPACING, EXPOSURE, DAMAGE, RANGE, UNIT = (
+KINDS = SIZE, SOURCES, SPACING, EXPOSURE, DAMAGE, RANGE, UNIT, COLOR = (
     "size",
     "sources",
     "spacing",
@@ -28,6 +28,7 @@ KINDS = SIZE, SOURCES, SPACING, EXPOSURE, DAMAGE, RANGE, UNIT = (
     "damage",
     "range",
     "unit",
+    "color",
 )
 # They give the tensors of each step another shape.
 RESHAPING = (SIZE, SOURCES)
@@ -41,6 +42,10 @@ ASPECTS = (4 / 3, 3 / 2, 16 / 9, 1.0, 3 / 4, 2 / 3, 9 / 16)
 SMALLEST_SHARE = 0.6
 FEWEST_SOURCES, MOST_SOURCES = 3, 10
 WIDEST_SPACING = 3
+# Largest factor on the distance of colours from gray, and largest exponent of a channel, or their inverses.
+# All views of an example change alike, and then show colours that no room has.
+SATURATION = 2.0
+GAMMA = 1.5
 # Standard deviations of the logarithms of gains, of whole photographs and of single channels.
 EXPOSURE_SD, BALANCE_SD = 0.2, 0.06
 # Probability of each kind of damage, for every source view.
@@ -104,6 +109,10 @@ class Variation:
 
     def photographs(self, step: int, target: Tensor, sources: Tensor) -> tuple[Tensor, Tensor]:
         """The images of the target [3, H, W] and of its sources [V, 3, H, W], all in [0, 1]."""
+        random = self._random(COLOR, step)
+        if random is not None:
+            recolor = draw_colors(random)
+            target, sources = recolor(target), recolor(sources)
         random = self._random(EXPOSURE, step)
         if random is not None:
             target, sources = exposed(target, sources, draw_gains(random, len(sources)))
@@ -156,6 +165,19 @@ def _largest(height: int, width: int, shape: float) -> tuple[float, float]:
 
 def _side(pixels: float, shortest: int) -> int:
     return max(round(pixels / MULTIPLE), -(-shortest // MULTIPLE), 1) * MULTIPLE
+
+
+def draw_colors(random: np.random.Generator) -> Callable[[Tensor], Tensor]:
+    """Draws a change of colours for images [..., 3, H, W] in [0, 1]."""
+    order = torch.from_numpy(random.permutation(3))
+    exponents = torch.from_numpy(GAMMA ** random.uniform(-1.0, 1.0, (3, 1, 1))).float()
+    saturation = SATURATION ** random.uniform(-1.0, 1.0)
+
+    def recolor(images: Tensor) -> Tensor:
+        curved = images.index_select(-3, order) ** exponents
+        return torch.lerp(curved.mean(dim=-3, keepdim=True), curved, saturation).clamp(0.0, 1.0)
+
+    return recolor
 
 
 def draw_gains(random: np.random.Generator, views: int) -> Tensor:
