@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+from argparse import Namespace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from gpnerf.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from gpnerf.training.resume import check_settings, checkpoint_to_use, load_weights
+from gpnerf.training.resume import adopt_sizes, check_settings, checkpoint_to_use, load_weights
 from gpnerf.training.schedule import build_optimizer, step_generator
 
 NAMES = ("wall", "floor", "chair")
@@ -246,42 +248,59 @@ def test_sizes_that_do_not_divide_are_named():
 
 def test_weights_of_a_run_with_the_same_classes_are_taken_completely(saved):
     model = tiny_model(seed=9, samples=3)
-    assert load_weights(model, tiny_settings(samples=3), NAMES, saved) == ([], [])
-    expected = load_checkpoint(saved).model
+    start = load_checkpoint(saved)
+    assert load_weights(model, tiny_settings(samples=3), NAMES, start) == ([], [])
+    expected = start.model
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, expected[name])
 
 
 def test_weights_that_were_trained_in_other_coordinates_are_taken_with_a_warning(saved, caplog):
     changes = {"coordinates": "world"}
-    load_weights(tiny_model(**changes), tiny_settings(**changes), NAMES, saved)
+    load_weights(tiny_model(**changes), tiny_settings(**changes), NAMES, load_checkpoint(saved))
     assert "were trained otherwise: coordinates is camera, not world." in caplog.text
 
 
 def test_with_other_classes_only_the_last_layer_stays_fresh(saved):
     model = tiny_model(seed=9, classes=5)
-    before, expected = copy.deepcopy(model.state_dict()), load_checkpoint(saved).model
-    fresh, unused = load_weights(model, tiny_settings(classes=5), "abcde", saved)
+    before, start = copy.deepcopy(model.state_dict()), load_checkpoint(saved)
+    fresh, unused = load_weights(model, tiny_settings(classes=5), "abcde", start)
     assert fresh == ["head.classify.bias", "head.classify.weight"]
     assert not unused
     for name, tensor in model.state_dict().items():
-        assert torch.equal(tensor, before[name] if name in fresh else expected[name])
+        assert torch.equal(tensor, before[name] if name in fresh else start.model[name])
 
 
-def test_a_run_without_classes_leaves_adaptor_and_head_fresh(tmp_path):
-    path = save_checkpoint(tmp_path, checkpoint_of(tiny_model(classes=0), classes=0))
-    fresh, unused = load_weights(tiny_model(seed=9), tiny_settings(), NAMES, path)
+def test_a_run_without_classes_leaves_adaptor_and_head_fresh():
+    start = checkpoint_of(tiny_model(classes=0), classes=0)
+    fresh, unused = load_weights(tiny_model(seed=9), tiny_settings(), NAMES, start)
     assert {name.split(".")[0] for name in fresh} == {"adaptor", "head"} and not unused
 
 
 def test_what_a_model_without_classes_leaves_out_is_listed(saved):
-    fresh, unused = load_weights(tiny_model(classes=0), tiny_settings(classes=0), (), saved)
+    fresh, unused = load_weights(tiny_model(classes=0), tiny_settings(classes=0), (), load_checkpoint(saved))
     assert not fresh and {name.split(".")[0] for name in unused} == {"adaptor", "head"}
 
 
-def test_weights_of_another_size_are_refused(saved):
-    with pytest.raises(CheckpointError, match="layers is 2, not 3"):
-        load_weights(tiny_model(layers=3), tiny_settings(layers=3), NAMES, saved)
+def test_sizes_are_those_of_the_weights_and_what_changes_is_said(saved, caplog):
+    caplog.set_level("INFO")
+    start = load_checkpoint(saved)
+    names = {part: asdict(getattr(start.settings, part)) for part in ("sizes", "function", "recipe")}
+    options = Namespace(method="gpnerf", **{k: v for values in names.values() for k, v in values.items()})
+    adopt_sizes(options, start)
+    assert not caplog.text
+    options.layers, options.samples, options.classes = 3, 5, 7
+    adopt_sizes(options, start)
+    assert (options.layers, options.samples, options.classes) == (2, 5, 7)
+    assert "of the weights instead of those of the options: layers is 2, not 3." in caplog.text
+
+
+def test_weights_of_another_method_are_refused(saved):
+    start = load_checkpoint(saved)
+    adopt_sizes(Namespace(method="other"), start)
+    wanted = replace(start.settings, method="other")
+    with pytest.raises(CheckpointError, match="of --method other, found those of --method gpnerf"):
+        load_weights(tiny_model(), wanted, NAMES, start)
 
 
 def steps_on_disk(folder):

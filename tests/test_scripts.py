@@ -125,14 +125,19 @@ def test_photographs_alone_finetune_the_rooms_model_without_labels(scene_writer,
         train_scenes="office",
         test_scenes="office",
         load_weights=checkpoint_path(rooms_run, 6),
+        layers=1,
         steps=2,
         picture_every=1,
     )
-    stderr = run_here("train.py", "--config", config)
+    stderr = run_here("train.py", "--config", config, "--steps", "1")
+    resumed = run_here("train.py", "--config", config)
+    for said in (stderr, resumed):
+        assert "sizes of the weights instead of those of the options: layers is 2, not 1." in said
+    run_folder = folder.parent / "out" / EXPNAME
+    assert "layers = 2\n" in (run_folder / "config.txt").read_text()
     assert "office has no depth maps: the depth losses are switched off." in stderr
     assert "office has no semantic labels: the semantic losses and metrics are switched off." in stderr
     assert "Starting from the weights of" in stderr and "new tensors: none" in stderr
-    run_folder = folder.parent / "out" / EXPNAME
     assert set(EventAccumulator(str(run_folder / "tensorboard")).Reload().Tags()["scalars"]) >= {
         "training/photometric",
         "held_out/psnr",

@@ -184,8 +184,8 @@ def _training(parser: Parser) -> None:
     add(
         "--load_weights",
         default=None,
-        help="model from whose weights to start (finetuning): a checkpoint, a run, a weights folder, the "
-        "name of a shipped model, or hf://OWNER/NAME",
+        help="model from whose weights to start (finetuning), in its sizes: a checkpoint, a run, a weights "
+        "folder, the name of a shipped model, or hf://OWNER/NAME",
     )
     add(
         "--vary",

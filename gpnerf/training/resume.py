@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 
+from gpnerf.config.fields import option_names
 from gpnerf.datasets.places import some_known
 from gpnerf.methods.method import Method
 from gpnerf.methods.registry import method_class
@@ -80,32 +81,42 @@ class Unmatched(NamedTuple):
     unused: list[str]
 
 
+def adopt_sizes(options: Namespace, start: Checkpoint) -> None:
+    """Sets the sizes among the options to those of the weights to start from; logs which change.
+
+    The number of classes stays that of the data.
+    """
+    sizes = start.settings.sizes
+    if start.settings.method != options.method:
+        return
+    differing = start.settings.differences(Settings.from_options(options, sizes.classes), parts=("sizes",))
+    if differing:
+        log.info(f"Using the sizes of the weights instead of those of the options: {differing}.")
+    vars(options).update({name: getattr(sizes, name) for name in option_names(type(sizes))})
+
+
 def load_weights(
-    model: Method, wanted: Settings, class_names: Sequence[str], reference: str | Path
+    model: Method, wanted: Settings, class_names: Sequence[str], checkpoint: Checkpoint
 ) -> Unmatched:
     """Loads the weights of another run into a model (finetuning); returns the tensors that do not match.
 
-    class_names: of the model. Tensors that depend on the classes keep their initial values if the classes
-    differ. Raises CheckpointError if the method or another size differs.
+    class_names: of the model, whose sizes are those of the checkpoint (adopt_sizes). Tensors that depend on
+    the classes keep their initial values if the classes differ. Raises CheckpointError if the method differs.
     """
-    checkpoint = find_model(reference)
     found = checkpoint.settings
-    classes = {"classes": found.sizes.classes}
-    same = replace(wanted, sizes=replace(wanted.sizes, **classes))
-    differing = found.differences(same, parts=("sizes",))
-    if differing:
+    if found.method != wanted.method:
         raise CheckpointError(
-            f"Expected weights of the sizes of this model, found others in {reference}: {differing}. Use its "
-            "options, or other weights."
+            f"Expected weights of --method {wanted.method}, found those of --method {found.method}; name "
+            "other weights with --load_weights, or use their method."
         )
-    other = found.differences(same, parts=("function",))
+    other = found.differences(wanted, parts=("function",))
     if other:
-        log.warning(f"Warning: the weights of {reference} were trained otherwise: {other}.")
+        log.warning(f"Warning: the weights were trained otherwise: {other}.")
     own, apart = model.state_dict(), set()
     if checkpoint.class_names and class_names and checkpoint.class_names != tuple(class_names):
         apart = _of_classes(found)
         log.info(
-            f"The weights of {reference} know other classes ({some(checkpoint.class_names, 4)}) than these "
+            f"The weights know other classes ({some(checkpoint.class_names, 4)}) than these "
             f"scenes ({some(class_names, 4)}): the layers that depend on the classes start anew."
         )
     fitting = {name: one for name, one in checkpoint.model.items() if name in own.keys() - apart}

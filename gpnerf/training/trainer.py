@@ -32,8 +32,9 @@ from gpnerf.system.scripting import (
 )
 from gpnerf.training import checkpoint as checkpoints
 from gpnerf.training.data import load_training_data
+from gpnerf.training.find_model import find_model
 from gpnerf.training.journal import Journal, show
-from gpnerf.training.resume import check_scenes, check_settings, load_weights
+from gpnerf.training.resume import adopt_sizes, check_scenes, check_settings, load_weights
 from gpnerf.training.schedule import Schedule, build_optimizer, load_optimizer
 from gpnerf.training.updater import StepOptions, Updater
 
@@ -53,10 +54,17 @@ class Trainer:
         with processes.first_alone():
             data = load_training_data(options)
         self.class_names, self.commit = data.class_names, commit()
+        newest = checkpoints.latest_checkpoint(self.folder)
+        start = newest or (find_model(options.load_weights) if options.load_weights else None)
+        if options.load_weights:
+            adopt_sizes(options, start)
         self.settings = Settings.from_options(options, len(self.class_names))
         torch.manual_seed(options.seed)
         self.model = self.settings.build()
-        newest = self._start()
+        if newest:
+            self._resume(newest)
+        elif start:
+            self._start_from(start)
         self.step = newest.step if newest else 0
         self.model.to(self.device)
         self.numerics = self._settle(newest)
@@ -88,31 +96,26 @@ class Trainer:
             write_options(options, self.folder)
             self.journal = Journal(self.folder, self.step)
 
-    def _start(self) -> checkpoints.Checkpoint | None:
-        """Loads the initial weights; returns the newest checkpoint of the run, if there is one.
+    def _resume(self, newest: checkpoints.Checkpoint) -> None:
+        """Takes the weights of the run's newest checkpoint. Raises CheckpointError if it does not fit."""
+        check_settings(self.folder, newest.settings, self.settings)
+        check_scenes(newest, self.options, self.options.train_scenes)
+        if newest.class_names != tuple(self.class_names):
+            raise CheckpointError(
+                f"Expected scenes with the classes on which {self.folder} was trained, "
+                f"{', '.join(newest.class_names)}, found {', '.join(self.class_names)}; use those "
+                "scenes, or another --expname."
+            )
+        self.model.load_state_dict(newest.model)
+        log.info(f"Resuming {self.folder} at step {newest.step}.")
 
-        The weights come from that checkpoint, else from --load_weights, else they stay freshly initialised.
-        """
-        newest = checkpoints.latest_checkpoint(self.folder)
-        if newest:
-            check_settings(self.folder, newest.settings, self.settings)
-            check_scenes(newest, self.options, self.options.train_scenes)
-            if newest.class_names != tuple(self.class_names):
-                raise CheckpointError(
-                    f"Expected scenes with the classes on which {self.folder} was trained, "
-                    f"{', '.join(newest.class_names)}, found {', '.join(self.class_names)}; use those "
-                    "scenes, or another --expname."
-                )
-            self.model.load_state_dict(newest.model)
-            log.info(f"Resuming {self.folder} at step {newest.step}.")
-            return newest
-        if self.options.load_weights:
-            start = self.options.load_weights
-            fresh, unused = load_weights(self.model, self.settings, self.class_names, start)
-            log.info(f"Starting from the weights of {start}; new tensors: {', '.join(fresh) or 'none'}.")
-            if unused:
-                log.info(f"Unused tensors of {start}: {', '.join(unused)}.")
-        return None
+    def _start_from(self, start: checkpoints.Checkpoint) -> None:
+        """Takes the weights of --load_weights, as far as they match."""
+        name = self.options.load_weights
+        fresh, unused = load_weights(self.model, self.settings, self.class_names, start)
+        log.info(f"Starting from the weights of {name}; new tensors: {', '.join(fresh) or 'none'}.")
+        if unused:
+            log.info(f"Unused tensors of {name}: {', '.join(unused)}.")
 
     def _settle(self, newest: checkpoints.Checkpoint | None) -> Numerics:
         """The numerics of this run; warns if they differ from those of the checkpoint."""
