@@ -1,7 +1,7 @@
 """Compares the scores of evaluated runs, scene by scene, with the differences from the first run.
 
     python scripts/compare_runs.py out/rooms out/rooms_finetuned
-    python scripts/compare_runs.py out/a out/b out/c --scores psnr,miou,ap_75
+    python scripts/compare_runs.py out/a out/b out/c --scores psnr,miou,ap_75 --scenes office_0,room_1
 
 A score is compared if at least two of the runs have it.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from gpnerf.config.parser import Parser
@@ -35,6 +36,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or of their evaluations")
     parser.add_argument("--scores", type=names, default=DEFAULT_SCORES, help="default: psnr,ssim,miou,ap_75")
+    parser.add_argument("--scenes", type=names, help="scenes to compare (default: all)")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.scores if name not in ALL_TITLES]
     if unknown:
@@ -44,12 +46,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def load(run: Path) -> EvaluationResult:
-    """Reads the evaluation of a run. Raises DataError if there is none."""
+def load(run: Path, scenes: Sequence[str] | None) -> EvaluationResult:
+    """Reads the evaluation of a run, of these scenes alone if there are any. Raises DataError for nothing."""
     found = read_results(run / "eval") or read_results(run)
     if found is None:
         raise DataError(f"{run}: expected an evaluated run, found no eval/metrics.json; run eval.py first.")
-    return found
+    views = [view for view in found.views if scenes is None or view.scene in scenes]
+    if not views:
+        raise DataError(
+            f"{run}: expected views of {', '.join(scenes)}, found only "
+            f"{', '.join(scene.scene for scene in found.scenes)}; correct --scenes."
+        )
+    return replace(found, views=views)
 
 
 def compare(runs: dict[str, EvaluationResult], scores: Sequence[str]) -> list[Table]:
@@ -100,7 +108,7 @@ def disagreements(runs: dict[str, EvaluationResult]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    runs = {str(run): load(run) for run in options.runs}
+    runs = {str(run): load(run, options.scenes) for run in options.runs}
     tables = compare(runs, options.scores)
     if not tables:
         raise DataError(

@@ -46,6 +46,14 @@ def test_means_over_the_same_scenes_are_compared(runs, capsys):
     assert "| **mean of scenes** | 26.50 | 28.50 | +2.000 |" in capsys.readouterr().out
 
 
+def test_chosen_scenes_alone_are_compared(runs, capsys):
+    main([*map(str, runs), "--scenes", "hall"])
+    text = capsys.readouterr().out
+    assert "| **mean of scenes** | 23.00 | 24.00 | +1.000 |" in text and "attic" not in text
+    with pytest.raises(DataError, match="b: expected views of attic, found only hall; correct --scenes."):
+        main([*map(str, runs), "--scenes", "attic"])
+
+
 def test_what_was_evaluated_differently_is_said(runs, capsys):
     write_results(runs[1] / "eval", EvaluationResult(VIEWS, FACTS | {"protocol": "released"}))
     main([str(run) for run in runs])
