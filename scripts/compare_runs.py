@@ -3,7 +3,7 @@
     python scripts/compare_runs.py out/rooms out/rooms_finetuned
     python scripts/compare_runs.py out/a out/b out/c --scores psnr,miou,ap_75 --scenes office_0,room_1
 
-A score is compared if at least two of the runs have it.
+A score is compared if at least two of the runs have it. A single scene has one table of all scores.
 """
 
 from __future__ import annotations
@@ -61,38 +61,52 @@ def load(run: Path, scenes: Sequence[str] | None) -> EvaluationResult:
 
 
 def compare(runs: dict[str, EvaluationResult], scores: Sequence[str]) -> list[Table]:
-    """Makes a table for each score that two runs have: a row per scene, columns of runs and differences."""
-    tables = []
-    for name in scores:
-        by_run = {run: _rows(result, name) for run, result in runs.items()}
-        scenes = list(dict.fromkeys(scene for rows in by_run.values() for scene in rows))
-        if sum(any(value.get(name) is not None for value in rows.values()) for rows in by_run.values()) > 1:
-            tables.append(_table(name, by_run, scenes))
-    return tables
+    """Makes a table for each score that two runs have: a row per scene, columns of runs and differences.
+
+    A single scene has one table instead, with a row per score.
+    """
+    by_run = {run: _rows(result) for run, result in runs.items()}
+    known = [score for score in scores if _count(by_run, score) > 1]
+    scenes = list(dict.fromkeys(scene for rows in by_run.values() for scene in rows if scene != MEAN))
+    first, *others = by_run
+    columns = [*by_run, *(f"{run} - {first}" for run in others)]
+    if len(scenes) == 1:
+        rows = [[ALL_TITLES[score], *_cells(by_run, *scenes, score)] for score in known]
+        return [Table(*scenes, ["score", *columns], rows)] if known else []
+    return [
+        Table(
+            ALL_TITLES[score],
+            ["scene", *columns],
+            [[scene, *_cells(by_run, scene, score)] for scene in (*scenes, MEAN)],
+        )
+        for score in known
+    ]
 
 
-def _rows(result: EvaluationResult, name: str) -> dict[str, Scores]:
+def _rows(result: EvaluationResult) -> dict[str, Scores]:
     """Scores by scene, the mean of scenes last."""
     scenes = result.scenes
     return {**{scene.scene: scene.scores for scene in scenes}, MEAN: overall(scenes)}
 
 
-def _table(name: str, by_run: dict[str, dict[str, Scores]], scenes: Sequence[str]) -> Table:
+def _count(by_run: dict[str, dict[str, Scores]], score: str) -> int:
+    """The number of runs that have this score of a scene."""
+    return sum(any(one.get(score) is not None for one in rows.values()) for rows in by_run.values())
+
+
+def _cells(by_run: dict[str, dict[str, Scores]], scene: str, score: str) -> list[str]:
+    """A score of a scene in every run, then the differences from the first run."""
     first, *others = by_run
     # Means over different scenes cannot be compared.
-    comparable = {run: by_run[run].keys() == by_run[first].keys() for run in others}
-    rows = []
-    for scene in [*(scene for scene in scenes if scene != MEAN), MEAN]:
-        values = {run: rows_of.get(scene, {}).get(name) for run, rows_of in by_run.items()}
-        differences = [
-            "-"
-            if None in (values[run], values[first]) or (scene == MEAN and not comparable[run])
-            else f"{values[run] - values[first]:+.3f}"
-            for run in others
-        ]
-        rows.append([scene, *(cell(name, {name: value}) for value in values.values()), *differences])
-    columns = ["scene", *by_run, *(f"{run} - {first}" for run in others)]
-    return Table(ALL_TITLES[name], columns, rows)
+    comparable = {run: scene != MEAN or by_run[run].keys() == by_run[first].keys() for run in others}
+    values = {run: rows.get(scene, {}).get(score) for run, rows in by_run.items()}
+    differences = [
+        "-"
+        if None in (values[run], values[first]) or not comparable[run]
+        else f"{values[run] - values[first]:+.3f}"
+        for run in others
+    ]
+    return [*(cell(score, {score: value}) for value in values.values()), *differences]
 
 
 def disagreements(runs: dict[str, EvaluationResult]) -> list[str]:

@@ -46,10 +46,11 @@ def test_means_over_the_same_scenes_are_compared(runs, capsys):
     assert "| **mean of scenes** | 26.50 | 28.50 | +2.000 |" in capsys.readouterr().out
 
 
-def test_chosen_scenes_alone_are_compared(runs, capsys):
+def test_a_chosen_scene_alone_has_one_table_of_all_scores(runs, capsys):
     main([*map(str, runs), "--scenes", "hall"])
     text = capsys.readouterr().out
-    assert "| **mean of scenes** | 23.00 | 24.00 | +1.000 |" in text and "attic" not in text
+    assert "| PSNR | 23.00 | 24.00 | +1.000 |" in text and "| mIoU | 0.400 | 0.500 | +0.100 |" in text
+    assert text.count("###") == 1 and "### hall" in text and "attic" not in text and "mean" not in text
     with pytest.raises(DataError, match="b: expected views of attic, found only hall; correct --scenes."):
         main([*map(str, runs), "--scenes", "attic"])
 
