@@ -1,4 +1,4 @@
-"""Interrupts and damages the quickstart's training, and checks that it still ends with the same weights.
+"""Interrupts and damages a training of configs/rooms.txt, and checks that it ends with the same weights.
 
     python benchmarks/drill.py              # a quarter of an hour on two CPU cores
     python benchmarks/drill.py --kills 10   # quicker
@@ -33,7 +33,7 @@ from gpnerf.datasets.run_scenes import load_scenes
 from gpnerf.system.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script
 from gpnerf.training.checkpoint import checkpoint_path, list_checkpoints, load_checkpoint
 
-# The quickstart's training, shortened; everything else, threads included, is as a user runs it.
+# That training, shortened; everything else, threads included, is as a user runs it.
 CONFIG = REPOSITORY / "configs" / "rooms.txt"
 STEPS, LONGEST_SECONDS = 100, 600
 TRAINED, TESTED = 0, 1000

@@ -1,4 +1,4 @@
-"""The quickstart's configuration at the machine's own number of threads: equal runs give equal numbers."""
+"""The configuration of the rooms at the machine's own number of threads: equal runs give equal numbers."""
 
 from pathlib import Path
 

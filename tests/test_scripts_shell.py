@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ case "$*" in
     "-c import sys"*) echo "$VERSION" ;;
     "-m pip"*) echo "pip in $PWD" >>"$CALLS" ;;
     "-m venv"*) mkdir -p "${!#}/bin" && cp "$0" "${!#}/bin/python" ;;
-    "train.py"*) echo "train in $PWD with data ${GPNERF_REAL_DATA:-none}" >>"$CALLS" ;;
+    "train.py"*) echo "train in $PWD with data ${GPNERF_REAL_DATA:-none}" >>"$CALLS"
+        run="$*" run="${run#* --expname }" && mkdir -p "out/${run%%/finetuned*}" ;;
     "-m pytest"*) echo "pytest in $PWD with data ${GPNERF_REAL_DATA:-none}" >>"$CALLS"
         echo "threads ${OMP_NUM_THREADS:-all}" >>"$CALLS" ;;
 esac
@@ -37,8 +39,8 @@ echo "/dev/disk 99999999 1 $((FREE_GB * 1024 * 1024)) 50% /"
 class Checkout:
     """A copy of the scripts under a path with a space, and commands that stand in for python and df."""
 
-    def __init__(self, folder: Path) -> None:
-        self.outside = folder
+    def __init__(self, folder: Path, seconds: int = 60) -> None:
+        self.outside, self.seconds = folder, seconds
         self.root = folder / "a b" / "checkout"
         self.commands = folder / "commands"
         self.calls_file = folder / "calls"
@@ -47,6 +49,9 @@ class Checkout:
             shutil.copytree(REPOSITORY / name, self.root / name)
         for name in ("pyproject.toml", "requirements.txt", "requirements-dev.txt"):
             (self.root / name).write_text("something\n")
+        self.weights = self.root / "weights" / "rooms"
+        self.weights.mkdir(parents=True)
+        (self.weights / "config.json").write_text("{}")
         self.command("python3", STUB_PYTHON)
         self.command("df", STUB_DF)
 
@@ -67,10 +72,10 @@ class Checkout:
             env=defaults | variables,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=self.seconds,
         )
 
-    def calls(self, start: str) -> list[str]:
+    def calls(self, start: str | tuple[str, ...]) -> list[str]:
         return [line for line in self.calls_file.read_text().splitlines() if line.startswith(start)]
 
 
@@ -91,25 +96,86 @@ def test_script_parses(script: Path) -> None:
     subprocess.run(["bash", "-n", str(script)], check=True)
 
 
+SCRIPTS_OF_STAGES = ("train.py", "eval.py", "render.py", "/")
+COMPARED = "shipped finetuned --scores psnr,ssim,depth_abs_rel,miou"
+
+
 def test_quickstart_runs_all_stages_and_installs_once(checkout: Checkout) -> None:
+    run, room = "quickstart/rooms", "--config configs/rooms_quickstart.txt"
     for install_calls in (1, 0):
         result = checkout.run("scripts/quickstart.sh", "--steps", "3")
         assert result.returncode == 0, result.stderr
-        assert checkout.calls("train") == [
-            "train.py --config configs/rooms.txt --steps 3",
-            f"train in {checkout.root.resolve()} with data none",
+        assert checkout.calls(SCRIPTS_OF_STAGES) == [
+            f"eval.py --config configs/rooms.txt --expname {run}/shipped --steps 3 --checkpoint rooms",
+            f"train.py {room} --expname {run}/finetuned --steps 3",
+            f"eval.py {room} --expname {run}/finetuned --steps 3",
+            f"render.py {room} --expname {run}/finetuned --steps 3",
+            f"{checkout.root.resolve()}/scripts/compare_runs.py {COMPARED} --scenes room_1000",
         ]
-        assert checkout.calls("eval.py") == ["eval.py --config configs/rooms.txt"]
-        assert checkout.calls("render.py") == ["render.py --config configs/rooms.txt"]
+        assert checkout.calls("train in") == [f"train in {checkout.root.resolve()} with data none"]
         assert len(checkout.calls("-m venv")) == install_calls
         assert len(checkout.calls("-m pip install")) == install_calls
         assert checkout.calls("stdin is closed") == []
-        assert "out/rooms/eval/table.md" in result.stdout
+        assert f"out/{run}/finetuned/eval/report.html" in result.stdout
+
+
+def test_quickstart_from_scratch_trains_on_the_rooms(checkout: Checkout) -> None:
+    """Without the shipped model too."""
+    shutil.rmtree(checkout.weights)
+    result = checkout.run("scripts/quickstart.sh", "--steps", "3", "--from-scratch")
+    assert result.returncode == 0, result.stderr
+    given = "--config configs/rooms.txt --steps 3"
+    assert checkout.calls(SCRIPTS_OF_STAGES) == [
+        f"{name} {given}" for name in ("train.py", "eval.py", "render.py")
+    ]
+    assert "out/rooms/eval/report.html" in result.stdout
+
+
+@pytest.mark.parametrize("file", ["transforms.json", "transforms_train.json"])
+def test_quickstart_takes_a_scene_of_one_s_own(checkout: Checkout, file: str) -> None:
+    """Its path is relative to where the user is, and may hold a space."""
+    scene = checkout.outside / "my photographs" / "[office] 1"
+    scene.mkdir(parents=True)
+    (scene / file).write_text("{}")
+    result = checkout.run("scripts/quickstart.sh", "my photographs/[office] 1", "--depth_range", "1,5")
+    assert result.returncode == 0, result.stderr
+    run = "quickstart/scenes/[office] 1"
+    given = f"--config configs/transforms_quickstart.txt --data_root {scene}"
+    finetuned = f"{given} --expname {run}/finetuned --depth_range 1,5"
+    assert checkout.calls(SCRIPTS_OF_STAGES) == [
+        f"eval.py {given} --expname {run}/shipped --depth_range 1,5 --checkpoint rooms",
+        *(f"{name} {finetuned}" for name in ("train.py", "eval.py", "render.py")),
+        f"{checkout.root.resolve()}/scripts/compare_runs.py {COMPARED}",
+    ]
+    assert f"out/{run}/finetuned/render/[office] 1_interpolate.mp4" in result.stdout
+
+
+def test_quickstart_refuses_before_it_installs(checkout: Checkout) -> None:
+    photographs = checkout.outside / "photographs"
+    (photographs / "images").mkdir(parents=True)
+    run = partial(checkout.run, "scripts/quickstart.sh")
+    assert_refused(run("photographs"), str(photographs), "transforms.json", "scripts/colmap_to_transforms.py")
+    (photographs / "transforms.json").write_text("{}")
+    assert_refused(
+        run("."), f"{checkout.outside}: expected the folder of one scene, found a folder of scenes"
+    )
+    assert_refused(run("nowhere"), "nowhere: expected the folder of a scene")
+    assert_refused(run("photographs", "--from-scratch"), "found both")
+    assert_refused(run("--out", "elsewhere"), "--out is not an option of the quickstart")
+    shutil.rmtree(checkout.weights)
+    assert_refused(run(), "weights/rooms: expected the shipped model", "--from-scratch")
+    assert checkout.calls_file.read_text() == ""
+
+
+def test_quickstart_explains_itself(checkout: Checkout) -> None:
+    result = checkout.run("scripts/quickstart.sh", "--help")
+    assert result.returncode == 0 and "SCENE_FOLDER" in result.stdout and "--from-scratch" in result.stdout
+    assert checkout.calls_file.read_text() == ""
 
 
 def test_quickstart_stops_at_the_stage_that_fails(checkout: Checkout) -> None:
     assert checkout.run("scripts/quickstart.sh", FAIL="train.py").returncode == 1
-    assert checkout.calls("eval.py") == []
+    assert [call.split()[0] for call in checkout.calls(SCRIPTS_OF_STAGES)] == ["eval.py", "train.py"]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +287,7 @@ def test_python_without_venv_is_refused(checkout: Checkout) -> None:
 def test_failed_install_is_reported_and_tried_again(checkout: Checkout) -> None:
     result = checkout.run("scripts/quickstart.sh", FAIL="-m pip install")
     assert_refused(result, "Installing requirements.txt failed")
-    assert checkout.calls("train.py") == []
+    assert checkout.calls("eval.py") == []
     assert checkout.run("scripts/quickstart.sh").returncode == 0
     assert len(checkout.calls("-m pip install")) == 1
 

@@ -30,6 +30,7 @@ from gpnerf.system.scripting import (
     leave_signals_to_parent,
     make_folder,
 )
+from gpnerf.system.wording import some
 from gpnerf.training import checkpoint as checkpoints
 from gpnerf.training.data import load_training_data
 from gpnerf.training.find_model import find_model
@@ -115,7 +116,7 @@ class Trainer:
         fresh, unused = load_weights(self.model, self.settings, self.class_names, start)
         log.info(f"Starting from the weights of {name}; new tensors: {', '.join(fresh) or 'none'}.")
         if unused:
-            log.info(f"Unused tensors of {name}: {', '.join(unused)}.")
+            log.info(f"Unused tensors of {name}: {some(unused)}.")
 
     def _settle(self, newest: checkpoints.Checkpoint | None) -> Numerics:
         """The numerics of this run; warns if they differ from those of the checkpoint."""
