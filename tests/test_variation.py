@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import load_folder, tiny_example, tiny_model
-from script_runs import run_here
+from script_runs import refusal, run_here
 from sloping_wall import HEIGHT, WIDTH, colors_at, on_slope, sloping_scene
 
 from gpnerf.datasets.examples import TrainingExamples
@@ -238,3 +238,9 @@ def test_the_unit_changes_what_the_network_sees_and_not_the_depths_of_the_sample
     assert torch.equal(usual.color, same.color)
     assert torch.allclose(usual.depths, other.depths, rtol=1e-5)
     assert (usual.color - other.color).abs().max() > 1e-3
+
+
+def test_world_coordinates_have_no_unit_to_vary(rooms_config):
+    sentence = refusal("train.py", "--config", rooms_config, "--coordinates", "world", "--vary", "size,unit")
+    assert "Expected --vary without unit with --coordinates world" in sentence
+    assert "leave it out, or choose --coordinates camera." in sentence

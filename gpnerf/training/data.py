@@ -23,8 +23,9 @@ from gpnerf.datasets.run_scenes import (
     training_scenes,
 )
 from gpnerf.datasets.scene import Scene
-from gpnerf.datasets.variation import KINDS, SIZE, SOURCES
+from gpnerf.datasets.variation import KINDS, SIZE, SOURCES, UNIT
 from gpnerf.datasets.views import FrameRule
+from gpnerf.geometry.canonical import CAMERA, WORLD
 from gpnerf.methods.method import Method
 from gpnerf.methods.registry import method_class
 from gpnerf.system.errors import ConfigError
@@ -92,7 +93,12 @@ def _check(options: Namespace, train: Sequence[Scene]) -> None:
 
 
 def _check_variation(options: Namespace, method: type[Method]) -> None:
-    """Raises ConfigError for variation of source views that the method lacks, or needs in one number."""
+    """Raises ConfigError for variation of what the method lacks, or needs in one form."""
+    if UNIT in options.vary and getattr(options, "coordinates", None) == WORLD:
+        raise ConfigError(
+            f"Expected --vary without {UNIT} with --coordinates {WORLD}, which have no unit, found "
+            f"--vary {','.join(options.vary)}; leave it out, or choose --coordinates {CAMERA}."
+        )
     fixed = {SOURCES} if method.fixed_source_views else set()
     wrong = set(options.vary) & (fixed if options.num_source_views else set(KINDS) - {SIZE})
     if wrong:
