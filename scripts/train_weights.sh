@@ -2,7 +2,8 @@
 # Trains the model that we ship, on one thread and at low priority:
 #   bash scripts/train_weights.sh FOLDER [options of train.py]
 # The run lies in FOLDER, outside the checkout. A run that is there goes on; otherwise the training starts from the last
-# shipped weights, if there are any. Afterwards:
+# shipped weights, if there are any, and keeps their sizes; --load_weights "" starts anew in the sizes of the config.
+# Afterwards:
 #   python eval.py --config configs/rooms.txt --out FOLDER --expname rooms_weights
 #   python scripts/export_weights.py FOLDER/rooms_weights --name rooms --overwrite --core_hours ALL_SO_FAR
 set -euo pipefail
@@ -10,7 +11,8 @@ set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 
 [[ $# -gt 0 && "$1" != -* ]] || fail "Expected the folder of the runs, found ${1:-nothing}: bash scripts/train_weights.sh FOLDER"
-folder="$(realpath -m -- "$1")"
+mkdir -p -- "$1"
+folder="$(cd -- "$1" && pwd -P)"
 shift
 
 prepare_environment requirements.txt
@@ -20,4 +22,4 @@ start=()
 [[ ! -f weights/rooms/config.json ]] || start=(--load_weights rooms)
 export OMP_NUM_THREADS=1
 exec nice -n 19 python train.py --config configs/rooms_weights.txt --out "$folder" --data_root "$folder/rooms" \
-    "${start[@]}" "$@"
+    ${start[@]+"${start[@]}"} "$@"

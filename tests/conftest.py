@@ -91,6 +91,14 @@ class SceneWriter:
             self.save(frame["semantic_path"], labels)
         return frame
 
+    def mask_from(self, column: int) -> None:
+        """Leaves out the pixels of every frame from this column on."""
+        mask = np.full((HEIGHT, WIDTH), 255, np.uint8)
+        mask[:, column:] = 0
+        self.save("masks/all.png", mask)
+        for frame in self.top["frames"]:
+            frame["mask_path"] = "masks/all.png"
+
     def save(self, name: str, pixels: np.ndarray) -> None:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -47,11 +47,7 @@ def test_a_box_of_any_shares_has_pixels_within_the_frame():
 
 def test_masks_are_cropped_with_their_photographs(scene_writer):
     writer = scene_writer(frames=3, depth=True)
-    mask = np.full((6, 8), 255, np.uint8)
-    mask[:, 5:] = 0
-    writer.save("masks/all.png", mask)
-    for frame in writer.top["frames"]:
-        frame["mask_path"] = "masks/all.png"
+    writer.mask_from(5)
     scene = load_folder(writer.write())
 
     def read(first, last, height=6):

@@ -92,11 +92,7 @@ def test_small_frames_are_not_enlarged_and_no_side_is_below_what_the_method_need
 
 def test_a_varied_target_always_has_pixels_that_count(scene_writer):
     writer = scene_writer(frames=3, depth=True)
-    mask = np.full((6, 8), 255, np.uint8)
-    mask[:, 2:] = 0
-    writer.save("masks/all.png", mask)
-    for frame in writer.top["frames"]:
-        frame["mask_path"] = "masks/all.png"
+    writer.mask_from(2)
     scene = load_folder(writer.write())
     examples = TrainingExamples([(scene, range(3), range(3))], 6, 8, 2, "distance", 0, 60, vary=(SIZE,))
     masks = [examples[step].target.mask for step in range(60)]
