@@ -28,8 +28,9 @@ from gpnerf.methods.gpnerf.losses import (
 from gpnerf.methods.gpnerf.model import GPNeRF
 from gpnerf.methods.gpnerf.objective import at_pixels
 from gpnerf.methods.gpnerf.ray_transformer import RayAggregationLayer
-from gpnerf.methods.gpnerf.transformer import JointTransformer, frequency_encoding
+from gpnerf.methods.gpnerf.transformer import JointTransformer
 from gpnerf.methods.method import RayPass
+from gpnerf.networks.encoding import frequency_encoding
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from helpers import (
     weights,
 )
 
-from gpnerf.methods.gpnerf.extractor import Extractor
+from gpnerf.networks.extractor import Extractor
 
 FIRST_PARTS = "(conv1|bn1|layer)"
 

@@ -23,7 +23,8 @@ from gpnerf.methods.gpnerf.semantic_field import (
     ungroup_channels,
     weigh,
 )
-from gpnerf.methods.gpnerf.transformer import JointTransformer, frequency_encoding
+from gpnerf.methods.gpnerf.transformer import JointTransformer
+from gpnerf.networks.encoding import frequency_encoding
 
 RAYS, SAMPLES, VIEWS, WIDTH = 3, 5, 4, 16
 BOTH = {"semantics": True, "point_semantics": True}

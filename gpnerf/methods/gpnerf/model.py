@@ -17,7 +17,6 @@ from gpnerf.geometry.projection import Corners, corners, direction_difference, i
 from gpnerf.geometry.rays import Rays
 from gpnerf.geometry.sampling import Guide, coarse_depths, fine_depths, guided_depths
 from gpnerf.methods.gpnerf import fused_map
-from gpnerf.methods.gpnerf.extractor import SMALLEST_IMAGE, Extractor
 from gpnerf.methods.gpnerf.heads import build_head
 from gpnerf.methods.gpnerf.objective import DISTILLATION, step_losses
 from gpnerf.methods.gpnerf.semantic_field import Adaptor, group_channels, render_semantics, weigh_view
@@ -25,6 +24,7 @@ from gpnerf.methods.gpnerf.settings import FINE, FIRST_ROW, Function, Recipe, Si
 from gpnerf.methods.gpnerf.source_features import SourceFeatures
 from gpnerf.methods.gpnerf.transformer import JointTransformer
 from gpnerf.methods.method import Method, RayPass, StepLosses
+from gpnerf.networks.extractor import SMALLEST_IMAGE, Extractor
 
 COLORS = 3
 # With --recompute, size of the largest tensor of the rays rendered at a time: on a CPU it fits the caches; on

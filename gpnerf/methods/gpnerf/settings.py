@@ -9,10 +9,10 @@ from gpnerf.config.types import amount, count, integers, positive, yes_or_no
 from gpnerf.datasets.instances import FIXED, MATCHINGS
 from gpnerf.geometry.canonical import CAMERA, COORDINATES, WORLD
 from gpnerf.geometry.sampling import SPACINGS
-from gpnerf.methods.gpnerf.extractor import PYRAMID_LEVELS
 from gpnerf.methods.gpnerf.field_transformer import ATTENTION_BOTTLENECK
 from gpnerf.methods.gpnerf.perception_head import COMBINATIONS, HEADS, NORMS
 from gpnerf.methods.gpnerf.published_head import GROUPS
+from gpnerf.networks.extractor import PYRAMID_LEVELS
 from gpnerf.system.errors import ConfigError
 
 # Where the gradient of the distillation losses stops. full: before the extractor, as in the paper. features:

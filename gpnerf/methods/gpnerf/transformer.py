@@ -13,6 +13,7 @@ from gpnerf.geometry.cameras import full_precision
 from gpnerf.methods.gpnerf.field_transformer import FieldAggregationLayer, Merged, merge
 from gpnerf.methods.gpnerf.linear import of_views
 from gpnerf.methods.gpnerf.ray_transformer import RayAggregationLayer
+from gpnerf.networks.encoding import frequency_encoding
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,6 @@ class Surroundings(NamedTuple):
     unseen: Tensor
     points: Tensor
     directions: Tensor
-
-
-def frequency_encoding(values: Tensor, frequencies: int) -> Tensor:
-    """[x, sin(2^0 x), cos(2^0 x), ..., sin(2^(F-1) x), cos(2^(F-1) x)]: [..., 3] -> [..., 3 + 6 F]."""
-    scales = 2.0 ** torch.arange(frequencies, device=values.device)
-    angles = values[..., None, :] * scales[:, None]
-    waves = torch.stack([angles.sin(), angles.cos()], dim=-2)
-    return torch.cat([values, waves.flatten(start_dim=-3)], dim=-1)
 
 
 class PositionMixer(nn.Module):

@@ -1,0 +1,14 @@
+"""Positional encoding of points and directions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def frequency_encoding(values: Tensor, frequencies: int) -> Tensor:
+    """[x, sin(2^0 x), cos(2^0 x), ..., sin(2^(F-1) x), cos(2^(F-1) x)]: [..., 3] -> [..., 3 + 6 F]."""
+    scales = 2.0 ** torch.arange(frequencies, device=values.device)
+    angles = values[..., None, :] * scales[:, None]
+    waves = torch.stack([angles.sin(), angles.cos()], dim=-2)
+    return torch.cat([values, waves.flatten(start_dim=-3)], dim=-1)
