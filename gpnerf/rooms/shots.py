@@ -19,12 +19,16 @@ FIELD_OF_VIEW = 80.0  # degrees, horizontal
 
 
 class Shoot(NamedTuple):
-    """How a room is photographed. height, width: pixels; field_of_view: horizontal, degrees."""
+    """How a room is photographed.
+
+    height, width: pixels; field_of_view: horizontal, degrees; clutter: most things of no class in the room.
+    """
 
     height: int
     width: int
     num_views: int
     field_of_view: float = FIELD_OF_VIEW
+    clutter: int = 0
 
 
 class Job(NamedTuple):
@@ -52,7 +56,8 @@ def camera_at(pose: np.ndarray, height: int, width: int, field_of_view: float = 
 
 def shots(job: Job) -> Iterator[tuple[Camera, Picture]]:
     """Draws the views of a room one by one, in walking order."""
-    room, shoot = make_room(job.seed), job.shoot
+    shoot = job.shoot
+    room = make_room(job.seed, shoot.clutter)
     tracer = Tracer(room)
     for pose in room.loop.poses(shoot.num_views):
         camera = camera_at(pose, shoot.height, shoot.width, shoot.field_of_view)
