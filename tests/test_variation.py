@@ -149,8 +149,8 @@ def test_damage_spares_the_target_and_some_sources(slope):
         assert after.sources.images.dtype == torch.float32
         assert after.sources.images.min() >= 0.0 and after.sources.images.max() <= 1.0
         errors += (after.sources.images - before.sources.images).square().mean(dim=(1, 2, 3)).sqrt().tolist()
-    # Each of three kinds spares half of the views.
-    assert 0.05 < sum(error == 0.0 for error in errors) / len(errors) < 0.25
+    # Half of the examples are spared, and in the others, each of three kinds spares half of the views.
+    assert 0.45 < sum(error == 0.0 for error in errors) / len(errors) < 0.67
     assert 0.01 < max(errors) < 0.1
 
 
@@ -172,9 +172,12 @@ def test_each_kind_is_repeated_by_its_step_and_leaves_the_others_alone(slope):
     assert len({one[0].shape for one in everything}) > 3
     other = training(slope, *KINDS, seed=1)
     assert [shown(other, step)[0].shape for step in range(6)] != [one[0].shape for one in everything]
-    for step in range(6):
+    changed = []
+    for step in range(12):
         sized, both = shown(training(slope, SIZE), step), shown(training(slope, SIZE, EXPOSURE), step)
-        assert torch.equal(sized[2], both[2]) and not torch.equal(sized[1], both[1])
+        assert torch.equal(sized[2], both[2])
+        changed.append(not torch.equal(sized[1], both[1]))
+    assert 3 <= sum(changed) <= 9
 
 
 def test_training_with_all_kinds_resumes_with_the_weights_of_one_go(rooms_config, tmp_path):
@@ -202,11 +205,17 @@ def test_colors_change_alike_in_all_views():
 
 
 def test_the_target_changes_its_colors_as_its_sources_do(slope):
-    plain, varied = training(slope)[3], training(slope, COLOR)[3]
-    recolor = draw_colors(Variation([COLOR], 0, 1)._random(COLOR, 3))
-    assert torch.equal(recolor(plain.target.image), varied.target.image)
-    assert torch.equal(recolor(plain.sources.images), varied.sources.images)
-    assert torch.equal(plain.target.depth, varied.target.depth)
+    draws = Variation([COLOR], 0, 1)
+    spared = 0
+    for step in range(12):
+        plain, varied = training(slope)[step], training(slope, COLOR)[step]
+        random = draws._random(COLOR, step)
+        recolor = (lambda images: images) if random is None else draw_colors(random)
+        assert torch.equal(recolor(plain.target.image), varied.target.image)
+        assert torch.equal(recolor(plain.sources.images), varied.sources.images)
+        assert torch.equal(plain.target.depth, varied.target.depth)
+        spared += random is None
+    assert 3 <= spared <= 9
 
 
 def test_range_and_unit_stay_within_their_factors_and_repeat(slope):

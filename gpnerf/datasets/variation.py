@@ -48,8 +48,11 @@ SATURATION = 2.0
 GAMMA = 1.5
 # Standard deviations of the logarithms of gains, of whole photographs and of single channels.
 EXPOSURE_SD, BALANCE_SD = 0.2, 0.06
-# Probability of each kind of damage, for every source view.
+# Probability of each kind of damage, for every source view of an example with damage.
 DAMAGED = 0.5
+# Share of the examples with this kind of variation; others have it always. Photographs are often faultless,
+# and a model for all photographs should be at its best there.
+SHARES = {COLOR: 0.5, EXPOSURE: 0.5, DAMAGE: 0.5}
 BLUR_SIGMA = (0.3, 1.0)  # pixels
 MOST_NOISE = 0.03
 JPEG_QUALITY = (40, 95)
@@ -134,10 +137,12 @@ class Variation:
         return near, far, unit
 
     def _random(self, kind: str, step: int) -> np.random.Generator | None:
-        """The random numbers of a kind, None if it is off."""
+        """The random numbers of a kind, None if it is off or spares this example."""
+        if kind not in self.kinds:
+            return None
         # A trailing 0 would be ignored: then the numbers would be those of other draws of this step.
-        number = 1 + KINDS.index(kind)
-        return np.random.default_rng((self.seed, step, number)) if kind in self.kinds else None
+        random = np.random.default_rng((self.seed, step, 1 + KINDS.index(kind)))
+        return random if kind not in SHARES or random.random() < SHARES[kind] else None
 
 
 def draw_crop(
