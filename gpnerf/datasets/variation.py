@@ -48,11 +48,11 @@ SATURATION = 2.0
 GAMMA = 1.5
 # Standard deviations of the logarithms of gains, of whole photographs and of single channels.
 EXPOSURE_SD, BALANCE_SD = 0.2, 0.06
-# Probability of each kind of damage, for every source view of an example with damage.
+# Share of the examples that vary in more than their size: a model for all photographs should be at its best
+# on faultless ones.
+VARIED = 0.5
+# Probability of each kind of damage, for every source view of such an example.
 DAMAGED = 0.5
-# Share of the examples with this kind of variation; others have it always. Photographs are often faultless,
-# and a model for all photographs should be at its best there.
-SHARES = {COLOR: 0.5, EXPOSURE: 0.5, DAMAGE: 0.5}
 BLUR_SIGMA = (0.3, 1.0)  # pixels
 MOST_NOISE = 0.03
 JPEG_QUALITY = (40, 95)
@@ -138,11 +138,13 @@ class Variation:
 
     def _random(self, kind: str, step: int) -> np.random.Generator | None:
         """The random numbers of a kind, None if it is off or spares this example."""
-        if kind not in self.kinds:
+        if kind not in self.kinds or kind != SIZE and not self._varies(step):
             return None
         # A trailing 0 would be ignored: then the numbers would be those of other draws of this step.
-        random = np.random.default_rng((self.seed, step, 1 + KINDS.index(kind)))
-        return random if kind not in SHARES or random.random() < SHARES[kind] else None
+        return np.random.default_rng((self.seed, step, 1 + KINDS.index(kind)))
+
+    def _varies(self, step: int) -> bool:
+        return np.random.default_rng((self.seed, step, 1 + len(KINDS))).random() < VARIED
 
 
 def draw_crop(
