@@ -38,7 +38,7 @@ def slope(scene_writer):
 
 def training(scene, *vary, seed=0):
     size, every = (HEIGHT, WIDTH, 3, "distance"), range(8)
-    return TrainingExamples([(scene, every, every)], *size, seed, 40, vary=vary)
+    return TrainingExamples([(scene, every, every)], *size, seed, 120, vary=vary)
 
 
 def test_pixels_depth_and_cameras_of_a_varied_size_show_the_same_surface(slope):
@@ -221,12 +221,12 @@ def test_the_target_changes_its_colors_as_its_sources_do(slope):
 
 
 def test_range_and_unit_stay_within_their_factors_and_repeat(slope):
-    drawn = [training(slope, RANGE, UNIT)[step] for step in range(80)]
+    drawn = [training(slope, RANGE, UNIT)[step] for step in range(120)]
     nearer, farther = ([getattr(one, end) / getattr(slope, end) for one in drawn] for end in ("near", "far"))
     assert 1 / 1.2 <= min(nearer) < 0.85 and 0.97 < max(nearer) <= 1.0
     assert 1.0 <= min(farther) < 1.03 and 1.17 < max(farther) <= 1.2
     varied = [pair for pair in zip(nearer, farther, strict=True) if pair != (1.0, 1.0)]
-    assert 28 <= len(varied) <= 52 and sum(one.unit is not None for one in drawn) == len(varied)
+    assert 45 <= len(varied) <= 75 and sum(one.unit is not None for one in drawn) == len(varied)
     assert abs(np.corrcoef(*zip(*varied, strict=True))[0, 1]) < 0.4
     units = [one.unit / (slope.far / FAR) for one in drawn if one.unit]
     assert 0.5 <= min(units) < 0.55 and 1.85 < max(units) <= 2.0
