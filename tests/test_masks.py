@@ -16,7 +16,8 @@ from gpnerf.datasets.probes.meanings import mask_warnings
 from gpnerf.evaluation.scorer import Scorer
 from gpnerf.geometry.projection import unmasked
 from gpnerf.geometry.sampling import random_pixels
-from gpnerf.metrics.image import LPIPS, psnr, ssim, ssim_scikit
+from gpnerf.metrics.image import psnr, ssim, ssim_scikit
+from gpnerf.metrics.lpips import LPIPS
 from gpnerf.rendering.view import Quality, render_example
 from gpnerf.system.errors import DataError
 from gpnerf.training.schedule import step_generator

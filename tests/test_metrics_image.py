@@ -1,14 +1,13 @@
-"""PSNR, SSIM and LPIPS against hand numbers, identities and the published formulas' outputs."""
+"""PSNR and SSIM against hand numbers, identities and the published formulas' outputs."""
 
 from __future__ import annotations
 
-import logging
 import math
 
 import pytest
 import torch
 
-from gpnerf.metrics.image import LPIPS, load_lpips, psnr, ssim, ssim_scikit
+from gpnerf.metrics.image import psnr, ssim, ssim_scikit
 
 
 @pytest.mark.parametrize("case", [0, 1])
@@ -65,28 +64,3 @@ def test_ssim_of_one_bright_pixel_by_hand():
     near = sum(1e-4 / ((w * value) ** 2 + 1e-4) * 9e-4 / (w * (1 - w) * value**2 + 9e-4) for w in weights)
     expected = (near + size**2 - len(weights)) / size**2
     assert ssim(torch.zeros_like(bright), bright) == pytest.approx(expected, abs=1e-6)
-
-
-def test_lpips_without_weights_is_left_out_with_one_sentence(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    with caplog.at_level(logging.WARNING):
-        assert load_lpips("cpu") is None
-    assert len(caplog.records) == 1
-    message = caplog.records[0].getMessage()
-    assert "vgg16-397923af.pth" in message
-    assert str(tmp_path / "checkpoints") in message
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning:torchvision")
-def test_lpips_gives_the_network_its_proper_range():
-    lpips = pytest.importorskip("lpips")
-    torch.manual_seed(0)
-    metric = LPIPS(lpips.LPIPS(net="squeeze", pnet_rand=True, verbose=False), "cpu")
-    truth = torch.rand(3, 32, 32)
-    prediction = (truth + 0.1 * torch.randn(3, 32, 32)).clamp(0, 1)
-    with torch.no_grad():
-        proper = metric.network(2 * prediction[None] - 1, 2 * truth[None] - 1).item()
-        released = metric.network(prediction[None], truth[None]).item()
-    assert metric(prediction, truth) == pytest.approx(proper)
-    assert metric(prediction, truth, as_published=True) == pytest.approx(released)
-    assert metric(truth, truth) == 0.0

@@ -261,7 +261,12 @@ def _evaluation(parser: Parser) -> None:
         help="if scenes have other classes than the model, score those that both know; no: leave labels out",
     )
     add("--table", type=table_numbers, default=(), help="tables of the paper to write, such as 1,2 or all")
-    add("--lpips", type=yes_or_no, default=True, help="compute LPIPS if its weights are on this machine")
+    add(
+        "--lpips",
+        type=yes_or_no,
+        default=True,
+        help="compute LPIPS if scripts/fetch_lpips.py has fetched its weights",
+    )
 
 
 def _video(parser: Parser) -> None:

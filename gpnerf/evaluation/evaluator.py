@@ -38,7 +38,7 @@ from gpnerf.evaluation.results import ViewResult, with_majority_class
 from gpnerf.evaluation.scorer import Scorer, at_stride
 from gpnerf.execution.numerics import settle
 from gpnerf.media.images import write_image
-from gpnerf.metrics.image import load_lpips
+from gpnerf.metrics.lpips import load_lpips
 from gpnerf.rendering.panels import comparison_panel, view_pictures
 from gpnerf.rendering.view import Quality, RenderedView, render_example, segment_target, workload_of
 from gpnerf.system.devices import choose_device, keep_freed_memory

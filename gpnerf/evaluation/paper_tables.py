@@ -225,7 +225,7 @@ def _cells(groups: Sequence[Sequence[float | None]], decimals: int | Sequence[in
 def _gaps(runs: Sequence[Run], names: Sequence[str]) -> str:
     """Sentences that say why cells of our rows are empty."""
     reasons = {
-        "lpips_as_published": "the VGG weights of LPIPS are not on this machine",
+        "lpips_as_published": "the VGG weights of LPIPS are not on this machine (run scripts/fetch_lpips.py)",
         TABLE_2_SCORE: "the run was not trained with --target instance",
         "miou": "the run has no classes, or its test views have no labels",
     }

@@ -11,8 +11,9 @@ from gpnerf.datasets.frame_reader import Photograph
 from gpnerf.datasets.scene import Frame
 from gpnerf.evaluation.results import AP_NAMES, STRICT_AP_NAMES, TITLES, Scores, ViewResult
 from gpnerf.metrics.depth import depth_scores
-from gpnerf.metrics.image import LPIPS, psnr, ssim, ssim_scikit
+from gpnerf.metrics.image import psnr, ssim, ssim_scikit
 from gpnerf.metrics.instance import THRESHOLDS, average_precision, match_instances, strict_average_precision
+from gpnerf.metrics.lpips import LPIPS
 from gpnerf.metrics.semantic import confusion_matrix, image_scores
 from gpnerf.rendering.view import RenderedView
 

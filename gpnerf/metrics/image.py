@@ -1,4 +1,4 @@
-"""Image quality of one rendered view: PSNR and SSIM as GP-NeRF publishes them, and LPIPS.
+"""Image quality of one rendered view: PSNR and SSIM as GP-NeRF publishes them.
 
 Images are [C, H, W] in [0, 1]. mask: bool [H, W], the pixels that count, None for all. A table takes the mean
 over the images of a scene, then over scenes (GP-NeRF, Sec. 5.1 Metrics).
@@ -6,17 +6,12 @@ over the images of a scene, then over scenes (GP-NeRF, Sec. 5.1 Metrics).
 
 from __future__ import annotations
 
-import logging
 import math
-import warnings
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 from torch import Tensor
-
-logger = logging.getLogger(__name__)
 
 # Caps the PSNR of identical images at 60 dB, as published.
 MSE_FLOOR = 1e-6
@@ -28,8 +23,6 @@ LUMINANCE_FLOOR = 0.01**2
 CONTRAST_FLOOR = 0.03**2
 # The window that scikit-image takes by default.
 SCIKIT_WINDOW_SIZE = 7
-
-BACKBONE_FILE = "vgg16-397923af.pth"
 
 
 def psnr(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> float | None:
@@ -92,50 +85,6 @@ def _whole_windows(mask: Tensor, window: int) -> Tensor:
     """Pixels of a mask bool [H, W] whose window holds no masked pixel; none are masked outside the image."""
     masked = (~mask).float()[None, None]
     return F.max_pool2d(masked, window, stride=1, padding=window // 2)[0, 0] == 0
-
-
-class LPIPS:
-    """Learned perceptual distance with a VGG-16 backbone (Zhang et al., 2018); lower is better."""
-
-    def __init__(self, network: torch.nn.Module, device: torch.device | str) -> None:
-        """network: an `lpips.LPIPS`; `load_lpips` makes the one that the tables use."""
-        self.network = network.to(device)
-        self.device = device
-
-    @torch.no_grad()
-    def __call__(
-        self, prediction: Tensor, truth: Tensor, as_published: bool = False, mask: Tensor | None = None
-    ) -> float:
-        """Distance of two images [3, H, W] in [0, 1]; masked pixels of the prediction are set to the truth.
-
-        The network expects [-1, 1], to which images are scaled. GNT and GP-NeRF pass [0, 1] instead;
-        `as_published` repeats that, only for comparisons with their tables.
-        """
-        if mask is not None:
-            prediction = torch.where(mask, prediction, truth)
-        pair = (image.float().to(self.device)[None] for image in (prediction, truth))
-        return self.network(*pair, normalize=not as_published).item()
-
-
-def load_lpips(device: torch.device | str) -> LPIPS | None:
-    """Loads the LPIPS metric, or logs one sentence and returns None if it cannot run. Downloads nothing."""
-    weights = Path(torch.hub.get_dir()) / "checkpoints" / BACKBONE_FILE
-    if not weights.is_file():
-        logger.warning(
-            "LPIPS is left out: save https://download.pytorch.org/models/%s as %s to include it.",
-            BACKBONE_FILE,
-            weights,
-        )
-        return None
-    try:
-        import lpips
-    except ImportError:
-        logger.warning("LPIPS is left out: run `pip install lpips` to include it.")
-        return None
-    with warnings.catch_warnings():
-        # lpips loads its torchvision backbone in a way that is deprecated but still works.
-        warnings.simplefilter("ignore", UserWarning)
-        return LPIPS(lpips.LPIPS(net="vgg", verbose=False), device)
 
 
 def _blur(images: Tensor) -> Tensor:
