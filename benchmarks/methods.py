@@ -74,7 +74,7 @@ class Case(NamedTuple):
         """The options of the case, on the room."""
         scene = ["--dataset", "rooms", "--data_root", given.data_root, "--views_per_room", str(VIEWS)]
         scene += ["--train_scenes", ROOM, "--test_scenes", ROOM, "--test_frames", "::8", "--border", "0"]
-        scene += ["--source_frames", ":", "--train_frames", ":"]
+        scene += ["--source_frames", ":", "--train_frames", ":", "--depth_range", "scene"]
         for side in ("height", "width"):
             if getattr(given, side):
                 scene += [f"--{side}", str(getattr(given, side))]

@@ -7,6 +7,7 @@ from script_runs import REPOSITORY, write_config
 
 from gpnerf.commands.options import parse_options
 from gpnerf.methods.registry import METHODS
+from gpnerf.training.data import load_training_data
 
 CPU = torch.device("cpu")
 
@@ -45,8 +46,15 @@ def test_a_case_keeps_its_sizes_and_leaves_its_data(tmp_path):
     options = Case.of(REPOSITORY / "configs" / "scannet.txt").options(given(tmp_path))
     assert (options.dataset, options.height, options.width, options.layers) == ("rooms", 240, 320, 8)
     assert options.train_scenes == options.test_scenes == ("1000",)
-    options = Case.of(REPOSITORY / "configs" / "scannet.txt").options(given(tmp_path, "--width", "64"))
-    assert options.width == 64
+
+
+def test_every_case_finds_what_it_needs_in_the_room(cases, tmp_path, rooms_planned_once):
+    """Its sources, targets and test views, whatever frames, depth range and scenes its config names."""
+    for case in cases:
+        options = case.options(given(tmp_path, "--height", "24", "--width", "32"))
+        data = load_training_data(options)
+        assert (len(data.trained), len(data.tested)) == (1, 3)
+        assert len(data.trained[0].sources) > options.num_source_views
 
 
 def test_a_tiny_method_is_measured(tmp_path, rooms_planned_once):
