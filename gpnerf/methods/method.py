@@ -66,6 +66,8 @@ class Method(nn.Module):
     and the only one if fixed_source_views. separable: each source view is prepared without the others, so
     that it can be kept. map_stride: pixels between neighbouring entries of the label map. smallest_image:
     shortest side that can be rendered, in pixels. sees_target: it can compute the label map of a true image.
+    label_sizes: the sizes that nothing depends on in a model without classes, whose weights therefore leave
+    them open.
     defaults: its own defaults of options that all methods share, such as {"num_rays": 1024}.
     """
 
@@ -79,6 +81,7 @@ class Method(nn.Module):
     map_stride: ClassVar[int] = 1
     smallest_image: ClassVar[int] = 1
     sees_target: ClassVar[bool] = False
+    label_sizes: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, sizes: Any, function: Any, recipe: Any) -> None:

@@ -84,12 +84,16 @@ class Unmatched(NamedTuple):
 def adopt_sizes(options: Namespace, start: Checkpoint) -> None:
     """Sets the sizes among the options to those of the weights to start from; logs which change.
 
-    The number of classes stays that of the data.
+    The number of classes stays that of the data. Weights without classes leave the head to the options.
     """
     sizes = start.settings.sizes
     if start.settings.method != options.method:
         return
-    differing = start.settings.differences(Settings.from_options(options, sizes.classes), parts=("sizes",))
+    if not sizes.classes:
+        names = method_class(options.method).label_sizes
+        sizes = replace(sizes, **{name: getattr(options, name) for name in names})
+    wanted = Settings.from_options(options, sizes.classes)
+    differing = replace(start.settings, sizes=sizes).differences(wanted, parts=("sizes",))
     if differing:
         log.info(f"Using the sizes of the weights instead of those of the options: {differing}.")
     vars(options).update({name: getattr(sizes, name) for name in option_names(type(sizes))})

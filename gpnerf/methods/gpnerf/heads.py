@@ -1,16 +1,22 @@
-"""The choice of the perception head."""
+"""The choice of the head that gives labels."""
 
 from __future__ import annotations
 
 from torch import nn
 
-from gpnerf.methods.gpnerf.perception_head import LinearHead, UNetHead
+from gpnerf.methods.gpnerf.perception_head import RAYS, LinearHead, UNetHead
 from gpnerf.methods.gpnerf.published_head import SemanticFPNHead
+from gpnerf.methods.gpnerf.ray_head import RayHead
 from gpnerf.methods.gpnerf.settings import Sizes
 
 
 def build_head(sizes: Sizes) -> nn.Module:
-    """Builds the paper's U-Net decoder, a linear head without context, or the head of the released code."""
+    """Builds the paper's U-Net decoder, a linear head without context, or the head of the released code.
+
+    These classify feature maps; the fourth one, of label rendering, classifies the features of rays.
+    """
+    if sizes.head == RAYS:
+        return RayHead(sizes.transformer_width, sizes.classes)
     if sizes.head == "linear":
         return LinearHead(sizes.semantic_width, sizes.classes)
     if sizes.head == "published":

@@ -12,17 +12,18 @@ from gpnerf.datasets.examples import Example
 from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.geometry.cameras import Camera
-from gpnerf.geometry.canonical import WORLD, canonical, unit_of
 from gpnerf.geometry.projection import Corners, corners, direction_difference, interpolate, project, unmasked
 from gpnerf.geometry.rays import Rays
-from gpnerf.geometry.sampling import Guide, coarse_depths, fine_depths, guided_depths
+from gpnerf.geometry.sampling import Guide
 from gpnerf.methods.gpnerf import fused_map
 from gpnerf.methods.gpnerf.heads import build_head
 from gpnerf.methods.gpnerf.objective import DISTILLATION, step_losses
+from gpnerf.methods.gpnerf.perception_head import RAYS
+from gpnerf.methods.gpnerf.ray_samples import first_depths, in_coordinates, last_depths, uniforms
 from gpnerf.methods.gpnerf.semantic_field import Adaptor, group_channels, render_semantics, weigh_view
-from gpnerf.methods.gpnerf.settings import FINE, FIRST_ROW, Function, Recipe, Sizes
+from gpnerf.methods.gpnerf.settings import FINE, FIRST_ROW, LABEL_SIZES, Function, Recipe, Sizes
 from gpnerf.methods.gpnerf.source_features import SourceFeatures
-from gpnerf.methods.gpnerf.transformer import JointTransformer
+from gpnerf.methods.gpnerf.transformer import JointTransformer, RayAttention
 from gpnerf.methods.method import Method, RayPass, StepLosses
 from gpnerf.networks.extractor import SMALLEST_IMAGE, Extractor
 
@@ -35,13 +36,13 @@ RECOMPUTED_BYTES = {"cpu": 10 * 2**20, "cuda": 128 * 2**20}
 class GPNeRF(Method):
     """The paper's model: renders colour, depth and semantic features of rays, and segments feature maps.
 
-    A model without classes has no semantic field, adaptor or head; it is then GNT.
+    A model without classes has no semantic field, adaptor or head; it is then GNT. With --head rays it has
+    no semantic field and no adaptor, and its head classifies rays; it is then GNT with a semantic head.
     """
 
     Sizes, Function, Recipe = Sizes, Function, Recipe
-    map_stride = fused_map.STRIDE
-    sees_target = True
     smallest_image = SMALLEST_IMAGE
+    label_sizes = LABEL_SIZES
 
     def __init__(self, sizes: Sizes, function: Function, recipe: Recipe) -> None:
         super().__init__(sizes, function, recipe)
@@ -64,11 +65,25 @@ class GPNeRF(Method):
         )
         self.adaptor: Adaptor | None = None
         self.head: nn.Module | None = None
-        if sizes.classes:
+        if self.has_field:
             self.adaptor = Adaptor(sizes.semantic_width)
+        if self.has_classes:
             self.head = build_head(sizes)
         # Attributes, so that compilation can replace them (see compiled_parts).
         self.corners, self.weigh_view = corners, weigh_view
+
+    @property
+    def has_field(self) -> bool:
+        """Whether there is a semantic field; without it, labels can only be rendered as colours are."""
+        return self.has_classes and self.sizes.head != RAYS
+
+    @property
+    def map_stride(self) -> int:
+        return fused_map.STRIDE if self.has_field else 1
+
+    @property
+    def sees_target(self) -> bool:
+        return self.has_field
 
     def prepare(self, sources: SourceViews, near: float, far: float) -> SourceFeatures:
         return self.encode(sources)[0]
@@ -79,7 +94,7 @@ class GPNeRF(Method):
         """Encodes the source views and, in training, the target image [3, H, W] in one batch.
 
         Returns the source features and the teacher S_novel [D, H/2, W/2], the semantic features of the target
-        image; None without an image or without classes.
+        image; None without an image or without a semantic field.
         """
         views, images = len(sources.images), sources.images
         if target_image is not None:
@@ -88,7 +103,7 @@ class GPNeRF(Method):
         source_levels = [level[:views] for level in levels]
         colors = self.extractor.colors(source_levels)
         semantics, teacher = None, None
-        if self.has_classes:
+        if self.has_field:
             semantics = self.extractor.semantics(source_levels, blocked=self.recipe.gradient_block != "none")
             semantics = group_channels(semantics.permute(0, 2, 3, 1), self.transformer.width).flatten(3)
             if target_image is not None:
@@ -121,11 +136,11 @@ class GPNeRF(Method):
         """Renders the coarse pass, unless there is a guide, and with fine samples the fine pass; see Method.
 
         The last pass has semantic [R, D], which is S_sem of Eq. 7, and point_semantics [R, S, D], which is
-        F_sem of Eq. 5.
+        F_sem of Eq. 5; without a semantic field, semantic [R, K] are logits.
         """
-        cameras, rays, unit = self._coordinates(cameras, rays)
-        depths = None if guide else self._coarse_depths(rays, generator)
-        uniforms = _uniforms(len(rays), self.function.fine_samples, generator, rays.origins.device)
+        cameras, rays, unit = in_coordinates(self.function, cameras, rays)
+        depths = None if guide else first_depths(self.function, rays, generator)
+        shares = uniforms(len(rays), self.function.fine_samples, generator, rays.origins.device)
         wanted = semantics, point_semantics
 
         def passes(chosen: slice) -> list[RayPass]:
@@ -137,7 +152,7 @@ class GPNeRF(Method):
             else:
                 coarse = [self._render(prepared, cameras, own, depths[chosen])]
                 known = Guide(coarse[0].depths, coarse[0].weights)
-            fine = self._fine_depths(known, None if uniforms is None else uniforms[chosen])
+            fine = last_depths(self.function, known, None if shares is None else shares[chosen])
             return [*coarse, self._render(prepared, cameras, own, fine, *wanted)]
 
         return [one.scaled(unit) for one in self._in_parts(passes, len(rays), len(prepared.images))]
@@ -149,32 +164,13 @@ class GPNeRF(Method):
         rays: Rays,
         generator: torch.Generator | None = None,
     ) -> RayPass:
-        cameras, rays, unit = self._coordinates(cameras, rays)
-        depths = self._coarse_depths(rays, generator)
+        cameras, rays, unit = in_coordinates(self.function, cameras, rays)
+        depths = first_depths(self.function, rays, generator)
 
         def passes(chosen: slice) -> list[RayPass]:
             return [self._render(prepared, cameras, rays[chosen], depths[chosen])]
 
         return self._in_parts(passes, len(rays), len(prepared.images))[0].scaled(unit)
-
-    def _coordinates(self, cameras: Camera, rays: Rays) -> tuple[Camera, Rays, float]:
-        """Cameras and rays in the coordinates of the networks, and the unit of these."""
-        if self.function.coordinates == WORLD:
-            return cameras, rays, 1.0
-        return *canonical(cameras, rays), unit_of(rays)
-
-    def _coarse_depths(self, rays: Rays, generator: torch.Generator | None) -> Tensor:
-        count, samples, device = len(rays), self.function.samples, rays.origins.device
-        jitter = _uniforms(count, samples, generator, device)
-        return coarse_depths(rays.near, rays.far, count, samples, self.function.spacing, jitter).to(device)
-
-    def _fine_depths(self, guide: Guide, uniforms: Tensor | None) -> Tensor:
-        """Depths of the last pass [R, S], rising."""
-        samples, spacing = self.function.fine_samples, self.function.spacing
-        if self.function.last_pass == FINE:
-            return guided_depths(guide, samples, spacing, uniforms)
-        more = fine_depths(*guide, samples, spacing, uniforms)
-        return torch.cat([guide.depths, more], dim=-1).sort(dim=-1).values
 
     def _in_parts(self, passes: Callable[[slice], list[RayPass]], count: int, views: int) -> list[RayPass]:
         """Renders all `count` rays; with --recompute, and where gradients are wanted, some at a time."""
@@ -203,14 +199,24 @@ class GPNeRF(Method):
             seen = seen & unmasked(prepared.masks, pixels)
         difference = direction_difference(points, rays.origins, cameras.center)
         view_features = self.sample_views(prepared, cameras, pixels)
-        found = self.transformer(
-            view_features, difference, seen, points, rays.directions, semantics, point_semantics
-        )
+        wanted = semantics and self.has_field, point_semantics
+        found = self.transformer(view_features, difference, seen, points, rays.directions, *wanted)
         depth = (found.depth_weights * depths).sum(dim=-1)
         guiding = found.ray_weights if self.function.ray_weights == FIRST_ROW else found.depth_weights
         rendered = found.color.float(), depth, depths, guiding.float()
         if not semantics:
             return RayPass(*rendered)
+        if not self.has_field:
+            return RayPass(*rendered, self.head(found.features).float())
+        return RayPass(*rendered, *self._render_field(prepared, cameras, pixels, found))
+
+    def _render_field(
+        self, prepared: SourceFeatures, cameras: Camera, pixels: Tensor, found: RayAttention
+    ) -> tuple[Tensor, Tensor | None]:
+        """S_sem of the rays [R, D] and, if their weights are there, F_sem of the samples [R, S, D].
+
+        pixels: [V, R, S, 2], of the samples in the source views.
+        """
         around = self.corners(pixels, cameras.height, cameras.width, *prepared.semantics.shape[1:3])
 
         def weigh_one(view: int) -> tuple[Tensor, Tensor | None]:
@@ -219,8 +225,7 @@ class GPNeRF(Method):
             return self.weigh_view(prepared.semantics[view], near, found.joint_weights[view], field_weights)
 
         semantic, by_point = render_semantics(weigh_one, len(pixels))
-        by_point = None if by_point is None else by_point.float()
-        return RayPass(*rendered, self.adaptor(semantic).float(), by_point)
+        return self.adaptor(semantic).float(), None if by_point is None else by_point.float()
 
     def sample_views(self, prepared: SourceFeatures, cameras: Camera, pixels: Tensor) -> Tensor:
         """Colours and colour features of the source images at pixels [V, R, S, 2]: [V, R, S, 3+F]."""
@@ -234,14 +239,17 @@ class GPNeRF(Method):
     def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
         """A feature map [D, h, w] -> the most likely classes [height, width] and their probabilities.
 
-        A pixel is IGNORE if the published head chooses its last output, "unlabelled".
+        Without a semantic field, the map holds logits [K, height, width]. A pixel is IGNORE if the published
+        head chooses its last output, "unlabelled".
         """
-        labels, confidence = super().labels(self.segment(label_map, height, width), height, width)
+        logits = self.segment(label_map, height, width) if self.has_field else label_map
+        labels, confidence = super().labels(logits, height, width)
         return torch.where(labels < self.sizes.classes, labels, IGNORE), confidence
 
     @property
     def paper_row(self) -> str:
-        return "GP-NeRF" if self.has_classes else "GNT"
+        with_head = "GNT + Semantic Head" if self.has_classes else "GNT"
+        return "GP-NeRF" if self.has_field else with_head
 
     def target_map(self, image: Tensor) -> Tensor:
         return self.extractor.semantics(self.extractor.encoder(image[None]), blocked=False)[0]
@@ -266,14 +274,12 @@ class GPNeRF(Method):
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """See Method. The pyramid belongs to the extractor's group, the adaptor to the transformer's."""
-        transformer = list(self.transformer.parameters())
-        if not self.has_classes:
-            return {"extractor": list(self.extractor.parameters()), "transformer": transformer}
-        return {
+        adaptor = self.adaptor.parameters() if self.has_field else ()
+        groups = {
             "extractor": list(self.extractor.parameters()),
-            "transformer": [*transformer, *self.adaptor.parameters()],
-            "head": list(self.head.parameters()),
+            "transformer": [*self.transformer.parameters(), *adaptor],
         }
+        return {**groups, "head": list(self.head.parameters())} if self.has_classes else groups
 
     def bytes_per_ray(self, views: int) -> int:
         """See Method. The largest tensor of a layer is [V, R, S, C]."""
@@ -291,12 +297,3 @@ class GPNeRF(Method):
 
     def compiled_parts(self) -> dict[nn.Module, tuple[str, ...]]:
         return {self: ("sample_views", "corners", "weigh_view"), self.transformer: ("embed_views", "layer")}
-
-
-def _uniforms(
-    rays: int, samples: int, generator: torch.Generator | None, device: torch.device
-) -> Tensor | None:
-    """Uniform random numbers [rays, samples], drawn on the generator's device: equal for all devices."""
-    if generator is None:
-        return None
-    return torch.rand(rays, samples, generator=generator, device=generator.device).to(device)

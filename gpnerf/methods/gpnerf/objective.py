@@ -43,12 +43,13 @@ def step_losses(model: GPNeRF, example: Example, rays: int, generator: torch.Gen
     """Computes the losses of one target view, except those whose weight is zero; colours are always compared.
 
     Semantic losses need a model with classes. The loss "semantic" also needs labels; "depth_guided" and
-    "depth" need depth.
+    "depth" need depth. Without a semantic field, "semantic" compares the labels of the rays alone, and there
+    is no distillation.
     """
     target, recipe = example.target, model.recipe
-    prepared, teacher = model.encode(example.sources, target.image if model.has_classes else None)
+    prepared, teacher = model.encode(example.sources, target.image if model.has_field else None)
     by_depth = teacher is not None and target.depth is not None and recipe.weight_depth_guided > 0
-    wanted = {"semantics": teacher is not None, "point_semantics": by_depth}
+    wanted = {"semantics": model.has_classes, "point_semantics": by_depth}
     passes = _trained_passes(model, prepared, example, rays, generator, wanted)
     colors = [(one.rays.color, at_pixels(target.image, one.pixels)) for one in passes]
     losses = {"photometric": sum(photometric_loss(*pair) for pair in colors)}
@@ -63,8 +64,10 @@ def step_losses(model: GPNeRF, example: Example, rays: int, generator: torch.Gen
             )
             for one in passes
         ) / len(passes)
+    if model.has_classes:
+        losses |= _label_loss(model, example, teacher, passes[-1])
     if teacher is not None:
-        losses |= _semantic_losses(model, example, teacher, passes[-1], by_depth)
+        losses |= _distillation(model, example, teacher, passes[-1], by_depth)
     rendered, truth = colors[-1]
     return StepLosses(losses, -10.0 * (rendered.detach() - truth).square().mean().log10())
 
@@ -102,14 +105,11 @@ def _trained_passes(
     return [TrainedPass(coarse, pixels), TrainedPass(fine, around)]
 
 
-def _semantic_losses(
+def _distillation(
     model: GPNeRF, example: Example, teacher: Tensor, last: TrainedPass, by_depth: bool
 ) -> dict[str, Tensor]:
     losses = {}
     rendered, pixels = last
-    if model.recipe.weight_semantic > 0:
-        fused = fuse(teacher, rendered.semantic, pixels)
-        losses |= _label_loss(model, example, fused)
     # The gradient block: distillation trains the student to match the teacher, not the reverse.
     goal = teacher_at(teacher, pixels).float()
     goal = goal if model.recipe.gradient_block == "none" else goal.detach()
@@ -126,8 +126,10 @@ def _semantic_losses(
     return losses
 
 
-def _label_loss(model: GPNeRF, example: Example, fused: Tensor) -> dict[str, Tensor]:
-    """The semantic loss of the fused map; empty without labels.
+def _label_loss(
+    model: GPNeRF, example: Example, teacher: Tensor | None, last: TrainedPass
+) -> dict[str, Tensor]:
+    """The semantic loss, empty without labels.
 
     Under Hungarian matching, the instance ids are assigned to the outputs of the head that currently fit them
     best, because an id may mean another object in another view.
@@ -135,12 +137,25 @@ def _label_loss(model: GPNeRF, example: Example, fused: Tensor) -> dict[str, Ten
     target = example.target
     matched = model.recipe.instance_matching == HUNGARIAN
     labels = target.instance if matched else target.semantic
-    if labels is None:
+    if labels is None or model.recipe.weight_semantic == 0:
         return {}
-    logits = model.segment(fused, target.camera.height, target.camera.width)
+    logits, labels = _classified(model, teacher, last, labels)
     if matched:
         labels = assign_slots(logits.detach().softmax(dim=0), labels)
     return {"semantic": semantic_loss(logits, labels)}
+
+
+def _classified(
+    model: GPNeRF, teacher: Tensor | None, last: TrainedPass, labels: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Logits [K, H, W] of the fused map, and its labels [H, W].
+
+    Without a teacher, there are only the rays: they form an image of one row, [K, 1, R] and [1, R].
+    """
+    rendered, pixels = last
+    if teacher is None:
+        return rendered.semantic.T[:, None], at_pixels(labels, pixels)[None]
+    return model.segment(fuse(teacher, rendered.semantic, pixels), *labels.shape), labels
 
 
 def at_pixels(image: Tensor, pixels: Tensor) -> Tensor:

@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-HEADS = ("unet", "linear", "published")
+# No perception head: labels are rendered as colours are, without a semantic field (ray_head.py).
+RAYS = "rays"
+HEADS = ("unet", "linear", "published", RAYS)
 COMBINATIONS = ("concat", "add")
 NORMS = ("group", "none")
 

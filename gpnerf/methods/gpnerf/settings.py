@@ -23,6 +23,8 @@ RAY_WEIGHTS = MEAN, FIRST_ROW = ("mean", "published")
 LAST_PASSES = FINE, ALL = ("fine", "all")
 # The fine pass interpolates between inner coarse samples, so it needs at least this many coarse samples.
 SMALLEST_COARSE = 3
+# Sizes of the head alone.
+LABEL_SIZES = ("head", "head_combination", "head_norm")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,10 @@ class Sizes:
     heads: int = option(4, "attention heads of the Ray Aggregation Transformer", positive)
     frequencies: int = option(10, "frequencies of the positional encoding", positive)
     head: str = option(
-        "unet", "perception head: of the paper, without context, or as released", choices=HEADS
+        "unet",
+        "perception head: of the paper, without context, or as released; rays: no semantic field and no "
+        "perception head, labels are rendered as colors are (GNT + semantic head)",
+        choices=HEADS,
     )
     head_combination: str = option(
         "concat", "joining of U-Net levels, as in the paper's text or as in Eq. 3", choices=COMBINATIONS

@@ -20,14 +20,16 @@ from gpnerf.networks.encoding import frequency_encoding
 class RayAttention:
     """The outputs of the transformers for R rays.
 
-    color: [R, 3]. ray_weights: [R, S], the first row of A_RAT in the last layer, mean over heads; it guides
-    the fine samples, as published. depth_weights: [R, S], the mean of A_RAT over layers, heads and rows; it
-    renders the depth. Both weights sum to 1. field_weights: [V, R, S, C], the sum of A_FAT over the layers.
+    color: [R, 3]. features: [R, C], of the rays, from which the colour is read (the mean of S_rgb, Eq. 6).
+    ray_weights: [R, S], the first row of A_RAT in the last layer, mean over heads; it guides the fine
+    samples, as published. depth_weights: [R, S], the mean of A_RAT over layers, heads and rows; it renders
+    the depth. Both weights sum to 1. field_weights: [V, R, S, C], the sum of A_FAT over the layers.
     joint_weights: [V, R, S, C], the sum over the layers of A_FAT times the mean row of A_RAT. The last two
     are None unless requested.
     """
 
     color: Tensor
+    features: Tensor
     ray_weights: Tensor
     depth_weights: Tensor
     field_weights: Tensor | None = None
@@ -89,7 +91,7 @@ class JointTransformer(nn.Module):
         dropout: float,
         joint_attention: bool = True,
     ):
-        """joint_attention=False stops semantic gradients at the attention weights (Table 4, ID 1)."""
+        """joint_attention=False stops semantic gradients at all that serves labels (Table 4, ID 1)."""
         super().__init__()
         self.width, self.heads, self.frequencies = width, heads, frequencies
         self.joint_attention = joint_attention
@@ -147,9 +149,12 @@ class JointTransformer(nn.Module):
             if joint_weights is not None:
                 joint_weights.addcmul_(weights, self._per_channel(mean_row))
         with full_precision(features.device):
-            color = self.color(self.norm(features).mean(dim=1))
+            of_ray = self.norm(features).mean(dim=1)
+            color = self.color(of_ray)
         depth_weights = depth_weights / len(self.ray_layers)
-        return RayAttention(color, first_row.mean(dim=1), depth_weights, field_weights, joint_weights)
+        of_ray = of_ray if self.joint_attention else of_ray.detach()
+        weights = first_row.mean(dim=1), depth_weights, field_weights, joint_weights
+        return RayAttention(color, of_ray, *weights)
 
     def embed_views(self, view_features: Tensor) -> Tensor:
         """Embeds the features of the views: [V, R, S, 3+F] -> [V, R, S, C]."""
