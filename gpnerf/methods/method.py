@@ -66,6 +66,8 @@ class Method(nn.Module):
     and the only one if fixed_source_views. separable: each source view is prepared without the others, so
     that it can be kept. map_stride: pixels between neighbouring entries of the label map. smallest_image:
     shortest side that can be rendered, in pixels. sees_target: it can compute the label map of a true image.
+    source_depth: it needs the depth maps of the source views. version: to be raised when the same options
+    give other results, so that stored ones are no longer used.
     defaults: its own defaults of options that all methods share, such as {"num_rays": 1024}.
     """
 
@@ -79,6 +81,8 @@ class Method(nn.Module):
     map_stride: ClassVar[int] = 1
     smallest_image: ClassVar[int] = 1
     sees_target: ClassVar[bool] = False
+    source_depth: ClassVar[bool] = False
+    version: ClassVar[int] = 1
     defaults: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, sizes: Any, function: Any, recipe: Any) -> None:
@@ -97,6 +101,11 @@ class Method(nn.Module):
     def paper_row(self) -> str:
         """The name of the method in the paper's tables."""
         return type(self).__name__
+
+    @property
+    def depth_losses(self) -> tuple[str, ...]:
+        """The names of the losses that read the true depth of the target view."""
+        return ()
 
     @property
     def guided(self) -> bool:

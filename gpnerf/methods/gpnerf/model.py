@@ -243,6 +243,10 @@ class GPNeRF(Method):
     def paper_row(self) -> str:
         return "GP-NeRF" if self.has_classes else "GNT"
 
+    @property
+    def depth_losses(self) -> tuple[str, ...]:
+        return ("depth", "depth_guided") if self.has_classes else ("depth",)
+
     def target_map(self, image: Tensor) -> Tensor:
         return self.extractor.semantics(self.extractor.encoder(image[None]), blocked=False)[0]
 
