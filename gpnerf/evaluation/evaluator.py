@@ -199,7 +199,8 @@ class Evaluator:
     def _evaluate(self, index: int, example: Example) -> None:
         start = time.perf_counter()
         view = self._render(example)
-        self.network_seconds += time.perf_counter() - start
+        rendering = time.perf_counter() - start
+        self.network_seconds += rendering
         result = self.scorer(view, example.target, _nearest(example), self.options.stride)
         target = at_stride(example.target, self.options.stride)
         folder, names = make_folder(self.view_folder(index)), self.labels.class_names
@@ -208,7 +209,7 @@ class Evaluator:
             write_image(folder / f"{key}.png", picture)
         panel = comparison_panel(pictures, view, target, names)
         write_image(folder.with_name(f"{folder.name}.png"), panel)
-        save_view(folder, result, self._keys[index])
+        save_view(folder, result, self._keys[index], rendering)
         self.seconds += time.perf_counter() - start
 
     def _render(self, example: Example) -> RenderedView:
