@@ -30,9 +30,10 @@ from gpnerf.reproduction.plan import Plan, Row, read_plan, whole_numbers
 from gpnerf.reproduction.runner import fill
 from gpnerf.reproduction.runs import Cells
 from gpnerf.reproduction.schedules import schedule
+from gpnerf.reproduction.scripts import ScriptFailed
 from gpnerf.reproduction.store import Store
 from gpnerf.reproduction.tables import SHAPES, make_table
-from gpnerf.system.errors import ConfigError
+from gpnerf.system.errors import ConfigError, Faults
 from gpnerf.system.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script
 
 log = logging.getLogger("reproduce")
@@ -88,20 +89,32 @@ class Reproduction:
 
     def run(self) -> int:
         """Fills the cells and writes the tables; returns the exit code."""
-        for row in with_starts(self.rows):
-            self.paces[row] = measured_pace(self.store, row, self.plan.scenes[0])
+        faults = self.measure()
         cells = self.cells()
-        wanted = cells.all(self.rows, self.seeds, self.plan.scenes)
+        wanted = cells.all(filter(self.is_known, self.rows), self.seeds, self.plan.scenes)
         hours = estimate(self.store, wanted, self.paces, cells.schedules, self.data)
         sys.stdout.write(f"{markdown(hours)}\n")
         sys.stdout.flush()
-        if self.options.estimate:
-            return 0
-        faults = fill(self.store, wanted)
-        self.write_tables()
+        if not self.options.estimate:
+            faults.add(*fill(self.store, wanted).sentences)
+            self.write_tables()
         for sentence in faults.sentences:
             log.error(sentence)
         return EXIT_USER_FAULT if faults.sentences else 0
+
+    def measure(self) -> Faults:
+        """Measures the speed of the rows that were asked for; returns the faults of those that do not run."""
+        faults = Faults()
+        for row in with_starts(self.rows):
+            try:
+                self.paces[row] = measured_pace(self.store, row, self.plan.scenes[0])
+            except ScriptFailed as error:
+                faults.add(f"{row.sentence_name}: {error}")
+        return faults
+
+    def is_known(self, row: Row) -> bool:
+        """Whether the speed of a row is known, and that of the row from which it starts."""
+        return {row, row.start or row} <= self.paces.keys()
 
     def cells(self) -> Cells:
         """Makes cells of the rows whose speed is known."""
@@ -116,7 +129,7 @@ class Reproduction:
         cells = self.cells()
 
         def lookup(row: Row, seed: int, scene: str) -> Mapping[str, Any] | None:
-            if not {row, row.start or row} <= self.paces.keys():
+            if not self.is_known(row):
                 return None
             cell = cells.cell(row, seed, scene)
             found = self.store.cell(cell.run.name, cell.folder)

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,8 @@ from gpnerf.system.scripting import EXIT_STOPPED
 from scripts import reproduce
 
 GENERALIZED = "generalized = {config} --picture_every 100"
+# Seconds after which a script that another process runs counts as stuck.
+PATIENCE_S = 300.0
 FINETUNED = "finetuned = {config} --picture_every 100 --steps 3"
 
 
@@ -143,6 +147,17 @@ def test_a_failed_run_is_reported_and_others_go_on(arguments, started, tmp_path,
     assert len(cells(tmp_path / "store")) == 4
 
 
+def test_a_row_whose_speed_cannot_be_measured_is_reported(arguments, started, tmp_path, caplog):
+    """The first evaluation that fails is that of the probe."""
+    words = arguments(GENERALIZED)
+    started.failing = "eval"
+    assert reproduce.main(words) == 2
+    assert [name.split()[0] for name in started.names] == ["train", "eval"]
+    (log,) = (tmp_path / "store" / "pace").glob("*/eval.log")
+    assert "Tiny (generalized, overlap): eval.py ended with code 2" in caplog.text and str(log) in caplog.text
+    assert (tmp_path / "store" / "tables" / "table_1.md").is_file()
+
+
 def test_a_run_at_which_another_process_works_is_left_to_it(arguments, started, tmp_path, caplog):
     words = arguments(GENERALIZED)
     know_paces(words)
@@ -160,13 +175,8 @@ def test_a_killed_reproduction_goes_on(arguments, started, tmp_path):
     """As if the power had failed: neither the script nor the training that it had started can tidy up."""
     words = [*arguments(GENERALIZED), "--tables", "1", "--", "--steps", "40", "--checkpoint_every", "4"]
     know_paces(words)
-    script = subprocess.Popen(
-        command("scripts/reproduce.py", *words), env=environment(), stdout=subprocess.DEVNULL
-    )
-    lock = wait_for(tmp_path / "store" / "runs", "*/step_*.pt").with_name("lock")
-    for pid in (script.pid, *json.loads(lock.read_text())["pids"][1:]):
-        os.kill(pid, signal.SIGKILL)
-    script.wait()
+    with in_its_own_process(words) as (_, first):
+        lock = first.with_name("lock")
     assert lock.exists() and not cells(tmp_path / "store")
     assert reproduce.main(words) == 0
     assert "Resuming" in (lock.parent / "train.log").read_text()
@@ -178,19 +188,36 @@ def test_a_killed_reproduction_goes_on(arguments, started, tmp_path):
 def test_a_stop_signal_reaches_the_training_which_saves(arguments, tmp_path):
     words = [*arguments(GENERALIZED), "--", "--steps", "100000", "--checkpoint_every", "4"]
     know_paces(words)
-    script = subprocess.Popen(
-        command("scripts/reproduce.py", *words), env=environment(), stderr=subprocess.PIPE, text=True
-    )
-    first = wait_for(tmp_path / "store" / "runs", "*/step_*.pt")
-    script.send_signal(signal.SIGTERM)
-    assert "Stopped; the same command goes on." in script.communicate(timeout=120)[1]
-    assert script.returncode == EXIT_STOPPED
+    with in_its_own_process(words) as (script, first):
+        script.send_signal(signal.SIGTERM)
+        assert "Stopped; the same command goes on." in script.communicate(timeout=PATIENCE_S)[1]
+        assert script.returncode == EXIT_STOPPED
     assert "Stopped after step" in (first.parent / "train.log").read_text()
     assert not (first.parent / "lock").exists()
 
 
-def wait_for(folder: Path, pattern: str, seconds: float = 120.0) -> Path:
-    end = time.monotonic() + seconds
+@contextmanager
+def in_its_own_process(words: list[str]) -> Iterator[tuple[subprocess.Popen, Path]]:
+    """Runs the script in a process until its training has a checkpoint; then gives both to the body.
+
+    Afterwards, the script and its training are killed.
+    """
+    runs = Path(words[3]) / "runs"
+    script = subprocess.Popen(
+        command("scripts/reproduce.py", *words), env=environment(), stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield script, wait_for(runs, "*/step_*.pt")
+    finally:
+        named = [json.loads(lock.read_text())["pids"] for lock in runs.glob("*/lock")]
+        for pid in {script.pid, *sum(named, [])}:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        script.communicate()
+
+
+def wait_for(folder: Path, pattern: str) -> Path:
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         found = sorted(folder.glob(pattern))
         if found:

@@ -137,6 +137,15 @@ def test_table_3_has_methods_without_labels_once_for_each_policy(plan):
     assert alone[0]["paper, ScanNet PSNR"] == f"{TABLE_3['GNT', 'generalized'][0]:.2f}"
 
 
+def test_the_note_says_whether_rows_can_be_compared(plan, tmp_path):
+    assert "All rows have the same training scenes, test views" in table(plan, "1", {})["note"]
+    other = PLAN.replace("per scene = toy.txt", "per scene = toy.txt --height 48 --test_frames ::4")
+    other = other.replace("[Ours]", "[Ours]\ngeneralized = gpnerf.txt --train_scenes 0-4\n[Others]")
+    (tmp_path / "plan.ini").write_text(other)
+    note = table(read_plan(Path("plan.ini")), "1", {})["note"]
+    assert "The rows differ in height, test_frames, train_scenes, so that" in note
+
+
 def test_the_note_says_how_recipes_were_tuned(plan):
     note = table(plan, "1", {})["note"]
     assert "Tuning of the recipes: As published: 6 runs of 2 core-minutes; Ours, Toy: not stated." in note

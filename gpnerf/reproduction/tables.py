@@ -9,17 +9,20 @@ from typing import Any
 
 from gpnerf.evaluation.published_numbers import TABLE_1, TABLE_2_AVERAGE, TABLE_2_METHODS, TABLE_3
 from gpnerf.evaluation.table import Table, mean_and_spread
-from gpnerf.reproduction.plan import Plan, Row
+from gpnerf.reproduction.plan import GENERALIZED, Plan, Row
 from gpnerf.reproduction.row_facts import NOTHING, measured, model_of, stated
 
 PERCENT = 100.0
 SOURCE = (
     "Columns 'paper' hold the numbers that the paper prints (CVPR 2024, Table {number}), on its own data."
 )
-FAIRNESS = (
-    "All rows have the same training scenes, test views and photographs that may be sources. Core-minutes: "
-    "time of training, on a GPU by the clock; a sum names that of the start of a finetuned row first."
+TIMES = (
+    "Core-minutes: time of training, on a GPU by the clock; a sum names that of the start of a finetuned row "
+    "first."
 )
+# Options that must agree for a comparison of rows to be fair, besides the training scenes.
+SHARED = ("dataset", "height", "width", "border", "views_per_room", "label_space", "depth_range")
+SHARED += ("split_by", "test_frames", "test_limit", "source_frames", "train_frames", "held_out", "protocol")
 
 # The record of a cell, None where it is missing.
 Lookup = Callable[[Row, int, str], Mapping[str, Any] | None]
@@ -166,10 +169,20 @@ def _paper(shape: Shape, values: Sequence[float] | None) -> dict[str, str]:
 def _note(
     shape: Shape, rows: Sequence[Row], lacking: Sequence[str], command: Callable[[Sequence[str]], str]
 ) -> str:
-    sentences = [shape.note, SOURCE.format(number=shape.number), FAIRNESS, _tuning(rows)]
+    sentences = [shape.note, SOURCE.format(number=shape.number), TIMES, _fairness(rows), _tuning(rows)]
     if lacking:
         sentences.append(f"Empty cells are filled by `{command(list(dict.fromkeys(lacking)))}`.")
     return " ".join(filter(None, sentences))
+
+
+def _fairness(rows: Sequence[Row]) -> str:
+    """Whether all rows have the same data, or in which options they differ."""
+    values = {name: [getattr(row.options, name) for row in rows] for name in SHARED}
+    values["train_scenes"] = [row.options.train_scenes for row in rows if row.setting == GENERALIZED]
+    differing = [name for name, column in values.items() if len(set(column)) > 1]
+    if differing:
+        return f"**The rows differ in {', '.join(differing)}, so that differences of scores mean little.**"
+    return "All rows have the same training scenes, test views and photographs that may be sources."
 
 
 def _tuning(rows: Sequence[Row]) -> str:
