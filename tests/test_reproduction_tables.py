@@ -81,7 +81,7 @@ def test_a_row_states_what_it_was_given(plan):
     assert facts["As published, generalized"] == ["depth_guided 0.25", "no", "distance", "10", "48 + 16"]
     assert facts["Ours, finetuned"] == ["depth 0.1, depth_guided 0.25", "no", "overlap", "3", "48 + 16"]
     assert facts["Toy, per scene"] == ["no", "no", "–", "0", "–"]
-    measured = ("parameters", "steps", "core-minutes", "s / view")
+    measured = ("parameters", "steps", "core-minutes", "core-s / view")
     assert [rows["Ours, finetuned"][name] for name in measured] == ["12,345", "2,100", "5.0 + 10.0", "0.50"]
     assert [rows["Toy, per scene"][name] for name in measured] == ["–", "–", "–", "–"]
 

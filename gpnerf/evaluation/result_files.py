@@ -24,7 +24,8 @@ RECORD = "scores.json"
 def save_view(folder: Path, result: ViewResult, key: str, seconds: float | None = None) -> None:
     """Writes the record of a view to its folder.
 
-    key: changes with anything that decides its scores. seconds: that its rendering took.
+    key: changes with anything that decides its scores. seconds: that its rendering took, as `usage.cost`
+    counts them.
     """
     values = {"made_by": key, "seconds": seconds, "scores": result.scores, "confusion": None}
     if result.confusion is not None:
@@ -55,7 +56,7 @@ def load_view(folder: Path, scene: str, view: str, key: str | None = None) -> Vi
 
 
 def rendering_seconds(folder: Path) -> float | None:
-    """Mean seconds that the views in the folder of an evaluation took to render; None if unknown."""
+    """Mean seconds that the views in the folder of an evaluation took (see save_view); None if unknown."""
     records = [json.loads(path.read_text()) for path in folder.rglob(RECORD)]
     known = [one["seconds"] for one in records if one.get("seconds") is not None]
     return fmean(known) if known else None

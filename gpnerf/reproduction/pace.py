@@ -29,7 +29,7 @@ POLL_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Pace:
-    """seconds_per_step: as budgets count them (usage.cost). seconds_per_view: by the clock. machine: name."""
+    """Seconds of a training step and of a rendered view, as usage.cost counts them; the machine's name."""
 
     seconds_per_step: float
     seconds_per_view: float

@@ -53,7 +53,7 @@ def measured(cells: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         "parameters": " to ".join(f"{one:,}" for one in sizes[:: max(1, len(sizes) - 1)]) or NOTHING,
         "steps": ", ".join(f"{one:,}" for one in sorted({run["steps"] for run in runs})) or NOTHING,
         "core-minutes": _minutes(runs) if runs else NOTHING,
-        "s / view": f"{fmean(seconds):.2f}" if seconds else NOTHING,
+        "core-s / view": f"{fmean(seconds):.2f}" if seconds else NOTHING,
         "seeds": str(len({cell["seed"] for cell in cells})),
     }
 

@@ -17,8 +17,8 @@ SOURCE = (
     "Columns 'paper' hold the numbers that the paper prints (CVPR 2024, Table {number}), on its own data."
 )
 TIMES = (
-    "Core-minutes: time of training, on a GPU by the clock; a sum names that of the start of a finetuned row "
-    "first."
+    "Core-minutes of training and core-seconds of a view: time of all cores together, on a GPU by the clock; "
+    "a sum names the training from which a finetuned row starts first."
 )
 # Options that must agree for a comparison of rows to be fair, besides the training scenes.
 SHARED = ("dataset", "height", "width", "border", "views_per_room", "label_space", "depth_range")
