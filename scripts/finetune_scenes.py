@@ -42,11 +42,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--config", required=True, help="config of the finetuning of one scene")
     add("--scenes", type=names, help="a,b,c or a file of names (default: the config's test_scenes)")
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    cut = given.index("--") if "--" in given else len(given)
-    options = parser.parse_args(given[:cut])
-    options.passed_on = given[cut + 1 :]
-    return options
+    return parser.parse_passing_on(arguments)
 
 
 class SceneRuns:

@@ -16,10 +16,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean, stdev
 
 from gpnerf.config.parser import Parser
 from gpnerf.config.types import REPOSITORY
+from gpnerf.evaluation.table import mean_and_spread
 from gpnerf.system.errors import ConfigError
 from gpnerf.system.scripting import make_folder, run_script
 
@@ -39,11 +39,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", default="0", help="seeds a,b,c (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("out/ablations"), help="folder of all runs")
     parser.add_argument("variants", nargs="+", help=f"sets ({', '.join(SETS)}) or names of configs/variants")
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    cut = given.index("--") if "--" in given else len(given)
-    options = parser.parse_args(given[:cut])
-    options.passed_on = given[cut + 1 :]
-    return options
+    return parser.parse_passing_on(arguments)
 
 
 def resolve(names: Sequence[str]) -> list[str]:
@@ -74,16 +70,9 @@ def table(results: dict[str, list[dict[str, float]]]) -> str:
     """Mean and, from two seeds on, standard deviation of every metric per variant, as markdown."""
     lines = ["| variant | seeds | " + " | ".join(METRICS) + " |", "|---|" + "--:|" * (len(METRICS) + 1)]
     for variant, runs in results.items():
-        cells = [_cell([run[metric] for run in runs]) for metric in METRICS]
+        cells = [mean_and_spread([run[metric] for run in runs], 3, "-") for metric in METRICS]
         lines.append(f"| {variant} | {len(runs)} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
-
-
-def _cell(values: Sequence[float | None]) -> str:
-    if None in values:
-        return "-"
-    spread = f" ± {stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{fmean(values):.3f}{spread}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gpnerf.evaluation.result_files import load_view, save_view
+from gpnerf.evaluation.result_files import load_view, rendering_seconds, save_view
 from gpnerf.evaluation.results import (
     POOLED_TITLES,
     TITLES,
@@ -74,6 +74,13 @@ def test_a_kept_view_is_the_same_and_only_for_what_made_it(tmp_path):
             assert torch.equal(kept.confusion, view.confusion)
     assert load_view(tmp_path, "hall", "2", "weights 2") is None
     assert load_view(tmp_path, "hall", "2") is not None
+
+
+def test_the_seconds_of_a_view_are_kept_and_averaged(tmp_path):
+    assert rendering_seconds(tmp_path) is None
+    for name, seconds in (("0", 2.0), ("1", 4.0), ("2", None)):
+        save_view(tmp_path / "hall" / name, VIEWS[0], "x", seconds)
+    assert rendering_seconds(tmp_path) == 3.0
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,11 @@ def build_parser(description: str, method: type[Method]) -> Parser:
     return parser
 
 
+def names_read(method: type[Method], script: str) -> set[str]:
+    """The names of the options that a script reads, with those of the method."""
+    return build_parser("", method).names_in((*ALWAYS, *READ[script]))
+
+
 def parse_options(
     description: str, arguments: Sequence[str] | None = None, script: str = "train"
 ) -> Namespace:

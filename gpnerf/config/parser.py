@@ -7,9 +7,10 @@ written beside its checkpoints; that file can be passed to --config again.
 
 from __future__ import annotations
 
+import sys
 from argparse import SUPPRESS, Action, ArgumentDefaultsHelpFormatter, Namespace
 from collections import OrderedDict
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -19,6 +20,8 @@ from gpnerf.system.errors import ConfigError
 from gpnerf.system.files import write_whole
 
 INCLUDE = "include"
+# What follows on a command line belongs to the scripts that a script starts.
+PASS_ON = "--"
 
 
 class Parser(configargparse.ArgumentParser):
@@ -26,6 +29,19 @@ class Parser(configargparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message[:1].upper()}{message[1:]}; see --help for the options and their values.")
+
+    def parse_passing_on(self, arguments: Sequence[str] | None = None) -> Namespace:
+        """Parses what comes before PASS_ON; the words behind it are `passed_on`, a list."""
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        cut = given.index(PASS_ON) if PASS_ON in given else len(given)
+        options = self.parse_args(given[:cut])
+        options.passed_on = given[cut + 1 :]
+        return options
+
+    def names_in(self, titles: Container[str]) -> set[str]:
+        """The names of the options in the groups with these titles."""
+        groups = [group for group in self._action_groups if group.title in titles]
+        return {action.dest for group in groups for action in group._group_actions}
 
     def show_only(self, titles: Container[str]) -> None:
         """Hides the option groups with other titles from --help; their options stay valid."""

@@ -45,6 +45,7 @@ from gpnerf.system.devices import choose_device, keep_freed_memory
 from gpnerf.system.distributed import Processes
 from gpnerf.system.errors import ConfigError, Faults, GPNeRFError
 from gpnerf.system.scripting import leave_signals_to_parent, make_folder
+from gpnerf.system.usage import Meter, cost
 from gpnerf.training.checkpoint import Checkpoint
 from gpnerf.training.resume import check_scenes, checkpoint_to_use
 
@@ -197,9 +198,10 @@ class Evaluator:
         )
 
     def _evaluate(self, index: int, example: Example) -> None:
-        start = time.perf_counter()
+        start, meter = time.perf_counter(), Meter(self.model.device)
         view = self._render(example)
-        self.network_seconds += time.perf_counter() - start
+        rendering = meter.read()
+        self.network_seconds += rendering["seconds"]
         result = self.scorer(view, example.target, _nearest(example), self.options.stride)
         target = at_stride(example.target, self.options.stride)
         folder, names = make_folder(self.view_folder(index)), self.labels.class_names
@@ -208,7 +210,7 @@ class Evaluator:
             write_image(folder / f"{key}.png", picture)
         panel = comparison_panel(pictures, view, target, names)
         write_image(folder.with_name(f"{folder.name}.png"), panel)
-        save_view(folder, result, self._keys[index])
+        save_view(folder, result, self._keys[index], cost(rendering))
         self.seconds += time.perf_counter() - start
 
     def _render(self, example: Example) -> RenderedView:

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -20,9 +21,13 @@ from gpnerf.system.files import write_whole
 RECORD = "scores.json"
 
 
-def save_view(folder: Path, result: ViewResult, key: str) -> None:
-    """Writes the record of a view to its folder; key: changes with anything that decides its scores."""
-    values = {"made_by": key, "scores": result.scores, "confusion": None}
+def save_view(folder: Path, result: ViewResult, key: str, seconds: float | None = None) -> None:
+    """Writes the record of a view to its folder.
+
+    key: changes with anything that decides its scores. seconds: that its rendering took, as `usage.cost`
+    counts them.
+    """
+    values = {"made_by": key, "seconds": seconds, "scores": result.scores, "confusion": None}
     if result.confusion is not None:
         cells = result.confusion.nonzero()
         counts = result.confusion[cells[:, 0], cells[:, 1]]
@@ -48,6 +53,13 @@ def load_view(folder: Path, scene: str, view: str, key: str | None = None) -> Vi
         return ViewResult(scene, view, values["scores"], confusion)
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
+
+
+def rendering_seconds(folder: Path) -> float | None:
+    """Mean seconds that the views in the folder of an evaluation took (see save_view); None if unknown."""
+    records = [json.loads(path.read_text()) for path in folder.rglob(RECORD)]
+    known = [one["seconds"] for one in records if one.get("seconds") is not None]
+    return fmean(known) if known else None
 
 
 def write_results(folder: Path, result: EvaluationResult) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean, stdev
 
 from gpnerf.system.files import write_whole
 
@@ -54,6 +55,14 @@ def write_table(folder: Path, name: str, table: Table, facts: Mapping[str, str])
     write_whole(
         folder / f"{name}.json", json.dumps({**asdict(table), "made_by": dict(facts)}, indent=1) + "\n"
     )
+
+
+def mean_and_spread(values: Sequence[float | None], decimals: int, nothing: str) -> str:
+    """The mean and, of several values, the standard deviation; `nothing` for no value or one that is None."""
+    if not values or None in values:
+        return nothing
+    spread = f" ± {stdev(values):.{decimals}f}" if len(values) > 1 else ""
+    return f"{fmean(values):.{decimals}f}{spread}"
 
 
 def facts_line(facts: Mapping[str, object]) -> str:

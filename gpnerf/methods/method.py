@@ -68,6 +68,8 @@ class Method(nn.Module):
     shortest side that can be rendered, in pixels. sees_target: it can compute the label map of a true image.
     label_sizes: the sizes that nothing depends on in a model without classes, whose weights therefore leave
     them open.
+    source_depth: it needs the depth maps of the source views. version: to be raised when the same options
+    give other results, so that stored ones are no longer used.
     defaults: its own defaults of options that all methods share, such as {"num_rays": 1024}.
     """
 
@@ -82,6 +84,8 @@ class Method(nn.Module):
     smallest_image: ClassVar[int] = 1
     sees_target: ClassVar[bool] = False
     label_sizes: ClassVar[tuple[str, ...]] = ()
+    source_depth: ClassVar[bool] = False
+    version: ClassVar[int] = 1
     defaults: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, sizes: Any, function: Any, recipe: Any) -> None:
@@ -100,6 +104,11 @@ class Method(nn.Module):
     def paper_row(self) -> str:
         """The name of the method in the paper's tables."""
         return type(self).__name__
+
+    @property
+    def depth_losses(self) -> tuple[str, ...]:
+        """The names of the losses that read the true depth of the target view."""
+        return ()
 
     @property
     def guided(self) -> bool:

@@ -30,6 +30,7 @@ from gpnerf.system.scripting import (
     leave_signals_to_parent,
     make_folder,
 )
+from gpnerf.system.usage import Meter
 from gpnerf.system.wording import some
 from gpnerf.training import checkpoint as checkpoints
 from gpnerf.training.data import load_training_data
@@ -69,6 +70,7 @@ class Trainer:
         self.step = newest.step if newest else 0
         self.model.to(self.device)
         self.numerics = self._settle(newest)
+        self.meter = Meter(self.device, newest.options.get("usage") if newest else None)
         self.optimizer = build_optimizer(self.model)
         if newest:
             load_optimizer(self.optimizer, newest.optimizer)
@@ -228,7 +230,7 @@ class Trainer:
             class_names=tuple(self.class_names),
             model=self.model.state_dict(),
             optimizer=self.optimizer.state_dict(),
-            options={**vars(self.options), "commit": self.commit},
+            options={**vars(self.options), "commit": self.commit, "usage": self.meter.read()},
             numerics=self.numerics,
         )
         loss = torch.stack(self.losses).mean().item() if self.losses else None

@@ -251,6 +251,10 @@ class GPNeRF(Method):
         with_head = "GNT + Semantic Head" if self.has_classes else "GNT"
         return "GP-NeRF" if self.has_field else with_head
 
+    @property
+    def depth_losses(self) -> tuple[str, ...]:
+        return ("depth", "depth_guided") if self.has_classes else ("depth",)
+
     def target_map(self, image: Tensor) -> Tensor:
         return self.extractor.semantics(self.extractor.encoder(image[None]), blocked=False)[0]
 

@@ -1,0 +1,186 @@
+"""Trains and scores the rows of the paper's Tables 1 to 3 as a plan lists them, and writes the tables.
+
+    python scripts/reproduce.py --estimate
+    python scripts/reproduce.py --tables 1,2 --seeds 0,1,2
+    python scripts/reproduce.py --plan configs/reproduce/rooms.ini --rows "GP-NeRF, ours" --budget 10
+
+A cell is a row, a test scene and a seed. Its results are kept in the store, so that it is trained and scored
+once: the same command goes on after any stop, and several may work on one store. The tables are made of what
+is in the store. Options after -- go to train.py and eval.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gpnerf.config.parser import PASS_ON, Parser
+from gpnerf.config.types import amount, names
+from gpnerf.evaluation.table import markdown, write_table
+from gpnerf.reproduction.estimate import estimate
+from gpnerf.reproduction.keys import DataVersions
+from gpnerf.reproduction.pace import Pace, known_pace, measured_pace
+from gpnerf.reproduction.plan import Plan, Row, read_plan, whole_numbers
+from gpnerf.reproduction.runner import fill
+from gpnerf.reproduction.runs import Cells
+from gpnerf.reproduction.schedules import schedule
+from gpnerf.reproduction.scripts import ScriptFailed
+from gpnerf.reproduction.store import Store
+from gpnerf.reproduction.tables import SHAPES, make_table
+from gpnerf.system.errors import ConfigError, Faults
+from gpnerf.system.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script
+
+log = logging.getLogger("reproduce")
+
+PLAN, STORE = "configs/reproduce/rooms.ini", "out/store"
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = Parser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("--plan", default=PLAN, help=f"file that lists the rows (default: {PLAN})")
+    add("--store", default=STORE, help=f"folder of all results (default: {STORE})")
+    add("--tables", type=names, default=tuple(SHAPES), help="numbers of tables (default: 1,2,3)")
+    add("--rows", type=names, help="titles of blocks of the plan (default: all)")
+    add("--seeds", help="a,b,c (default: those of the plan)")
+    add("--scenes", type=names, help="test scenes (default: those of the plan)")
+    add("--budget", type=amount, help="core-minutes of each training; 0: the steps of the configs")
+    add("--estimate", action="store_true", help="only say how long it will take")
+    options = parser.parse_passing_on(arguments)
+    unknown = [number for number in options.tables if number not in SHAPES]
+    if unknown:
+        raise ConfigError(f"Unknown table {unknown[0]}; expected some of {', '.join(SHAPES)} in --tables.")
+    return options
+
+
+def choose(plan: Plan, tables: Sequence[str], titles: Sequence[str] | None) -> list[Row]:
+    """The rows of these tables and titles. Raises ConfigError for a title that the plan does not have."""
+    known = dict.fromkeys(row.title for row in plan.rows)
+    unknown = [title for title in titles or () if title not in known]
+    if unknown:
+        raise ConfigError(
+            f"--rows: {plan.path} has no row {unknown[0]!r}; expected some of {','.join(known)}."
+        )
+    return [row for row in plan.rows if set(row.tables) & set(tables) and (not titles or row.title in titles)]
+
+
+class Reproduction:
+    """A plan and its store, and the numbers of steps of the rows whose speed is known.
+
+    used: records of all cells that stand in tables.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.plan = read_plan(Path(options.plan), options.passed_on, options.budget, options.scenes)
+        self.seeds = whole_numbers(options.seeds, "--seeds") if options.seeds else self.plan.seeds
+        self.rows = choose(self.plan, options.tables, options.rows)
+        self.store, self.data = Store(Path(options.store)), DataVersions()
+        self.paces: dict[Row, Pace] = {}
+        self.used: list[Mapping[str, Any]] = []
+
+    def run(self) -> int:
+        """Fills the cells and writes the tables; returns the exit code."""
+        faults = self.measure()
+        cells = self.cells()
+        wanted = cells.all(filter(self.is_known, self.rows), self.seeds, self.plan.scenes)
+        hours = estimate(self.store, wanted, self.paces, cells.schedules, self.data)
+        sys.stdout.write(f"{markdown(hours)}\n")
+        sys.stdout.flush()
+        if not self.options.estimate:
+            faults.add(*fill(self.store, wanted).sentences)
+            self.write_tables()
+        for sentence in faults.sentences:
+            log.error(sentence)
+        return EXIT_USER_FAULT if faults.sentences else 0
+
+    def measure(self) -> Faults:
+        """Measures the speed of the rows that were asked for; returns the faults of those that do not run."""
+        faults = Faults()
+        for row in with_starts(self.rows):
+            try:
+                self.paces[row] = measured_pace(self.store, row, self.plan.scenes[0])
+            except ScriptFailed as error:
+                faults.add(f"{row.sentence_name}: {error}")
+        return faults
+
+    def is_known(self, row: Row) -> bool:
+        """Whether the speed of a row is known, and that of the row from which it starts."""
+        return {row, row.start or row} <= self.paces.keys()
+
+    def cells(self) -> Cells:
+        """Makes cells of the rows whose speed is known."""
+        schedules = {row: schedule(row, pace.seconds_per_step) for row, pace in self.paces.items()}
+        return Cells(schedules, self.data)
+
+    def write_tables(self) -> None:
+        """Writes the tables with all rows of the plan, also with those that were not asked for."""
+        for row in with_starts(self.plan.rows):
+            pace = self.paces.get(row) or known_pace(self.store, row)
+            self.paces |= {row: pace} if pace else {}
+        cells = self.cells()
+
+        def lookup(row: Row, seed: int, scene: str) -> Mapping[str, Any] | None:
+            if not self.is_known(row):
+                return None
+            cell = cells.cell(row, seed, scene)
+            found = self.store.cell(cell.run.name, cell.folder)
+            self.used += [found] if found else []
+            return found
+
+        for number in self.options.tables:
+            table = make_table(number, self.plan, self.seeds, lookup, partial(self.command, number))
+            write_table(self.store.tables, f"table_{number}", table, self.facts(number))
+            sys.stdout.write(f"{markdown(table)}\n")
+        log.info(f"The tables are in {self.store.tables}.")
+
+    def facts(self, number: str) -> dict[str, str]:
+        """How the cells of the tables were made."""
+
+        def of(values: Iterable[str]) -> str:
+            return " and ".join(sorted(set(values))) or "none"
+
+        trained = [cell["training"] for cell in self.used]
+        return {
+            "protocol": of(cell["protocol"] for cell in self.used),
+            "dataset": of(row.options.dataset for row in self.plan.rows),
+            "scenes": ",".join(self.plan.scenes),
+            "commits": of([*(one["commit"] for one in trained), *(cell["commit"] for cell in self.used)]),
+            "machines": of(one["numerics"]["machine"] for one in trained),
+            "torch": of(one["numerics"]["torch"] for one in trained),
+            "command": self.command(number),
+        }
+
+    def command(self, number: str, titles: Sequence[str] = ()) -> str:
+        """The command that fills the cells of a table, in the rows with these titles or in all."""
+        options = self.options
+        given = {"plan": options.plan, "store": options.store, "tables": number, "rows": ",".join(titles)}
+        given |= {"seeds": options.seeds, "scenes": ",".join(options.scenes or ()), "budget": options.budget}
+        words = [word for name, value in given.items() if value for word in (f"--{name}", str(value))]
+        passed_on = [PASS_ON, *options.passed_on] if options.passed_on else []
+        return shlex.join(["python", "scripts/reproduce.py", *words, *passed_on])
+
+
+def with_starts(rows: Iterable[Row]) -> dict[Row, None]:
+    """The rows, each after the one from which it starts."""
+    return dict.fromkeys(one for row in rows for one in (row.start, row) if one)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    try:
+        return Reproduction(parse(arguments)).run()
+    except KeyboardInterrupt:
+        log.info("Stopped; the same command goes on.")
+        return EXIT_STOPPED
+
+
+if __name__ == "__main__":
+    run_script(main)
