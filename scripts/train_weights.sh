@@ -2,7 +2,8 @@
 # Trains the model that we ship, on one thread and at low priority:
 #   bash scripts/train_weights.sh FOLDER [options of train.py]
 # The run lies in FOLDER, outside the checkout. A run that is there goes on; otherwise the training starts from the last
-# shipped weights, if there are any, and keeps their sizes; --load_weights "" starts anew in the sizes of the config.
+# shipped weights, if there are any, keeps their sizes and takes a third of the learning rates; --load_weights "" and the
+# rates of the config start anew in its sizes.
 # Afterwards:
 #   python eval.py --config configs/rooms.txt --out FOLDER --expname rooms_weights
 #   python scripts/export_weights.py FOLDER/rooms_weights --name rooms --overwrite --core_hours ALL_SO_FAR
@@ -19,7 +20,8 @@ prepare_environment requirements.txt
 cd -- "$root"
 
 start=()
-[[ ! -f weights/rooms/config.json ]] || start=(--load_weights rooms)
+[[ ! -f weights/rooms/config.json ]] ||
+    start=(--load_weights rooms --lr_extractor 1e-3 --lr_transformer 2e-3 --lr_head 1e-3)
 export OMP_NUM_THREADS=1
 exec nice -n 19 python train.py --config configs/rooms_weights.txt --out "$folder" --data_root "$folder/rooms" \
     ${start[@]+"${start[@]}"} "$@"
