@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
 from helpers import tensors, weights
+from script_runs import VIEWS_PER_ROOM, run_here
 from torch import Tensor
 
 from gpnerf.geometry.rays import Rays
 from gpnerf.methods.method import RayPass
 from gpnerf.methods.radiance_field import RadianceField
 from gpnerf.methods.settings import Settings
+from gpnerf.training.checkpoint import Checkpoint, latest_checkpoint
 
 TOLERANCE = 2e-5
 # Fine depths divide by the weights of coarse samples, which may be small.
@@ -42,6 +45,49 @@ def tiny_field(method: str, **changes: float | str) -> RadianceField:
     for network in (model.coarse, model.fine):
         torch.nn.init.constant_(network.density.bias, 0.5)
     return model
+
+
+# A room of which one view is tested.
+RUN = {
+    "dataset": "rooms",
+    "views_per_room": VIEWS_PER_ROOM,
+    "train_scenes": "0",
+    "test_scenes": "0",
+    "test_frames": "1::5",
+    "height": 24,
+    "width": 32,
+    "num_rays": 32,
+    "steps": 4,
+    "checkpoint_every": 2,
+    "picture_every": 2,
+    "workers": 0,
+    "frames": 2,
+    "lpips": "no",
+    "device": "cpu",
+    "precision": "float32",
+    "compile": "no",
+}
+
+
+def write_field_config(folder: Path, rooms_config: Path, method: str, **changes: object) -> Path:
+    """A config file that trains a tiny field on a room; it writes to folder/out/METHOD."""
+    places = {"data_root": rooms_config.parent / "rooms", "out": folder / "out"}
+    options = {"method": method, "expname": method, **places, **TINY, **RUN, **changes}
+    path = folder / f"{method}.txt"
+    path.write_text("".join(f"{name} = {value}\n" for name, value in options.items()))
+    return path
+
+
+def assert_resumes(config: Path) -> Checkpoint:
+    """A training in two parts ends with the weights of one in a single part; returns its last checkpoint."""
+    folder = config.parent / "out"
+    run_here("train.py", "--config", config, "--steps", 2)
+    assert "Resuming" in run_here("train.py", "--config", config)
+    run_here("train.py", "--config", config, "--expname", "whole")
+    resumed, whole = latest_checkpoint(folder / config.stem), latest_checkpoint(folder / "whole")
+    assert resumed.step == whole.step == RUN["steps"]
+    assert all(torch.equal(whole.model[name], resumed.model[name]) for name in whole.model)
+    return resumed
 
 
 def parameters(network: torch.nn.Module) -> int:

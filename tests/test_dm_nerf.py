@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 
 import pytest
 import torch
-from helpers import gradient_size, tiny_example
-from radiance_fields import STAGES, Golden, assert_near, parameters, tiny_field
+from helpers import gradient_size, load_folder, tiny_example
+from radiance_fields import (
+    STAGES,
+    Golden,
+    assert_near,
+    assert_resumes,
+    parameters,
+    tiny_field,
+    write_field_config,
+)
+from script_runs import refusal, run_here
 from torch.testing import assert_close
 
 from gpnerf.commands.options import parse_options
+from gpnerf.datasets.instances import instance_ids
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.geometry.rays import Rays
+from gpnerf.media.images import read_image
 from gpnerf.methods.dm_nerf.losses import emptiness_loss, set_losses
 from gpnerf.methods.settings import Settings
 from gpnerf.metrics.instance import assign_slots
@@ -215,3 +227,43 @@ def test_a_label_is_the_slot_with_the_largest_score():
 def test_a_surface_of_no_width_is_refused():
     with pytest.raises(ConfigError, match="Expected --surface_width above 0, found 0"):
         tiny_field("dm_nerf", surface_width=0.0)
+
+
+def test_a_room_goes_through_all_scripts(rooms_config, tmp_path):
+    """Its slots are as many as all its training views have objects together."""
+    config = write_field_config(tmp_path, rooms_config, "dm_nerf")
+    checkpoint = assert_resumes(config)
+    room = load_folder(rooms_config.parent / "rooms" / "v6_24x32_5" / "room_0000")
+    assert len(checkpoint.class_names) == len(instance_ids(room, [0, 2, 3, 4], 24, 32))
+    assert checkpoint.class_names[:2] == ("slot 0", "slot 1")
+    run_here("eval.py", "--config", config, "--table", "2")
+    folder = tmp_path / "out" / "dm_nerf"
+    found = json.loads((folder / "eval" / "metrics.json").read_text())
+    assert 0.0 <= found["overall"]["ap_50"] <= 1.0 and found["made_by"]["setting"] == "per scene"
+    assert read_image(folder / "eval" / "room_0000" / "0001" / "labels.png").any()
+    run_here("render.py", "--config", config)
+    assert (folder / "render" / "room_0000_interpolate.mp4").is_file()
+
+
+def test_classes_are_learned_with_fixed_slots_alone(rooms_config, tmp_path):
+    config = write_field_config(tmp_path, rooms_config, "dm_nerf", target="semantic", steps=1)
+    sentence = refusal("train.py", "--config", config)
+    assert "Expected --target instance with --instance_matching hungarian, found semantic" in sentence
+    fixed = [config, "--instance_matching", "fixed"]
+    run_here("train.py", "--config", *fixed)
+    run_here("eval.py", "--config", *fixed)
+    scores = json.loads((tmp_path / "out" / "dm_nerf" / "eval" / "metrics.json").read_text())["overall"]
+    assert 0.0 <= scores["miou"] <= 1.0
+
+
+def test_a_scene_without_instances_is_refused(scene_writer, rooms_config, tmp_path):
+    scene_writer(frames=5, semantic=True, name="office").write()
+    place = {
+        "dataset": "transforms",
+        "data_root": tmp_path,
+        "train_scenes": "office",
+        "test_scenes": "office",
+    }
+    config = write_field_config(tmp_path, rooms_config, "dm_nerf", **place)
+    sentence = refusal("train.py", "--config", config)
+    assert "office: expected instance maps for --target instance, found none; add them" in sentence

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from helpers import gradient_size, tiny_example
-from radiance_fields import STAGES, Golden, assert_near, parameters, tiny_field
+from radiance_fields import (
+    STAGES,
+    Golden,
+    assert_near,
+    assert_resumes,
+    parameters,
+    tiny_field,
+    write_field_config,
+)
+from script_runs import refusal, run_here
 from torch.testing import assert_close
 
 from gpnerf.commands.options import parse_options
@@ -175,3 +186,26 @@ def test_the_fine_pass_has_the_coarse_samples_too():
 def test_settings_that_cannot_work_are_refused(changes, sentence):
     with pytest.raises(ConfigError, match=sentence):
         tiny_field("semantic_nerf", **changes)
+
+
+def test_a_room_goes_through_all_scripts(rooms_config, tmp_path):
+    config = write_field_config(tmp_path, rooms_config, "semantic_nerf")
+    assert_resumes(config)
+    run_here("eval.py", "--config", config, "--table", "1,3")
+    folder = tmp_path / "out" / "semantic_nerf"
+    found = json.loads((folder / "eval" / "metrics.json").read_text())
+    assert found["overall"]["psnr"] > 3.0 and 0.0 <= found["overall"]["miou"] <= 1.0
+    assert found["made_by"]["setting"] == "per scene"
+    assert "Semantic-NeRF" in (folder / "eval" / "table_1.md").read_text()
+    run_here("render.py", "--config", config)
+    assert (folder / "render" / "room_0000_interpolate.mp4").is_file()
+    sentence = refusal("train.py", "--config", config, "--train_scenes", "0,1000")
+    assert "Expected one scene, because --method semantic_nerf learns a single one, found 2" in sentence
+
+
+def test_objects_are_classes_of_the_scene_too(rooms_config, tmp_path):
+    config = write_field_config(tmp_path, rooms_config, "semantic_nerf", target="instance", steps=1)
+    run_here("train.py", "--config", config)
+    run_here("eval.py", "--config", config)
+    scores = json.loads((tmp_path / "out" / "semantic_nerf" / "eval" / "metrics.json").read_text())["overall"]
+    assert 0.0 <= scores["ap_50"] <= 1.0 and scores["miou"] is None
