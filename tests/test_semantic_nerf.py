@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from helpers import gradient_size, tiny_example
+from helpers import gradient_size, load_folder, tiny_example
 from radiance_fields import (
     STAGES,
     Golden,
@@ -19,6 +19,7 @@ from radiance_fields import (
 from script_runs import refusal, run_here
 from torch.testing import assert_close
 
+import gpnerf
 from gpnerf.commands.options import parse_options
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.geometry.rays import Rays
@@ -197,6 +198,9 @@ def test_a_room_goes_through_all_scripts(rooms_config, tmp_path):
     assert found["overall"]["psnr"] > 3.0 and 0.0 <= found["overall"]["miou"] <= 1.0
     assert found["made_by"]["setting"] == "per scene"
     assert "Semantic-NeRF" in (folder / "eval" / "table_1.md").read_text()
+    camera = load_folder(rooms_config.parent / "rooms" / "v6_24x32_5" / "room_0000").view(1).camera
+    view = gpnerf.load(folder).render(None, None, camera, 0.5, 5.0)
+    assert view.color.shape == (3, 24, 32) and view.labels.shape == (24, 32)
     run_here("render.py", "--config", config)
     assert (folder / "render" / "room_0000_interpolate.mp4").is_file()
     sentence = refusal("train.py", "--config", config, "--train_scenes", "0,1000")

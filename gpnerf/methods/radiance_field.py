@@ -176,14 +176,15 @@ class RadianceField(Method):
         return size * drawn.to(depths.device)
 
     def bytes_per_ray(self, views: int) -> int:
-        """See Method. The largest tensor of a layer is [R, S, C], in the fine pass."""
+        """See Method. The largest tensor of a layer is [R, S, C] or [R, S, K], in the fine pass."""
         samples = self.function.samples + self.function.fine_samples
-        return samples * self.sizes.mlp_width * torch.float32.itemsize
+        channels = max(self.sizes.mlp_width, self.sizes.classes)
+        return samples * channels * torch.float32.itemsize
 
     # Training
 
     def losses(self, example: Example, rays: int, generator: torch.Generator) -> StepLosses:
-        """See Method. The pixels of a step are different ones; as published, some could be drawn twice."""
+        """See Method. No pixel is drawn twice in a step; the published Semantic-NeRF allows it."""
         target = example.target
         size = target.camera.height, target.camera.width
         pixels = random_pixels(*size, rays, generator, target.mask).to(self.device)
