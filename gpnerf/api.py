@@ -35,8 +35,8 @@ class Model:
 
     def render(
         self,
-        images: Tensor,
-        cameras: Camera,
+        images: Tensor | None,
+        cameras: Camera | None,
         target_camera: Camera,
         near: float,
         far: float,
@@ -46,12 +46,15 @@ class Model:
     ) -> RenderedView:
         """Renders the view of a camera from V photographs: color [3, H, W], depth [H, W], labels, features.
 
-        images: float [V, 3, h, w] in [0, 1]. cameras: a batch of V cameras (see Camera.stack). target_camera:
-        one camera, whose size H x W is rendered. near, far: z-depth range of the scene, in the units of the
-        poses. masks: bool [V, h, w], True for pixels that may be used; None uses all. chunk_size: rays at a
-        time; None chooses a suitable number. guide: as --guide of render.py. Raises ConfigError for
-        shapes that do not match.
+        images: float [V, 3, h, w] in [0, 1]. cameras: a batch of V cameras (see Camera.stack). Both are None
+        for a model of one scene, which needs no photographs. target_camera: one camera, whose size H x W is
+        rendered. near, far: z-depth range of the scene, in the units of the poses. masks: bool [V, h, w],
+        True for pixels that may be used; None uses all. chunk_size: rays at a time; None chooses a suitable
+        number. guide: as --guide of render.py. Raises ConfigError for shapes that do not match.
         """
+        if images is None and cameras is None:
+            nothing = SourceViews.none(target_camera.height, target_camera.width)
+            images, cameras = nothing.images, nothing.cameras
         _check(self.method, images, cameras, masks)
         _check_target(target_camera, near, far)
         for camera in (cameras, target_camera):
@@ -105,7 +108,8 @@ def _check(method: Method, images: Tensor, cameras: Camera, masks: Tensor | None
     """Raises ConfigError for source views that do not go together or that the method cannot use."""
     batched = isinstance(cameras, Camera) and cameras.intrinsics.ndim == 3
     views = len(cameras.intrinsics) if batched else 0
-    if not views or (method.fixed_source_views and views != method.source_views):
+    enough = views == method.source_views if method.fixed_source_views else views > 0
+    if not (batched and enough):
         wanted = f"{method.source_views}" if method.fixed_source_views else "at least one"
         found = f"a batch of {views}" if batched else "no batch"
         raise ConfigError(
@@ -121,7 +125,7 @@ def _check(method: Method, images: Tensor, cameras: Camera, masks: Tensor | None
             f"Expected images as a float tensor of shape {list(expected)}, which their cameras imply, found "
             f"{found}; resize images and cameras together (Camera.resized), and divide 8-bit images by 255."
         )
-    if images.min() < 0 or images.max() > 1:
+    if views and (images.min() < 0 or images.max() > 1):
         raise ConfigError(
             f"Expected images in [0, 1], found {images.min():g} to {images.max():g}; divide 8-bit values by "
             "255."

@@ -18,6 +18,7 @@ from gpnerf.metrics.instance import (
     Detections,
     assign_slots,
     average_precision,
+    in_slots,
     match_instances,
     strict_average_precision,
 )
@@ -74,6 +75,21 @@ def test_two_instances_by_hand():
     # Slot 5 comes before all others: precision 2/3 at recall 1, later 1/3 at recall 1/2.
     assert strict_average_precision(detections, 0.5) == pytest.approx(2 / 3)
     assert strict_average_precision(detections, 0.75) == pytest.approx(1 / 6)
+
+
+def test_a_picture_of_the_truth_has_the_numbers_of_the_matched_slots():
+    truth, sure = TRUTH.clone(), torch.ones(10, 10)
+    truth[0, 0], truth[9, 9], truth[9, 8] = IGNORE, 80, 90
+    # Slot 2 lies in id 3, slot 0 in id 70; slot 1 is the first that nobody predicts, then 3.
+    expected = torch.full((10, 10), IGNORE)
+    for number, slot in ((3, 2), (70, 0), (80, 1), (90, 3)):
+        expected[truth == number] = slot
+    assert torch.equal(in_slots(SLOTS, sure, truth, num_slots=6), expected)
+    # Of three slots, none is left for the last.
+    expected[truth == 90] = IGNORE
+    assert torch.equal(in_slots(SLOTS, sure, truth, num_slots=3), expected)
+    unlabelled = torch.full((10, 10), IGNORE)
+    assert torch.equal(in_slots(SLOTS, sure, unlabelled, num_slots=6), unlabelled)
 
 
 def test_a_match_needs_more_than_the_threshold():

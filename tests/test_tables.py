@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -67,6 +68,11 @@ def test_table_2_has_a_row_per_scene_of_replica_and_of_ours():
     assert row_of(table, "attic")["this repository"] == "50.00"
     assert row_of(table, "**average")["this repository"] == "70.50"
     assert "not trained with --target instance" in table_2([run(hall=SEGMENTED)]).note
+
+
+def test_table_2_compares_a_method_with_its_own_column():
+    own = replace(run("replica", "per scene", office_0={"ap_75": 0.83}), row="DM-NeRF")
+    assert row_of(table_2([own]), "office_0")["ours - DM-NeRF"] == "+0.29"
 
 
 def test_table_3_compares_by_setting():

@@ -184,7 +184,8 @@ def _training(parser: Parser) -> None:
         "--slots",
         type=positive,
         default=None,
-        help="with --instance_matching hungarian: outputs of the head (default: most instances in a view)",
+        help="with --instance_matching hungarian: outputs for objects (default: most instances in a view, or "
+        "all of the scene if the method learns a single one)",
     )
     add(
         "--load_weights",

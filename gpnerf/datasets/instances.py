@@ -65,6 +65,11 @@ def slot_names(count: int) -> tuple[str, ...]:
     return tuple(f"{SLOT} {number}" for number in range(count))
 
 
+def are_slots(class_names: Sequence[str]) -> bool:
+    """Whether these are slots without fixed ids."""
+    return bool(class_names) and class_names[0].partition(" ")[0] == SLOT
+
+
 def with_objects(scene: Scene, class_names: Sequence[str]) -> Scene:
     """Makes a scene whose labels are its instance maps, in the slots that `object_names` named.
 

@@ -39,7 +39,7 @@ from gpnerf.evaluation.scorer import Scorer, at_stride
 from gpnerf.execution.numerics import settle
 from gpnerf.media.images import write_image
 from gpnerf.metrics.lpips import load_lpips
-from gpnerf.rendering.panels import comparison_panel, view_pictures
+from gpnerf.rendering.panels import comparison_panel, view_pictures, with_matched_labels
 from gpnerf.rendering.view import Quality, RenderedView, render_example, segment_target, workload_of
 from gpnerf.system.devices import choose_device, keep_freed_memory
 from gpnerf.system.distributed import Processes
@@ -203,8 +203,8 @@ class Evaluator:
         rendering = meter.read()
         self.network_seconds += rendering["seconds"]
         result = self.scorer(view, example.target, _nearest(example), self.options.stride)
-        target = at_stride(example.target, self.options.stride)
         folder, names = make_folder(self.view_folder(index)), self.labels.class_names
+        target = with_matched_labels(view, at_stride(example.target, self.options.stride), names)
         pictures = view_pictures(view, target, names)
         for key, picture in pictures.items():
             write_image(folder / f"{key}.png", picture)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from gpnerf.methods.dm_nerf.model import DMNeRF
 from gpnerf.methods.gpnerf.model import GPNeRF
 from gpnerf.methods.method import Method
+from gpnerf.methods.semantic_nerf.model import SemanticNeRF
 from gpnerf.system.errors import ConfigError
 
-METHODS: dict[str, type[Method]] = {"gpnerf": GPNeRF}
+METHODS: dict[str, type[Method]] = {"gpnerf": GPNeRF, "semantic_nerf": SemanticNeRF, "dm_nerf": DMNeRF}
 
 
 def method_class(name: str) -> type[Method]:

@@ -77,6 +77,24 @@ def match_instances(
     return Detections(slot, np.where(matched, confidences[slot], 0.0), match_iou, confidences[predicted])
 
 
+def in_slots(prediction: Tensor, confidence: Tensor, truth: Tensor, num_slots: int) -> Tensor:
+    """The true instances [H, W] under the numbers of the slots that are matched to them, for pictures.
+
+    Instances without a match have those of slots that are not predicted, IGNORE if there are too few, as
+    unlabelled pixels have. Arguments as of `match_instances`.
+    """
+    found = match_instances(prediction, confidence, truth, num_slots)
+    if found is None:
+        return torch.full_like(truth, IGNORE)
+    slot = found.slot
+    free = np.setdiff1d(np.arange(num_slots), prediction.cpu().numpy())
+    lacking = np.flatnonzero(slot == UNMATCHED)[: len(free)]
+    slot[lacking] = free[: len(lacking)]
+    instances, _ = _number_instances(truth)
+    # The number of an unlabelled pixel, -1, finds the last entry.
+    return torch.from_numpy(np.append(slot, IGNORE)).to(truth.device)[instances]
+
+
 def average_precision(detections: Detections, threshold: float) -> float:
     """AP in [0, 1] as DM-NeRF defines it: predicted instances without a match do *not* lower it.
 

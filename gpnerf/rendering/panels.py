@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from gpnerf.datasets.instances import are_slots
 from gpnerf.datasets.labels import class_colors
 from gpnerf.datasets.scene import Frame
 from gpnerf.media.visualize import (
@@ -22,6 +23,7 @@ from gpnerf.media.visualize import (
     legend,
     without_masked,
 )
+from gpnerf.metrics.instance import in_slots
 from gpnerf.rendering.view import RenderedView
 from gpnerf.system.files import write_whole
 
@@ -41,6 +43,14 @@ CAPTIONS = {
 # The two rows of a panel.
 UPPER = ("photograph", "labels", "true_depth", "color_error")
 LOWER = ("rendered", "rendered_labels", "rendered_depth", "features")
+
+
+def with_matched_labels(view: RenderedView, truth: Frame, class_names: tuple[str, ...]) -> Frame:
+    """The truth, of which objects without fixed slots have the labels that the view gives to them."""
+    if view.labels is None or truth.instance is None or not are_slots(class_names):
+        return truth
+    labels = in_slots(view.labels, view.confidence, truth.instance, len(class_names))
+    return replace(truth, semantic=labels)
 
 
 def view_pictures(view: RenderedView, truth: Frame, class_names: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 from gpnerf.config.fields import from_options
 from gpnerf.datasets.examples import TestView, TrainingScene
-from gpnerf.datasets.instances import HUNGARIAN, known_objects, most_instances, slot_names, with_objects
+from gpnerf.datasets.instances import (
+    HUNGARIAN,
+    instance_ids,
+    known_objects,
+    most_instances,
+    slot_names,
+    with_objects,
+)
 from gpnerf.datasets.options import INSTANCE, NOTHING
 from gpnerf.datasets.run_scenes import (
     common_labels,
@@ -119,10 +126,19 @@ def _objects(
 ) -> tuple[str, ...]:
     """Names of the head's outputs when it learns objects."""
     if _matches_objects(options):
-        return slot_names(options.slots or most_instances(trained, options.height, options.width))
+        return slot_names(options.slots or _slots(options, trained))
     if len(trained) > 1:
         raise ConfigError(
             f"Expected one scene with --target instance, found {len(trained)}, whose instance ids mean "
             "different objects; train on one, or add --instance_matching hungarian."
         )
     return known_objects(trained[0], tested, options.height, options.width)
+
+
+def _slots(options: Namespace, trained: Sequence[TrainingScene]) -> int:
+    """As many slots as a view can need, or the scene, where the model holds all of it at once."""
+    size = options.height, options.width
+    if not method_class(options.method).per_scene:
+        return most_instances(trained, *size)
+    (scene,) = trained
+    return len(instance_ids(scene.scene, scene.targets, *size))

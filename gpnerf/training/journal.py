@@ -12,7 +12,7 @@ from gpnerf.datasets.examples import Example
 from gpnerf.media.images import write_image
 from gpnerf.metrics.depth import depth_scores
 from gpnerf.metrics.image import psnr
-from gpnerf.rendering.panels import comparison_panel, view_pictures
+from gpnerf.rendering.panels import comparison_panel, view_pictures, with_matched_labels
 from gpnerf.rendering.view import RenderedView
 from gpnerf.system.scripting import make_folder
 
@@ -37,8 +37,8 @@ class Journal:
 
     def picture(self, step: int, view: RenderedView, example: Example, class_names: tuple[str, ...]) -> None:
         """Writes a rendered view beside the truth to TensorBoard and to a file."""
-        pictures = view_pictures(view, example.target, class_names)
-        panel = comparison_panel(pictures, view, example.target, class_names)
+        truth = with_matched_labels(view, example.target, class_names)
+        panel = comparison_panel(view_pictures(view, truth, class_names), view, truth, class_names)
         self.board.add_image("held_out", panel, step, dataformats="HWC")
         quality = psnr(view.color, example.target.image, example.target.mask)
         if quality is not None:

@@ -14,12 +14,12 @@ from gpnerf.datasets.labels import IGNORE
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.projection import Corners, corners, direction_difference, interpolate, project, unmasked
 from gpnerf.geometry.rays import Rays
-from gpnerf.geometry.sampling import Guide
+from gpnerf.geometry.sampling import Guide, uniform_numbers
 from gpnerf.methods.gpnerf import fused_map
 from gpnerf.methods.gpnerf.heads import build_head
 from gpnerf.methods.gpnerf.objective import DISTILLATION, step_losses
 from gpnerf.methods.gpnerf.perception_head import RAYS
-from gpnerf.methods.gpnerf.ray_samples import first_depths, in_coordinates, last_depths, uniforms
+from gpnerf.methods.gpnerf.ray_samples import first_depths, in_coordinates, last_depths
 from gpnerf.methods.gpnerf.semantic_field import Adaptor, group_channels, render_semantics, weigh_view
 from gpnerf.methods.gpnerf.settings import FINE, FIRST_ROW, LABEL_SIZES, Function, Recipe, Sizes
 from gpnerf.methods.gpnerf.source_features import SourceFeatures
@@ -140,7 +140,7 @@ class GPNeRF(Method):
         """
         cameras, rays, unit = in_coordinates(self.function, cameras, rays)
         depths = None if guide else first_depths(self.function, rays, generator)
-        shares = uniforms(len(rays), self.function.fine_samples, generator, rays.origins.device)
+        shares = uniform_numbers(len(rays), self.function.fine_samples, generator, rays.origins.device)
         wanted = semantics, point_semantics
 
         def passes(chosen: slice) -> list[RayPass]:

@@ -11,7 +11,7 @@ from gpnerf.datasets.examples import Example
 from gpnerf.datasets.instances import HUNGARIAN
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.rays import Rays
-from gpnerf.geometry.sampling import Guide, pixels_around, random_pixels
+from gpnerf.geometry.sampling import Guide, at_pixels, pixels_around, random_pixels
 from gpnerf.methods.gpnerf.fused_map import fuse, teacher_at
 from gpnerf.methods.gpnerf.losses import (
     cells_between,
@@ -20,11 +20,11 @@ from gpnerf.methods.gpnerf.losses import (
     distill_loss,
     photometric_loss,
     samples_between,
-    semantic_loss,
 )
 from gpnerf.methods.gpnerf.source_features import SourceFeatures
 from gpnerf.methods.method import RayPass, StepLosses
 from gpnerf.metrics.instance import assign_slots
+from gpnerf.metrics.semantic import semantic_loss
 
 if TYPE_CHECKING:
     from gpnerf.methods.gpnerf.model import GPNeRF
@@ -156,8 +156,3 @@ def _classified(
     if teacher is None:
         return rendered.semantic.T[:, None], at_pixels(labels, pixels)[None]
     return model.segment(fuse(teacher, rendered.semantic, pixels), *labels.shape), labels
-
-
-def at_pixels(image: Tensor, pixels: Tensor) -> Tensor:
-    """Values of [H, W] or [C, H, W] at pixels [R, 2] (column, row): [R] or [R, C]."""
-    return image[..., pixels[:, 1], pixels[:, 0]].movedim(-1, 0)

@@ -8,7 +8,7 @@ from torch import Tensor
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.canonical import WORLD, canonical, unit_of
 from gpnerf.geometry.rays import Rays
-from gpnerf.geometry.sampling import Guide, coarse_depths, fine_depths, guided_depths
+from gpnerf.geometry.sampling import Guide, coarse_depths, fine_depths, guided_depths, uniform_numbers
 from gpnerf.methods.gpnerf.settings import FINE, Function
 
 
@@ -22,7 +22,7 @@ def in_coordinates(function: Function, cameras: Camera, rays: Rays) -> tuple[Cam
 def first_depths(function: Function, rays: Rays, generator: torch.Generator | None) -> Tensor:
     """Depths of the coarse pass [R, S], rising; generator: draws them at random, for training."""
     count, samples, device = len(rays), function.samples, rays.origins.device
-    jitter = uniforms(count, samples, generator, device)
+    jitter = uniform_numbers(count, samples, generator, device)
     return coarse_depths(rays.near, rays.far, count, samples, function.spacing, jitter).to(device)
 
 
@@ -33,12 +33,3 @@ def last_depths(function: Function, guide: Guide, shares: Tensor | None) -> Tens
         return guided_depths(guide, samples, spacing, shares)
     more = fine_depths(*guide, samples, spacing, shares)
     return torch.cat([guide.depths, more], dim=-1).sort(dim=-1).values
-
-
-def uniforms(
-    rays: int, samples: int, generator: torch.Generator | None, device: torch.device
-) -> Tensor | None:
-    """Uniform random numbers [rays, samples], drawn on the generator's device: equal for all devices."""
-    if generator is None:
-        return None
-    return torch.rand(rays, samples, generator=generator, device=generator.device).to(device)
