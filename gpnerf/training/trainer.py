@@ -69,13 +69,14 @@ class Trainer:
         self.step = newest.step if newest else 0
         self.model.to(self.device)
         self.numerics = self._settle(newest)
-        self.optimizer = build_optimizer(self.model)
+        schedule = from_options(Schedule, options)
+        self.optimizer = build_optimizer(self.model, schedule.weight_decay)
         if newest:
             load_optimizer(self.optimizer, newest.optimizer)
         self.update = Updater(
             self.model,
             self.optimizer,
-            from_options(Schedule, options),
+            schedule,
             from_options(StepOptions, options),
             self.numerics.precision,
             options.seed,
