@@ -62,6 +62,7 @@ class Trainer:
         self.settings = Settings.from_options(options, len(self.class_names))
         torch.manual_seed(options.seed)
         self.model = self.settings.build()
+        self.model.check_depth([one.scene for one in (*data.trained, *data.tested)])
         if newest:
             self._resume(newest)
         elif start:
@@ -92,8 +93,9 @@ class Trainer:
             length=options.steps * self.update.examples_per_step,
             vary=options.vary,
             shortest_side=self.model.smallest_image,
+            with_depth=self.model.needs_depth,
         )
-        self.held_out = TestExamples(data.tested, *size)
+        self.held_out = TestExamples(data.tested, *size, with_depth=self.model.needs_depth)
         if processes.is_first:
             write_options(options, self.folder)
             self.journal = Journal(self.folder, self.step)
