@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from gpnerf.methods.gpnerf.model import GPNeRF
 from gpnerf.methods.method import Method
+from gpnerf.methods.neuray.model import NeuRay
+from gpnerf.methods.semantic_ray.model import SemanticRay
 from gpnerf.system.errors import ConfigError
 
-METHODS: dict[str, type[Method]] = {"gpnerf": GPNeRF}
+METHODS: dict[str, type[Method]] = {"gpnerf": GPNeRF, "neuray": NeuRay, "semantic_ray": SemanticRay}
 
 
 def method_class(name: str) -> type[Method]:
