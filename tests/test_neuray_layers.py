@@ -10,7 +10,7 @@ from gpnerf.geometry.rays import Rays
 from gpnerf.geometry.sampling import Guide, cell_depths
 from gpnerf.methods.neuray_family.objective import photometric_loss
 from gpnerf.networks.neuray.hit_probability import HitMixture, cells, normalized
-from gpnerf.networks.neuray.layers import NORM_EPSILON, SelfAttention, moments
+from gpnerf.networks.neuray.layers import NORM_EPSILON, Elu, SelfAttention, moments
 from gpnerf.networks.neuray.ray_features import consistency_maps, normalized_depth
 from gpnerf.networks.neuray.source_samples import (
     SourceMaps,
@@ -31,6 +31,14 @@ def test_a_masked_member_attends_to_all_alike_and_is_attended_to():
     changed = torch.cat([inputs[:3], inputs[3:] + 1.0])
     assert (attention(changed, mask)[:3] - found[:3]).abs().max() > 1e-3
     assert_close(found[:3], attention(inputs, torch.ones(4, dtype=torch.bool))[:3])
+
+
+def test_our_elu_is_pytorchs():
+    inputs = torch.linspace(-30.0, 30.0, 121, dtype=torch.float64, requires_grad=True)
+    found, expected = Elu()(inputs), torch.nn.functional.elu(inputs)
+    assert_close(found, expected)
+    slopes = (torch.autograd.grad(one.sum(), inputs)[0] for one in (found, expected))
+    assert_close(*slopes)
 
 
 def test_moments_by_hand():

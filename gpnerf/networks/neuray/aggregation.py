@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from gpnerf.networks.neuray.hit_probability import Hits
 from gpnerf.networks.neuray.label_branches import build_label_branch
 from gpnerf.networks.neuray.layers import (
+    Elu,
     SelfAttention,
     moments,
     perceptron,
@@ -66,11 +67,11 @@ class Aggregation(nn.Module):
         hit = whole if widths.ray_features else 0
         # Mean and variance over the views, by one kind of weights or by two.
         common = 2 * image * (2 if hit else 1)
-        self.direction = perceptron(DIRECTION, half, image, last=nn.ELU())
-        self.base = perceptron(common + image + hit, 2 * whole, whole, last=nn.ELU())
-        self.visibility = perceptron(whole, whole, whole + 1, last=nn.ELU())
+        self.direction = perceptron(DIRECTION, half, image, last=Elu())
+        self.base = perceptron(common + image + hit, 2 * whole, whole, last=Elu())
+        self.visibility = perceptron(whole, whole, whole + 1, last=Elu())
         self.weight = perceptron(whole, whole, 1, last=nn.Sigmoid())
-        self.geometry = perceptron(2 * whole + 1, 2 * whole, half, last=nn.ELU())
+        self.geometry = perceptron(2 * whole + 1, 2 * whole, half, last=Elu())
         self.ray_attention = SelfAttention(half, widths.heads, half // widths.heads)
         self.density = perceptron(half, half, 1, last=nn.ReLU())
         self.blend = perceptron(whole + 1 + DIRECTION, half, quarter, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,7 +16,29 @@ LONGEST_WAVE = 10_000.0
 SMALLEST_SUM = 1e-8
 
 
-def perceptron(*widths: int, last: nn.Module | None = None, kind: type[nn.Module] = nn.ELU) -> nn.Sequential:
+class Elu(nn.Module):
+    """The exponential linear unit: x above 0, e^x - 1 below."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return _Elu.apply(inputs)
+
+
+class _Elu(torch.autograd.Function):
+    """By `exp`, which is several times as fast on a CPU as PyTorch's ELU, whose e^x - 1 is not vectorised."""
+
+    @staticmethod
+    def forward(context: Any, inputs: Tensor) -> Tensor:
+        outputs = torch.maximum(inputs, inputs.clamp(max=0.0).exp() - 1.0)
+        context.save_for_backward(outputs)
+        return outputs
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        (outputs,) = context.saved_tensors
+        return gradient * (outputs.clamp(max=0.0) + 1.0)
+
+
+def perceptron(*widths: int, last: nn.Module | None = None, kind: type[nn.Module] = Elu) -> nn.Sequential:
     """Linear layers of these widths with an activation of a `kind` between them, and `last` at the end."""
     layers: list[nn.Module] = []
     for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
