@@ -15,7 +15,7 @@ from torch import Tensor
 from gpnerf.datasets.examples import Example
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.geometry.projection import direction_difference, project
-from gpnerf.geometry.sampling import coarse_depths, fine_depths, random_pixels
+from gpnerf.geometry.sampling import at_pixels, coarse_depths, fine_depths, random_pixels
 from gpnerf.methods.gpnerf.field_transformer import FieldAggregationLayer
 from gpnerf.methods.gpnerf.fused_map import fuse, teacher_at
 from gpnerf.methods.gpnerf.losses import (
@@ -23,13 +23,12 @@ from gpnerf.methods.gpnerf.losses import (
     distill_loss,
     photometric_loss,
     samples_between,
-    semantic_loss,
 )
 from gpnerf.methods.gpnerf.model import GPNeRF
-from gpnerf.methods.gpnerf.objective import at_pixels
 from gpnerf.methods.gpnerf.ray_transformer import RayAggregationLayer
 from gpnerf.methods.gpnerf.transformer import JointTransformer
 from gpnerf.methods.method import RayPass
+from gpnerf.metrics.semantic import semantic_loss
 from gpnerf.networks.encoding import frequency_encoding
 
 

@@ -9,8 +9,9 @@ from torch.nn.functional import cosine_similarity
 
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.methods.gpnerf import losses as formulas
-from gpnerf.methods.gpnerf.losses import cells_between, distill_loss, photometric_loss, semantic_loss
+from gpnerf.methods.gpnerf.losses import cells_between, distill_loss, photometric_loss
 from gpnerf.methods.gpnerf.settings import Recipe
+from gpnerf.metrics.semantic import semantic_loss
 
 HALF = 0.5**0.5
 # One sample per metre; the cosine to the teacher (1, 0) is chosen by angle.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from helpers import gradient_size, prepared, rays_of, tiny_example, tiny_model
 
-from gpnerf.methods.gpnerf.objective import at_pixels
+from gpnerf.geometry.sampling import at_pixels
 from gpnerf.training.schedule import (
     Schedule,
     build_optimizer,

@@ -13,6 +13,8 @@ from torch import Tensor
 SPACINGS = INVERSE, LINEAR = ("inverse", "linear")
 # Share of the samples of a guided pass that is spread over the whole range, for what the guide has missed.
 SPREAD = 0.2
+# The fine pass interpolates between inner coarse samples, so it needs at least this many coarse samples.
+SMALLEST_COARSE = 3
 
 # Added to every bin so that an empty ray still yields samples; bins emptier than this count as flat.
 SMALLEST_BIN = 1e-5
@@ -56,6 +58,23 @@ def pixels_around(
     return torch.where(mask.cpu()[near[:, 1], near[:, 0], None], near, pixels)
 
 
+def at_pixels(image: Tensor, pixels: Tensor) -> Tensor:
+    """Values of [H, W] or [C, H, W] at pixels [R, 2] (column, row): [R] or [R, C]."""
+    return image[..., pixels[:, 1], pixels[:, 0]].movedim(-1, 0)
+
+
+def uniform_numbers(
+    rays: int, samples: int, generator: torch.Generator | None, device: torch.device
+) -> Tensor | None:
+    """Uniform random numbers [rays, samples], drawn on the generator's device: equal for all devices.
+
+    None without a generator.
+    """
+    if generator is None:
+        return None
+    return torch.rand(rays, samples, generator=generator, device=generator.device).to(device)
+
+
 def coarse_depths(
     near: float, far: float, rays: int, samples: int, spacing: str, jitter: Tensor | None = None
 ) -> Tensor:
@@ -91,7 +110,8 @@ def inverse_cdf(bins: Tensor, weights: Tensor, uniforms: Tensor) -> Tensor:
     share = end - start
     share = torch.where(share < SMALLEST_BIN, torch.ones_like(share), share)
     left, right = bins.gather(1, below), bins.gather(1, above)
-    return left + (uniforms - start) / share * (right - left)
+    # The sum of the shares is 1 only up to rounding, of which an almost empty last bin would make much.
+    return left + ((uniforms - start) / share).clamp(max=1.0) * (right - left)
 
 
 def fine_depths(

@@ -1,4 +1,4 @@
-"""Semantic segmentation: one confusion matrix, two ways to turn it into scores.
+"""Semantic segmentation: the loss that trains it; one confusion matrix, two ways to turn it into scores.
 
 `image_scores` is the protocol of Semantic-Ray and GP-NeRF (per image, then means over images and scenes);
 `pooled_scores` is that of Semantic-NeRF (one matrix for all test images of a scene).
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gpnerf.datasets.labels import IGNORE
@@ -20,6 +21,16 @@ class SemanticScores(NamedTuple):
     miou: float
     total_accuracy: float
     average_accuracy: float
+
+
+def semantic_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Eq. 10: cross-entropy of logits [K, H, W] or [K, N] and labels [H, W] or [N], mean over the labelled.
+
+    It is zero where nothing is labelled.
+    """
+    labelled = (labels != IGNORE).sum().clamp(min=1)
+    total = F.cross_entropy(logits[None], labels[None], ignore_index=IGNORE, reduction="sum")
+    return total / labelled
 
 
 def confusion_matrix(prediction: Tensor, truth: Tensor, num_classes: int) -> Tensor:

@@ -1,7 +1,7 @@
-"""The four losses of Eq. 8 as pure functions; Method.total computes their weighted sum.
+"""The losses of Eq. 8 as pure functions; Method.total computes their weighted sum.
 
-The paper writes sums over rays. Here the losses are means, which differ by a constant factor that the weights
-absorb.
+Eq. 10 is metrics.semantic.semantic_loss. The paper writes sums over rays. Here the losses are means, which
+differ by a constant factor that the weights absorb.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gpnerf.datasets.labels import IGNORE
 from gpnerf.geometry.sampling import INVERSE
 
 # Keep the quotient of two equal depths and the logarithm of a weight of 0 finite.
@@ -20,16 +19,6 @@ SMALLEST_GAP, SMALLEST_WEIGHT = 1e-9, 1e-6
 def photometric_loss(predicted: Tensor, truth: Tensor) -> Tensor:
     """Eq. 9: squared distance of colours [R, 3], summed over channels, mean over rays."""
     return (predicted - truth).square().sum(dim=-1).mean()
-
-
-def semantic_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Eq. 10: cross-entropy of logits [K, H, W] and labels [H, W], mean over the labelled pixels.
-
-    It is zero for an image without labelled pixels.
-    """
-    labelled = (labels != IGNORE).sum().clamp(min=1)
-    total = F.cross_entropy(logits[None], labels[None], ignore_index=IGNORE, reduction="sum")
-    return total / labelled
 
 
 def distill_loss(rendered: Tensor, teacher: Tensor) -> Tensor:

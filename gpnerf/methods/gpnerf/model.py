@@ -15,7 +15,7 @@ from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.canonical import WORLD, canonical, unit_of
 from gpnerf.geometry.projection import Corners, corners, direction_difference, interpolate, project, unmasked
 from gpnerf.geometry.rays import Rays
-from gpnerf.geometry.sampling import Guide, coarse_depths, fine_depths, guided_depths
+from gpnerf.geometry.sampling import Guide, coarse_depths, fine_depths, guided_depths, uniform_numbers
 from gpnerf.methods.gpnerf import fused_map
 from gpnerf.methods.gpnerf.heads import build_head
 from gpnerf.methods.gpnerf.objective import DISTILLATION, step_losses
@@ -125,7 +125,7 @@ class GPNeRF(Method):
         """
         cameras, rays, unit = self._coordinates(cameras, rays)
         depths = None if guide else self._coarse_depths(rays, generator)
-        uniforms = _uniforms(len(rays), self.function.fine_samples, generator, rays.origins.device)
+        uniforms = uniform_numbers(len(rays), self.function.fine_samples, generator, rays.origins.device)
         wanted = semantics, point_semantics
 
         def passes(chosen: slice) -> list[RayPass]:
@@ -165,7 +165,7 @@ class GPNeRF(Method):
 
     def _coarse_depths(self, rays: Rays, generator: torch.Generator | None) -> Tensor:
         count, samples, device = len(rays), self.function.samples, rays.origins.device
-        jitter = _uniforms(count, samples, generator, device)
+        jitter = uniform_numbers(count, samples, generator, device)
         return coarse_depths(rays.near, rays.far, count, samples, self.function.spacing, jitter).to(device)
 
     def _fine_depths(self, guide: Guide, uniforms: Tensor | None) -> Tensor:
@@ -291,12 +291,3 @@ class GPNeRF(Method):
 
     def compiled_parts(self) -> dict[nn.Module, tuple[str, ...]]:
         return {self: ("sample_views", "corners", "weigh_view"), self.transformer: ("embed_views", "layer")}
-
-
-def _uniforms(
-    rays: int, samples: int, generator: torch.Generator | None, device: torch.device
-) -> Tensor | None:
-    """Uniform random numbers [rays, samples], drawn on the generator's device: equal for all devices."""
-    if generator is None:
-        return None
-    return torch.rand(rays, samples, generator=generator, device=generator.device).to(device)

@@ -11,7 +11,7 @@ from gpnerf.datasets.examples import Example
 from gpnerf.datasets.instances import HUNGARIAN
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.rays import Rays
-from gpnerf.geometry.sampling import Guide, pixels_around, random_pixels
+from gpnerf.geometry.sampling import Guide, at_pixels, pixels_around, random_pixels
 from gpnerf.methods.gpnerf.fused_map import fuse, teacher_at
 from gpnerf.methods.gpnerf.losses import (
     cells_between,
@@ -20,11 +20,11 @@ from gpnerf.methods.gpnerf.losses import (
     distill_loss,
     photometric_loss,
     samples_between,
-    semantic_loss,
 )
 from gpnerf.methods.gpnerf.source_features import SourceFeatures
 from gpnerf.methods.method import RayPass, StepLosses
 from gpnerf.metrics.instance import assign_slots
+from gpnerf.metrics.semantic import semantic_loss
 
 if TYPE_CHECKING:
     from gpnerf.methods.gpnerf.model import GPNeRF
@@ -141,8 +141,3 @@ def _label_loss(model: GPNeRF, example: Example, fused: Tensor) -> dict[str, Ten
     if matched:
         labels = assign_slots(logits.detach().softmax(dim=0), labels)
     return {"semantic": semantic_loss(logits, labels)}
-
-
-def at_pixels(image: Tensor, pixels: Tensor) -> Tensor:
-    """Values of [H, W] or [C, H, W] at pixels [R, 2] (column, row): [R] or [R, C]."""
-    return image[..., pixels[:, 1], pixels[:, 0]].movedim(-1, 0)

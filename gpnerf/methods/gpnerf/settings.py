@@ -8,7 +8,7 @@ from gpnerf.config.fields import option
 from gpnerf.config.types import amount, count, integers, positive, yes_or_no
 from gpnerf.datasets.instances import FIXED, MATCHINGS
 from gpnerf.geometry.canonical import CAMERA, COORDINATES, WORLD
-from gpnerf.geometry.sampling import SPACINGS
+from gpnerf.geometry.sampling import SMALLEST_COARSE, SPACINGS
 from gpnerf.methods.gpnerf.field_transformer import ATTENTION_BOTTLENECK
 from gpnerf.methods.gpnerf.perception_head import COMBINATIONS, HEADS, NORMS
 from gpnerf.methods.gpnerf.published_head import GROUPS
@@ -21,8 +21,6 @@ from gpnerf.system.errors import ConfigError
 GRADIENT_BLOCKS = ("full", "features", "none")
 RAY_WEIGHTS = MEAN, FIRST_ROW = ("mean", "published")
 LAST_PASSES = FINE, ALL = ("fine", "all")
-# The fine pass interpolates between inner coarse samples, so it needs at least this many coarse samples.
-SMALLEST_COARSE = 3
 
 
 @dataclass(frozen=True)

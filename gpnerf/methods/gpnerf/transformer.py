@@ -13,7 +13,7 @@ from gpnerf.geometry.cameras import full_precision
 from gpnerf.methods.gpnerf.field_transformer import FieldAggregationLayer, Merged, merge
 from gpnerf.methods.gpnerf.linear import of_views
 from gpnerf.methods.gpnerf.ray_transformer import RayAggregationLayer
-from gpnerf.networks.encoding import frequency_encoding
+from gpnerf.networks.encoding import encoding_width, frequency_encoding
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class JointTransformer(nn.Module):
         self.embed = nn.Sequential(nn.Linear(input_width, width), nn.ReLU(), nn.Linear(width, width))
         self.field_layers = nn.ModuleList(FieldAggregationLayer(width, dropout) for _ in range(layers))
         self.ray_layers = nn.ModuleList(RayAggregationLayer(width, heads, dropout) for _ in range(layers))
-        encoding = 3 + 6 * frequencies
+        encoding = encoding_width(frequencies)
         self.mixers = nn.ModuleDict(
             {str(layer): PositionMixer(width, encoding) for layer in range(0, layers, 2)}
         )
