@@ -14,7 +14,8 @@ from gpnerf.system.errors import ConfigError
 from gpnerf.training.schedule import Schedule
 from gpnerf.training.updater import StepOptions
 
-CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.txt"))
+FOLDER = Path(__file__).parent.parent / "configs"
+CONFIGS = sorted([*FOLDER.glob("*.txt"), *FOLDER.glob("baselines/*.txt")])
 
 
 def parse(*arguments):
@@ -189,7 +190,8 @@ def test_written_options_can_be_read_again(tmp_path):
 def test_the_config_files_of_the_repository_are_valid(path):
     options = parse("--config", str(path))
     Settings.from_options(options, 2)
-    assert options.dataset == path.stem.split("_")[0]
+    method = f"{options.method}_" if path.parent != FOLDER else ""
+    assert path.stem.removeprefix(method).split("_")[0] == options.dataset
 
 
 def test_an_included_file_is_overruled_by_the_lines_of_its_includer(tmp_path):

@@ -13,7 +13,7 @@ from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.rays import Rays
-from gpnerf.geometry.sampling import INVERSE, Guide, cell_depths, coarse_depths
+from gpnerf.geometry.sampling import INVERSE, Guide, cell_depths, coarse_depths, uniform_numbers
 from gpnerf.methods.method import Method, RayPass, StepLosses
 from gpnerf.methods.neuray_family.objective import step_losses
 from gpnerf.methods.neuray_family.settings import Function, Recipe, Sizes
@@ -100,10 +100,7 @@ class NeuRayFamily(Method):
         count, device = len(rays), rays.origins.device
         depths = coarse_depths(rays.near, rays.far, count, self.function.samples, INVERSE).to(device)
         coarse = self._render(self.coarse, prepared, cameras, rays, depths, semantics[0])
-        uniforms = None
-        if generator is not None:
-            size = count, self.function.fine_samples
-            uniforms = torch.rand(*size, generator=generator, device=generator.device).to(device)
+        uniforms = uniform_numbers(count, self.function.fine_samples, generator, device)
         depths = cell_depths(Guide(depths, coarse.weights), self.function.fine_samples, INVERSE, uniforms)
         return [coarse, self._render(self.fine, prepared, cameras, rays, depths, semantics[1])]
 

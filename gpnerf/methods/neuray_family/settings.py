@@ -10,7 +10,7 @@ from gpnerf.system.errors import ConfigError
 
 STAGES = 3
 # The fine samples are drawn from the cells between coarse ones.
-SMALLEST_COARSE = 2
+FEWEST_SAMPLES = 2
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Function:
     fine_samples: int = option(64, "samples per ray in the fine pass, which has no others", positive)
 
     def __post_init__(self) -> None:
-        if self.samples < SMALLEST_COARSE:
+        if self.samples < FEWEST_SAMPLES:
             raise ConfigError(
-                f"Expected --samples of at least {SMALLEST_COARSE}, between which the fine ones lie, found "
+                f"Expected --samples of at least {FEWEST_SAMPLES}, between which the fine ones lie, found "
                 f"{self.samples}; increase it."
             )
 
