@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers import gradient_size, rays_of, tiny_example
+from helpers import gradient_size, load_folder, rays_of, tiny_example, tiny_model
 from torch.testing import assert_close
 
+from gpnerf.api import Model
 from gpnerf.commands.options import parse_options
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.methods.settings import Settings
 from gpnerf.rendering.view import render_example
-from gpnerf.system.errors import ConfigError
+from gpnerf.system.errors import ConfigError, DataError
 
 TINY = {
     "classes": 3,
@@ -126,6 +127,39 @@ def test_depth_maps_decide_what_is_rendered_unless_they_are_left_out():
         assert torch.equal(first, second) is same
     without = replace(example, sources=replace(example.sources, depths=None))
     assert torch.equal(render_example(model, without, "float32").color, first)
+
+
+@torch.no_grad()
+def test_half_precision_renders_about_the_same():
+    model, example = tiny("semantic_ray").eval(), example_with_depth()
+    single, half = (render_example(model, example, precision) for precision in ("float32", "bfloat16"))
+    assert half.color.dtype == half.depth.dtype == torch.float32
+    assert (half.color - single.color).abs().mean() < 0.02
+    assert (half.depth - single.depth).abs().mean() < 0.1
+
+
+def test_from_python_depth_maps_are_given_beside_the_photographs():
+    example, method = example_with_depth(), tiny("neuray").eval()
+    sources, camera = example.sources, example.target.camera
+    model = Model(method, ("a", "b", "c"), "float32")
+    given = sources.images, sources.cameras, camera, example.near, example.far
+    found = model.render(*given, depths=sources.depths)
+    assert torch.equal(found.color, render_example(method, example, "float32").color)
+    for depths in (None, sources.depths[:2]):
+        with pytest.raises(ConfigError, match=r"depths of shape \[3, 24, 32\], from which NeuRay"):
+            model.render(*given, depths=depths)
+
+
+def test_a_scene_with_some_depth_maps_is_refused(scene_writer):
+    writer = scene_writer(frames=3, depth=True)
+    del writer.top["frames"][1]["depth_file_path"]
+    scene = load_folder(writer.write())
+    with pytest.raises(
+        DataError, match="tiny: expected a depth map of every view, .* found 2 of 3; add them"
+    ):
+        tiny("semantic_ray").check_depth([scene])
+    tiny("semantic_ray", depth_init=False).check_depth([scene])
+    tiny_model().check_depth([scene])
 
 
 @pytest.mark.parametrize("size", [(24, 32), (33, 41), (17, 17)])
