@@ -214,7 +214,10 @@ def test_two_source_views_are_too_few(method):
         ({"seen_samples": 8}, "--seen_samples below --samples, or no ray counts, found 8 and 8; lower it"),
         ({"samples": 1}, "--samples of at least 2"),
         ({"encoder_blocks": (1, 2)}, "--encoder_blocks to be three whole numbers .*, found 1,2"),
-        ({"ray_features": 6}, "--ray_features to be a multiple of 4, found 6"),
+        (
+            {"ray_features": 6},
+            "--ray_features to be a multiple of the smallest share of it in a layer, found 6 and 4",
+        ),
         ({"heads": 3}, "half of --aggregation_width to be a multiple of --heads, found 8 and 3"),
     ],
 )

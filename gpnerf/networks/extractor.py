@@ -12,10 +12,22 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 from torchvision.ops import FeaturePyramidNetwork
 
+from gpnerf.system.errors import ConfigError
+
 # Shortest side in pixels; in smaller images the level at stride 16 is too small for a reflecting border.
 SMALLEST_IMAGE = 17
 PYRAMID_LEVELS = 4
 COLORS = 3
+STAGES = 3
+
+
+def check_blocks(option: str, blocks: Sequence[int]) -> None:
+    """Raises ConfigError if an option does not give the blocks of each of the encoder's stages."""
+    if len(blocks) != STAGES or min(blocks) < 1:
+        raise ConfigError(
+            f"Expected {option} to be three whole numbers of at least 1, such as 3,4,6, found "
+            f"{','.join(map(str, blocks))}; correct the list."
+        )
 
 
 class Stem(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,9 @@ from gpnerf.networks.neuray.label_branches import NONE
 from gpnerf.networks.neuray.source_samples import SourceMaps, sample_sources
 from gpnerf.system.errors import ConfigError
 
+# Source views that see a sample which counts for the losses.
+SEEN_BY = 3
+
 
 class NeuRayFamily(Method):
     """Renders a coarse pass and, with networks of its own, a fine one; the label map holds logits.
@@ -34,7 +37,7 @@ class NeuRayFamily(Method):
 
     Sizes, Function, Recipe = Sizes, Function, Recipe
     source_views = 8
-    fewest_source_views = 3
+    fewest_source_views = SEEN_BY
     separable = False
     smallest_image = SMALLEST_IMAGE
     depth_remedy = "train with --depth_init no"
@@ -116,7 +119,7 @@ class NeuRayFamily(Method):
         """Renders one pass at rising depths [R, S]."""
         views = sample_sources(prepared, cameras, rays, depths)
         found = field(views, depths, rays.near, rays.far, semantics)
-        often = views.seen.sum(dim=0) > self.recipe.seen_by
+        often = views.seen.sum(dim=0) >= SEEN_BY
         return RayPass(
             color=found.colors,
             depth=(found.weights * depths).sum(dim=-1),
@@ -147,5 +150,4 @@ class NeuRayFamily(Method):
 
 def _around_target(cameras: Camera, rays: Rays) -> tuple[Camera, Rays]:
     """The same with the origin of the world in the target camera, where differences of poses are exact."""
-    moved: dict[str, Any] = {"origins": torch.zeros_like(rays.origins)}
-    return cameras.around(rays.pose[:3, 3]), replace(rays, **moved)
+    return cameras.around(rays.pose[:3, 3]), replace(rays, origins=torch.zeros_like(rays.origins))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpnerf.config.fields import option
-from gpnerf.config.types import amount, count, integers, positive, yes_or_no
+from gpnerf.config.types import amount, check_multiple, count, integers, positive, yes_or_no
+from gpnerf.networks.extractor import check_blocks
 from gpnerf.system.errors import ConfigError
 
-STAGES = 3
+# Some layers have half or a quarter of the channels of others.
+QUARTERS = 4
 # The fine samples are drawn from the cells between coarse ones.
 FEWEST_SAMPLES = 2
 
@@ -34,16 +36,13 @@ class Sizes:
     heads: int = option(4, "attention heads along rays and across views", positive)
 
     def __post_init__(self) -> None:
-        for name in ("encoder_blocks", "depth_blocks"):
-            blocks = getattr(self, name)
-            if len(blocks) != STAGES or min(blocks) < 1:
-                raise ConfigError(
-                    f"Expected --{name} to be three whole numbers of at least 1, such as 2,2,2, found "
-                    f"{','.join(map(str, blocks))}; correct the list."
-                )
-        _check_multiple("--ray_features", self.ray_features, "4", 4)
-        _check_multiple("--aggregation_width", self.aggregation_width, "4", 4)
-        _check_multiple("half of --aggregation_width", self.aggregation_width // 2, "--heads", self.heads)
+        check_blocks("--encoder_blocks", self.encoder_blocks)
+        check_blocks("--depth_blocks", self.depth_blocks)
+        check_multiple("--ray_features", self.ray_features, "the smallest share of it in a layer", QUARTERS)
+        check_multiple(
+            "--aggregation_width", self.aggregation_width, "the smallest share of it in a layer", QUARTERS
+        )
+        check_multiple("half of --aggregation_width", self.aggregation_width // 2, "--heads", self.heads)
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,7 @@ class Recipe:
     weight_semantic: float = option(0.25, "weight of the cross-entropy of labels", amount, may_change=True)
     lr_network: float = option(1e-3, "learning rate", amount, may_change=True)
     seen_samples: int = option(
-        8, "colours are learned from rays of which more coarse samples than these are seen", count
+        8,
+        "a ray trains colours if three source views see more of its coarse samples",
+        count,
     )
-    seen_by: int = option(2, "by more source views than these", count)
-
-
-def _check_multiple(whole: str, size: int, part: str, divisor: int) -> None:
-    if size % divisor:
-        raise ConfigError(
-            f"Expected {whole} to be a multiple of {part}, found {size}"
-            f"{'' if part == str(divisor) else f' and {divisor}'}; change it."
-        )

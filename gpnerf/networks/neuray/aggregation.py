@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gpnerf.networks.extractor import COLORS
 from gpnerf.networks.neuray.hit_probability import Hits
 from gpnerf.networks.neuray.label_branches import build_label_branch
 from gpnerf.networks.neuray.layers import (
@@ -20,20 +21,18 @@ from gpnerf.networks.neuray.layers import (
     moments,
     perceptron,
     positions,
+    seen_by_several,
     shares,
     start_small,
 )
 from gpnerf.networks.neuray.source_samples import SourceSamples
 
-COLORS = 3
 # Difference of two unit vectors, and their cosine.
 DIRECTION = 4
 # Start of the learned sharpness of the weights by direction.
 SHARPNESS = 0.2
 # Logit of a view that does not see a sample.
 UNSEEN = -1e9
-# A point that a single view sees does not ask others on its ray.
-FEWEST_VIEWS = 2
 
 
 class Widths(NamedTuple):
@@ -133,8 +132,8 @@ class Aggregation(nn.Module):
     def _along_rays(self, inside: Tensor, weights: Tensor, seen: Tensor) -> Tensor:
         """Features of the samples [R, S, C / 2], which know of the others on their ray."""
         points = self.geometry(torch.cat([moments(inside, weights), weights.mean(dim=0)], dim=-1))
-        several = seen.sum(dim=0) >= FEWEST_VIEWS
-        return self.ray_attention(points + positions(*points.shape[1:], points.device), several)
+        coded = points + positions(*points.shape[1:], points.device)
+        return self.ray_attention(coded, seen_by_several(seen))
 
     def _blend(self, inside: Tensor, weights: Tensor, views: SourceSamples) -> Tensor:
         """Shares of the views in the colour of each sample [V, R, S, 1]; equal ones where none sees it."""

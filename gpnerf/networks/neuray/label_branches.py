@@ -5,11 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gpnerf.networks.neuray.layers import SelfAttention, perceptron, positions
+from gpnerf.networks.neuray.layers import SelfAttention, perceptron, positions, seen_by_several
 
 BRANCHES = NONE, HEAD, CROSS_REPROJECTION = ("none", "head", "cross-reprojection")
-# A point that a single view sees does not ask others on its ray.
-FEWEST_VIEWS = 2
 
 
 def build_label_branch(kind: str, whole: int, half: int, heads: int, outputs: int) -> nn.Module | None:
@@ -49,7 +47,7 @@ class CrossReprojection(nn.Module):
         views: features of the views [V, R, S, C]. points: of the samples [R, S, C / 2]. hidden: the same,
         inside the density network. seen: bool [V, R, S]. blend: [V, R, S, 1], shares of the views.
         """
-        several = (seen.sum(dim=0) >= FEWEST_VIEWS).expand_as(seen)
+        several = seen_by_several(seen).expand_as(seen)
         views = self.along_ray(views + positions(*views.shape[2:], views.device), several)
         views = self.across_views(views.movedim(0, -2), seen.movedim(0, -1)).movedim(-2, 0)
         # The layer after the blending equals the blending of its outputs, as the shares sum to 1.

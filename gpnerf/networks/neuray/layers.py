@@ -92,6 +92,11 @@ def positions(samples: int, channels: int, device: torch.device) -> Tensor:
     return torch.where(even, angles.sin(), angles.cos()).float().to(device)
 
 
+def seen_by_several(seen: Tensor) -> Tensor:
+    """Which samples ask others along their ray: those that several views see. bool [V, R, S] -> [R, S]."""
+    return seen.sum(dim=0) > 1
+
+
 def shares(weights: Tensor) -> Tensor:
     """Weights [V, ...] of at least 0 divided by their sum over the views; all 0 where that is 0."""
     return weights / (weights.sum(dim=0) + SMALLEST_SUM)

@@ -7,12 +7,11 @@ from torch import Tensor, nn
 
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.geometry.projection import read
-from gpnerf.networks.extractor import ResidualUNet, Stem, instance_norm
+from gpnerf.networks.extractor import COLORS, ResidualUNet, Stem, instance_norm
 from gpnerf.networks.neuray.hit_probability import normalized
 from gpnerf.networks.neuray.layers import moments
 from gpnerf.networks.neuray.source_samples import project_either_side
 
-COLORS = 3
 # Mean and variance over the views, of the differences of colours and of depth.
 CONSISTENCY = 2 * (COLORS + 1)
 STEM = Stem(side=8, padding=2)
