@@ -43,6 +43,7 @@ class Model:
         masks: Tensor | None = None,
         chunk_size: int | None = None,
         guide: int = GUIDE,
+        depths: Tensor | None = None,
     ) -> RenderedView:
         """Renders the view of a camera from V photographs: color [3, H, W], depth [H, W], labels, features.
 
@@ -50,12 +51,15 @@ class Model:
         for a model of one scene, which needs no photographs. target_camera: one camera, whose size H x W is
         rendered. near, far: z-depth range of the scene, in the units of the poses. masks: bool [V, h, w],
         True for pixels that may be used; None uses all. chunk_size: rays at a time; None chooses a suitable
-        number. guide: as --guide of render.py. Raises ConfigError for shapes that do not match.
+        number. guide: as --guide of render.py. depths: float [V, h, w], z-depths of the photographs in the
+        units of the poses, 0 where unknown, for methods that need them (see Scene.read_map). Raises
+        ConfigError for shapes that do not match.
         """
         if images is None and cameras is None:
             nothing = SourceViews.none(target_camera.height, target_camera.width)
             images, cameras = nothing.images, nothing.cameras
         _check(self.method, images, cameras, masks)
+        _check_depths(self.method, images, depths)
         _check_target(target_camera, near, far)
         for camera in (cameras, target_camera):
             self.method.check_size(camera.height, camera.width)
@@ -63,7 +67,8 @@ class Model:
         cameras, target_camera = (
             replace(camera, intrinsics=camera.intrinsics.float()) for camera in (cameras, target_camera)
         )
-        sources = SourceViews(images.float(), cameras, masks).to(self.method.device)
+        depths = depths.float() if self.method.needs_depth else None
+        sources = SourceViews(images.float(), cameras, masks, depths=depths).to(self.method.device)
         with torch.no_grad(), autocast(self.method.device, self.precision):
             prepared = Prepared(self.method.prepare(sources, near, far), sources.cameras)
             target_camera = target_camera.to(self.method.device)
@@ -134,6 +139,16 @@ def _check(method: Method, images: Tensor, cameras: Camera, masks: Tensor | None
         raise ConfigError(
             f"Expected masks of shape {[views, *expected[2:]]} of torch.bool, found {list(masks.shape)} of "
             f"{masks.dtype}; resize masks and images together."
+        )
+
+
+def _check_depths(method: Method, images: Tensor, depths: Tensor | None) -> None:
+    expected = [len(images), *images.shape[2:]]
+    if method.needs_depth and (not torch.is_tensor(depths) or list(depths.shape) != expected):
+        raise ConfigError(
+            f"Expected depths of shape {expected}, from which {method.paper_row} starts, found "
+            f"{'none' if depths is None else list(depths.shape)}; give the depth map of every photograph, or "
+            f"{method.depth_remedy}."
         )
 
 

@@ -86,7 +86,7 @@ def test_labels_of_the_true_image_are_refused_by_a_method_that_does_not_look_at_
 
 
 def test_without_source_views_nothing_is_rendered_by_a_method_that_needs_them():
-    with pytest.raises(ConfigError, match="at least one source view, which --method gpnerf needs"):
+    with pytest.raises(ConfigError, match="num_source_views of at least 1, which --method gpnerf needs"):
         parse_options("", ["--num_source_views", "0"])
 
 

@@ -7,7 +7,13 @@ import torch
 from helpers import gradient_size, prepared, rays_of, tiny_example, tiny_model
 
 from gpnerf.geometry.sampling import at_pixels
-from gpnerf.training.schedule import Schedule, build_optimizer, set_learning_rates, step_generator
+from gpnerf.training.schedule import (
+    Schedule,
+    build_optimizer,
+    load_optimizer,
+    set_learning_rates,
+    step_generator,
+)
 
 
 def losses_of(model, example, rays=16, seed=0):
@@ -20,6 +26,33 @@ def test_the_factor_of_the_rates_by_hand():
     warm = Schedule(decay_rate=1.0, warmup_steps=3)
     assert [warm.factor(step) for step in range(5)] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
     assert Schedule().factor(100_000) == pytest.approx(0.6)
+
+
+def test_rates_that_fall_in_steps_end_at_the_lowest_one():
+    semantic_ray = Schedule(decay_rate=0.2, decay_steps=5_000, decay="steps", lowest_rate=0.05)
+    factors = [semantic_ray.factor(step) for step in (0, 4_999, 5_000, 9_999, 10_000, 600_000)]
+    assert factors == pytest.approx([1.0, 1.0, 0.2, 0.2, 0.05, 0.05])
+    # The lowest rate holds for a continuous decay too, and the warm-up comes on top.
+    slow = Schedule(decay_rate=0.5, decay_steps=1, lowest_rate=0.3, warmup_steps=1)
+    assert [slow.factor(step) for step in range(4)] == pytest.approx([0.5, 0.5, 0.3, 0.3])
+
+
+def test_weight_decay_by_hand():
+    """A weight without a loss has its decay alone as gradient, of which Adam's first step keeps the sign."""
+    model = tiny_model(lr_head=0.01)
+    optimizer = build_optimizer(model, weight_decay=0.1)
+    weight = next(model.head.parameters())
+    torch.nn.init.constant_(weight, -0.5)
+    weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    assert torch.allclose(weight, torch.full_like(weight, -0.49), atol=1e-5)
+
+
+def test_a_resumed_optimizer_keeps_the_rates_and_the_weight_decay_of_the_options():
+    old, new = build_optimizer(tiny_model()), build_optimizer(tiny_model(lr_head=0.5), weight_decay=0.1)
+    load_optimizer(new, old.state_dict())
+    assert [group["weight_decay"] for group in new.param_groups] == [0.1] * 3
+    assert {group["name"]: group["initial_lr"] for group in new.param_groups}["head"] == 0.5
 
 
 def test_groups_learn_at_the_published_rates_times_the_factor():

@@ -105,10 +105,10 @@ def _settle_source_views(options: Namespace, method: type[Method]) -> None:
             f"Expected {wanted} source views, the only number that --method {options.method} supports, found "
             f"--num_source_views {options.num_source_views}; leave the option out."
         )
-    elif wanted and not options.num_source_views:
+    elif wanted and options.num_source_views < method.fewest_source_views:
         raise ConfigError(
-            f"Expected at least one source view, which --method {options.method} needs, found "
-            "--num_source_views 0; raise it."
+            f"Expected --num_source_views of at least {method.fewest_source_views}, which --method "
+            f"{options.method} needs, found {options.num_source_views}; raise it."
         )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gpnerf.datasets.fingerprint import fingerprint
-from gpnerf.datasets.frame_reader import FrameReader
+from gpnerf.datasets.frame_reader import FrameReader, KeptFrames
 from gpnerf.datasets.places import claim
 from gpnerf.datasets.policies import Candidates
 from gpnerf.datasets.probes.placement import blind_warnings, is_blind
@@ -57,10 +57,12 @@ class VideoRenderer:
         keep_freed_memory()
         self.model = self.checkpoint.build().to(self.device).eval()
         self.model.check_size(options.height, options.width)
+        self.model.check_depth([self.scene])
         self.numerics = settle(
             self.model, options, workload_of(self.model, options, options.frames), processes
         )
-        self.reader = FrameReader(options.height, options.width)
+        kept = KeptFrames(depth=self.model.needs_depth)
+        self.reader = FrameReader(options.height, options.width, kept)
         self.sources = SourceCache(
             self.model, partial(self.reader.sources, self.scene), self.scene.near, self.scene.far
         )

@@ -112,6 +112,14 @@ def some_of(*choices: str) -> Callable[[str], tuple[str, ...]]:
     return parse
 
 
+def check_multiple(whole: str, size: int, part: str, divisor: int) -> None:
+    """Raises ConfigError if the option `whole` is no multiple of `part`."""
+    if size % divisor:
+        raise ConfigError(
+            f"Expected {whole} to be a multiple of {part}, found {size} and {divisor}; change one."
+        )
+
+
 def positive(text: str) -> int:
     return _number(int, text, 1, "a whole number of at least 1")
 

@@ -63,7 +63,7 @@ class TrainingExamples(Dataset):
     never its own source. Raises DataError where a scene has fewer than `num_source_views` sources.
 
     vary: what is drawn anew for each example, of variation.KINDS. shortest_side: the shortest side in pixels
-    that the method can render.
+    that the method can render. with_depth: sources come with their depth maps.
     """
 
     def __init__(
@@ -77,11 +77,13 @@ class TrainingExamples(Dataset):
         length: int,
         vary: Sequence[str] = (),
         shortest_side: int = 1,
+        with_depth: bool = False,
     ) -> None:
         self.scenes = [TrainingScene(*scene) for scene in scenes]
         self.num_source_views, self.policy = num_source_views, policy
         self.seed, self.length = seed, length
-        self.reader, self.whole = FrameReader(height, width), KeptFrames()
+        self.reader = FrameReader(height, width, KeptFrames(depth=with_depth))
+        self.whole = KeptFrames(depth=with_depth)
         self.variation = Variation(vary, seed, max(height, width), shortest_side)
         for scene, targets, sources in self.scenes:
             # A target that may itself be a source leaves one candidate fewer.
@@ -144,6 +146,7 @@ class TestExamples(Dataset):
     """Examples of the test views in the given order, each with its best sources; nothing is random.
 
     released: the sources are drawn as in the released code, by the number of the view in its scene.
+    with_depth: sources come with their depth maps.
     """
 
     # Keeps pytest from collecting this class as a test.
@@ -157,10 +160,11 @@ class TestExamples(Dataset):
         num_source_views: int,
         policy: str,
         released: bool = False,
+        with_depth: bool = False,
     ) -> None:
         self.views = [TestView(*view) for view in views]
         self.num_source_views, self.policy, self.released = num_source_views, policy, released
-        self.reader = FrameReader(height, width)
+        self.reader = FrameReader(height, width, KeptFrames(depth=with_depth))
         for scene, target, sources in self.views:
             check_candidates(len(_without(sources, target)), num_source_views, scene.name)
 

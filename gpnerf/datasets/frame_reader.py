@@ -25,13 +25,15 @@ class SourceViews:
     """V photographs to render from.
 
     images: [V, 3, H, W] in [0, 1]; cameras: a batch of V; masks: bool [V, H, W], True where a pixel counts,
-    None where all count; names: [V], or () if they have none.
+    None where all count; names: [V], or () if they have none; depths: [V, H, W], z in metres, 0 = unknown,
+    None unless a method needs them.
     """
 
     images: Tensor
     cameras: Camera
     masks: Tensor | None = None
     names: tuple[str, ...] = ()
+    depths: Tensor | None = None
 
     @staticmethod
     def none(height: int, width: int) -> SourceViews:
@@ -40,30 +42,33 @@ class SourceViews:
         return SourceViews(torch.zeros(0, 3, height, width), cameras)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> SourceViews:
-        masks = self.masks
-        return replace(
-            self,
-            images=self.images.to(device, non_blocking=non_blocking),
-            cameras=self.cameras.to(device, non_blocking),
-            masks=masks if masks is None else masks.to(device, non_blocking=non_blocking),
-        )
+        pixels = {"images": self.images, "masks": self.masks, "depths": self.depths}
+        moved = {
+            name: one.to(device, non_blocking=non_blocking) for name, one in pixels.items() if one is not None
+        }
+        return replace(self, cameras=self.cameras.to(device, non_blocking), **moved)
 
 
 class Photograph(NamedTuple):
-    """An image [3, H, W] in [0, 1] and its mask bool [H, W], None where all pixels count."""
+    """An image [3, H, W] in [0, 1], its mask bool [H, W], None where all pixels count, and its depth map.
+
+    The depth map [H, W] is None unless it is wanted.
+    """
 
     image: Tensor
     mask: Tensor | None
+    depth: Tensor | None = None
 
 
 class KeptFrames:
     """Decodes frames at any size; keeps the latest in memory, so that a small data set is decoded once.
 
-    Images are kept with 8 bits. Every worker of a DataLoader keeps up to `capacity` bytes of its own.
+    Images are kept with 8 bits. Every worker of a DataLoader keeps up to `capacity` bytes of its own. depth:
+    photographs come with their depth.
     """
 
-    def __init__(self, capacity: int = CACHE_BYTES) -> None:
-        self.capacity, self.bytes = capacity, 0
+    def __init__(self, capacity: int = CACHE_BYTES, depth: bool = False) -> None:
+        self.capacity, self.depth, self.bytes = capacity, depth, 0
         self.kept: OrderedDict[tuple[int, int, bool], tuple[Scene, Frame | Photograph]] = OrderedDict()
 
     def recall(self, scene: Scene, index: int, height: int, width: int, maps: bool) -> Frame | Photograph:
@@ -81,7 +86,8 @@ class KeptFrames:
             entry = replace(frame, image=_to_bytes(frame.image))
         else:
             image = _to_bytes(scene.read_image(index, height, width))
-            entry = Photograph(image, scene.read_mask(index, height, width))
+            depth = scene.read_map(index, "depth", height, width) if self.depth else None
+            entry = Photograph(image, scene.read_mask(index, height, width), depth)
         self.kept[key] = scene, entry
         self.bytes += _size(entry)
         while self.bytes > self.capacity:
@@ -130,6 +136,7 @@ class FrameReader:
             self.cameras(scene)[indices],
             stack_masks([one.mask for one in photographs], self.height, self.width),
             tuple(scene.index.names[index] for index in indices),
+            torch.stack([one.depth for one in photographs]) if self.kept.depth else None,
         )
 
     def _cameras(self, scene: Scene) -> Camera:
@@ -155,9 +162,14 @@ class CroppedReader(FrameReader):
         size = self.height, self.width
         image, mask = self.box.colors(whole.image, *size), self.box.mask(whole.mask, *size)
         if not maps:
-            return Photograph(image, mask)
-        values = {kind: self.box.values(getattr(whole, kind), *size) for kind in MAPS}
-        return replace(whole, image=image, mask=mask, **_unmasked(values, mask))
+            return Photograph(image, mask, **self._maps(whole, ("depth",), mask))
+        return replace(whole, image=image, mask=mask, **self._maps(whole, MAPS, mask))
+
+    def _maps(
+        self, whole: Frame | Photograph, kinds: Sequence[str], mask: Tensor | None
+    ) -> dict[str, Tensor | None]:
+        size = self.height, self.width
+        return _unmasked({kind: self.box.values(getattr(whole, kind), *size) for kind in kinds}, mask)
 
 
 def _unmasked(maps: dict[str, Tensor | None], mask: Tensor | None) -> dict[str, Tensor | None]:

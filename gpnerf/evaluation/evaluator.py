@@ -83,6 +83,7 @@ class Evaluator:
         keep_freed_memory()
         self.model = self.checkpoint.build().to(device).eval()
         self.model.check_size(options.height, options.width)
+        self.model.check_depth(self.scenes)
         if options.segment == "target" and not (self.model.sees_target and self.model.has_classes):
             raise ConfigError(
                 "Expected a model that labels a true image with --segment target, found one that does not; "
@@ -93,7 +94,8 @@ class Evaluator:
         scored = len(self.labels.class_names) if self.labels.scored else 0
         self.scorer = Scorer(scored, self.instances, load_lpips(device) if options.lpips else None)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
-        self.examples = TestExamples(self._test_views(), *size, released=self.released)
+        with_depth = self.model.needs_depth
+        self.examples = TestExamples(self._test_views(), *size, released=self.released, with_depth=with_depth)
         for sentence in self.examples.warnings() if self.processes.is_first else ():
             log.warning(f"Warning: {sentence}")
         # Counts all views, so that a resumed evaluation chooses the same numerics as an uninterrupted one.

@@ -104,7 +104,8 @@ class Sample:
             return SourceViews.none(height, width).to(self.model.device)
         ramp = torch.linspace(0.0, 1.0, height * width).reshape(1, 1, height, width)
         images = ramp.expand(views, 3, height, width)
-        return SourceViews(images, Camera.stack(self._cameras(views))).to(self.model.device)
+        depths = torch.full((views, height, width), (NEAR * FAR) ** 0.5) if self.model.needs_depth else None
+        return SourceViews(images, Camera.stack(self._cameras(views)), depths=depths).to(self.model.device)
 
     def _cameras(self, count: int) -> list[Camera]:
         """Cameras in a row, all looking ahead, with a horizontal angle of view of 90 degrees."""

@@ -100,6 +100,15 @@ class Camera:
             camera_to_world=self.camera_to_world.to(device, non_blocking=non_blocking),
         )
 
+    def around(self, center: Tensor) -> Camera:
+        """The same cameras in a world that is moved so that `center` [3] is its origin.
+
+        Poses are subtracted in float64, which keeps them exact far from the origin of the world.
+        """
+        poses = self.camera_to_world.double().clone()
+        poses[..., :3, 3] -= center.double()
+        return replace(self, camera_to_world=poses.float())
+
     def resized(self, height: int, width: int) -> Camera:
         """The same camera after its image is resized, each axis by its own ratio.
 
@@ -137,16 +146,19 @@ class Camera:
 
         Returns pixels [V, ..., 2] as (column, row), clamped to +-1e6, and z-depths [V, ...].
         """
+        image = self.homogeneous(points)
+        depth = image[..., 2]
+        pixels = image[..., :2] / depth.clamp(min=SMALLEST_DEPTH)[..., None]
+        return pixels.clamp(-LARGEST_PIXEL, LARGEST_PIXEL), depth
+
+    def homogeneous(self, points: Tensor) -> Tensor:
+        """World points [..., 3] as (column, row, 1) times z-depth in each of V cameras: [V, ..., 3]."""
         flat = points.reshape(-1, 3)
         with full_precision(points.device):
             world_to_image = self.intrinsics @ torch.linalg.inv(self.camera_to_world.float())[:, :3]
             image = torch.einsum("vij,nj->vni", world_to_image[..., :3], flat)
             image = image + world_to_image[:, None, :, 3]
-        depth = image[..., 2]
-        pixels = image[..., :2] / depth.clamp(min=SMALLEST_DEPTH)[..., None]
-        pixels = pixels.clamp(-LARGEST_PIXEL, LARGEST_PIXEL)
-        shape = (len(self.intrinsics), *points.shape[:-1])
-        return pixels.reshape(*shape, 2), depth.reshape(shape)
+        return image.reshape(len(self.intrinsics), *points.shape)
 
 
 def pixel_grid(height: int, width: int, stride: int = 1) -> Tensor:

@@ -61,6 +61,16 @@ def unmasked(masks: Tensor, pixels: Tensor) -> Tensor:
     return share > ALL_COUNT
 
 
+def read(maps: Tensor, positions: Tensor) -> Tensor:
+    """Bilinear samples [V, ..., C] of V maps [V, h, w, C] at positions [V, ..., 2] in pixels of the maps.
+
+    Outside, a map goes on as at its border.
+    """
+    rows, columns = maps.shape[1:3]
+    last = positions.new_tensor([columns - 1, rows - 1])
+    return interpolate(maps, positions.clamp(min=0.0).minimum(last), rows, columns)
+
+
 class Corners(NamedTuple):
     """The four cells of a map around a sample: flat indices [V, ..., 4] and bilinear weights, 0 outside."""
 

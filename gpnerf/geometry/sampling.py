@@ -133,22 +133,47 @@ def fine_depths(
     return 1.0 / drawn if inverse else drawn
 
 
+def cell_depths(guide: Guide, samples: int, spacing: str, uniforms: Tensor | None = None) -> Tensor:
+    """Rising depths [R, N] of N = `samples` samples drawn from the cells of a guide by their weights [R, S].
+
+    A sample of the guide stands for the cell up to the mid-points to its neighbours, the outer ones from the
+    first and to the last sample. uniforms: random numbers in [0, 1) [R, N] for training; None gives evenly
+    spaced positions on the distribution. No gradient flows into the weights.
+    """
+    edges, weights = _cells(guide, spacing)
+    if uniforms is None:
+        places = (torch.arange(samples, device=weights.device) + 0.5) / samples
+        places = places.expand(len(weights), samples)
+    else:
+        places = uniforms.sort(dim=-1).values
+    return _depths(inverse_cdf(edges, weights, places), spacing)
+
+
 def guided_depths(guide: Guide, samples: int, spacing: str, uniforms: Tensor | None = None) -> Tensor:
     """Rising depths [R, N] of N = `samples` samples where the guide's weights [R, S] are large.
 
-    A sample of the guide stands for the cell up to the mid-points to its neighbours. A share SPREAD of the
-    samples lies evenly in the whole range. uniforms: [R, N] in [0, 1), where each sample lies in its N-th of
-    the distribution; None puts it in the middle.
+    The cells are those of `cell_depths`. A share SPREAD of the samples lies evenly in the whole range.
+    uniforms: [R, N] in [0, 1), where each sample lies in its N-th of the distribution; None puts it in the
+    middle.
     """
-    inverse = spacing == INVERSE
-    positions = 1.0 / guide.depths.flip(-1) if inverse else guide.depths
-    weights = guide.weights.detach().flip(-1) if inverse else guide.weights.detach()
-    middles = 0.5 * (positions[:, 1:] + positions[:, :-1])
-    edges = torch.cat([positions[:, :1], middles, positions[:, -1:]], dim=-1)
+    edges, weights = _cells(guide, spacing)
     lengths = edges[:, 1:] - edges[:, :-1]
     even = lengths / lengths.sum(dim=-1, keepdim=True)
     mixed = (1.0 - SPREAD) * weights / weights.sum(dim=-1, keepdim=True) + SPREAD * even
     shares = 0.5 if uniforms is None else uniforms
     places = (torch.arange(samples, device=mixed.device) + shares) / samples
-    drawn = inverse_cdf(edges, mixed, places.expand(len(mixed), samples))
-    return (1.0 / drawn).flip(-1) if inverse else drawn
+    return _depths(inverse_cdf(edges, mixed, places.expand(len(mixed), samples)), spacing)
+
+
+def _cells(guide: Guide, spacing: str) -> tuple[Tensor, Tensor]:
+    """Rising edges [R, S+1] of the cells, in z or 1/z, and their weights [R, S], without gradient."""
+    inverse = spacing == INVERSE
+    positions = 1.0 / guide.depths.flip(-1) if inverse else guide.depths
+    weights = guide.weights.detach().flip(-1) if inverse else guide.weights.detach()
+    middles = 0.5 * (positions[:, 1:] + positions[:, :-1])
+    return torch.cat([positions[:, :1], middles, positions[:, -1:]], dim=-1), weights
+
+
+def _depths(positions: Tensor, spacing: str) -> Tensor:
+    """Rising positions in z or 1/z -> rising depths."""
+    return (1.0 / positions).flip(-1) if spacing == INVERSE else positions

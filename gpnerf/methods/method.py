@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from gpnerf.datasets.examples import Example
 from gpnerf.datasets.frame_reader import SourceViews
+from gpnerf.datasets.scene import Scene
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.rays import Rays
 from gpnerf.geometry.sampling import Guide
-from gpnerf.system.errors import ConfigError
+from gpnerf.system.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class RayPass:
 
     color: [R, 3]. depth: [R], z in metres. depths: [R, S], rising z of the samples. weights: [R, S], of the
     samples. semantic: [R, D], the rays' entries of the label map (see Method.labels), None unless requested.
-    point_semantics: [R, S, D], the same for every sample, None unless requested.
+    point_semantics: [R, S, D], the same for every sample, None unless requested. valid: bool [R], the
+    rays that count in losses, None if all do; rendering ignores it.
     """
 
     color: Tensor
@@ -36,6 +38,7 @@ class RayPass:
     weights: Tensor
     semantic: Tensor | None = None
     point_semantics: Tensor | None = None
+    valid: Tensor | None = None
 
     @staticmethod
     def concatenate(parts: Sequence[RayPass]) -> RayPass:
@@ -63,14 +66,14 @@ class Method(nn.Module):
     Recipe: what only training reads; has a field lr_NAME per parameter group and weight_NAME per loss.
 
     per_scene: the model represents the one scene on which it was trained. source_views: their default number,
-    and the only one if fixed_source_views. separable: each source view is prepared without the others, so
-    that it can be kept. map_stride: pixels between neighbouring entries of the label map. smallest_image:
-    shortest side that can be rendered, in pixels. sees_target: it can compute the label map of a true image.
-    label_sizes: the sizes that nothing depends on in a model without classes, whose weights therefore leave
-    them open.
-    source_depth: it needs the depth maps of the source views. version: to be raised when the same options
-    give other results, so that stored ones are no longer used.
-    defaults: its own defaults of options that all methods share, such as {"num_rays": 1024}.
+    and the only one if fixed_source_views. fewest_source_views: their smallest number. separable: each source
+    view is prepared without the others, so that it can be kept. map_stride: pixels between neighbouring
+    entries of the label map. smallest_image: shortest side that can be rendered, in pixels. sees_target: it
+    can compute the label map of a true image. label_sizes: the sizes that nothing depends on in a model
+    without classes, whose weights therefore leave them open. version: to be raised when the same options give
+    other results, so that stored ones are no longer used. defaults: its own defaults of options that all
+    methods share, such as {"num_rays": 1024}. depth_remedy: what a user without depth maps can do, if they
+    are needed.
     """
 
     Sizes: ClassVar[type]
@@ -79,14 +82,15 @@ class Method(nn.Module):
     per_scene: ClassVar[bool] = False
     source_views: ClassVar[int] = 10
     fixed_source_views: ClassVar[bool] = False
+    fewest_source_views: ClassVar[int] = 1
     separable: ClassVar[bool] = True
     map_stride: ClassVar[int] = 1
     smallest_image: ClassVar[int] = 1
     sees_target: ClassVar[bool] = False
     label_sizes: ClassVar[tuple[str, ...]] = ()
-    source_depth: ClassVar[bool] = False
     version: ClassVar[int] = 1
     defaults: ClassVar[Mapping[str, Any]] = {}
+    depth_remedy: ClassVar[str] = "choose another --method"
 
     def __init__(self, sizes: Any, function: Any, recipe: Any) -> None:
         super().__init__()
@@ -109,6 +113,11 @@ class Method(nn.Module):
     def depth_losses(self) -> tuple[str, ...]:
         """The names of the losses that read the true depth of the target view."""
         return ()
+
+    @property
+    def needs_depth(self) -> bool:
+        """Whether `prepare` needs the depth maps of the source views."""
+        return False
 
     @property
     def guided(self) -> bool:
@@ -199,6 +208,15 @@ class Method(nn.Module):
     def memory_remedy(self, rays: int, views: int) -> str:
         """Options of the method that reduce the memory of a step of this many rays; "" if there are none."""
         return ""
+
+    def check_depth(self, scenes: Sequence[Scene]) -> None:
+        """Raises DataError if the method needs depth maps of source views that some of the scenes lack."""
+        for scene in scenes if self.needs_depth else ():
+            if not scene.has("depth"):
+                raise DataError(
+                    f"{scene.name}: expected a depth map of every view, from which {self.paper_row} starts, "
+                    f"found {scene.count('depth')} of {len(scene.views)}; add them, or {self.depth_remedy}."
+                )
 
     @classmethod
     def check_size(cls, height: int | None, width: int | None) -> None:

@@ -5,10 +5,18 @@ from __future__ import annotations
 from gpnerf.methods.dm_nerf.model import DMNeRF
 from gpnerf.methods.gpnerf.model import GPNeRF
 from gpnerf.methods.method import Method
+from gpnerf.methods.neuray.model import NeuRay
 from gpnerf.methods.semantic_nerf.model import SemanticNeRF
+from gpnerf.methods.semantic_ray.model import SemanticRay
 from gpnerf.system.errors import ConfigError
 
-METHODS: dict[str, type[Method]] = {"gpnerf": GPNeRF, "semantic_nerf": SemanticNeRF, "dm_nerf": DMNeRF}
+METHODS: dict[str, type[Method]] = {
+    "gpnerf": GPNeRF,
+    "semantic_nerf": SemanticNeRF,
+    "dm_nerf": DMNeRF,
+    "neuray": NeuRay,
+    "semantic_ray": SemanticRay,
+}
 
 
 def method_class(name: str) -> type[Method]:

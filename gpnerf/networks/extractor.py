@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,11 +12,33 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 from torchvision.ops import FeaturePyramidNetwork
 
+from gpnerf.system.errors import ConfigError
+
 # Shortest side in pixels; in smaller images the level at stride 16 is too small for a reflecting border.
 SMALLEST_IMAGE = 17
 PYRAMID_LEVELS = 4
+COLORS = 3
+STAGES = 3
 
-_Norm = partial(nn.InstanceNorm2d, affine=True, track_running_stats=False)
+
+def check_blocks(option: str, blocks: Sequence[int]) -> None:
+    """Raises ConfigError if an option does not give the blocks of each of the encoder's stages."""
+    if len(blocks) != STAGES or min(blocks) < 1:
+        raise ConfigError(
+            f"Expected {option} to be three whole numbers of at least 1, such as 3,4,6, found "
+            f"{','.join(map(str, blocks))}; correct the list."
+        )
+
+
+class Stem(NamedTuple):
+    """Side and padding of the first convolution, which has stride 2."""
+
+    side: int
+    padding: int
+
+
+STEM = Stem(side=7, padding=3)
+instance_norm = partial(nn.InstanceNorm2d, affine=True, track_running_stats=False)
 
 
 class Encoder(nn.Module):
@@ -25,11 +48,13 @@ class Encoder(nn.Module):
     so that ImageNet weights fit an encoder of standard widths.
     """
 
-    def __init__(self, widths: Sequence[int], blocks: Sequence[int]):
+    def __init__(self, widths: Sequence[int], blocks: Sequence[int], inputs: int = COLORS, stem: Stem = STEM):
         """widths: channels of the stem and of each stage; blocks: number of blocks of each stage."""
         super().__init__()
-        self.conv1 = nn.Conv2d(3, widths[0], 7, stride=2, padding=3, bias=False, padding_mode="reflect")
-        self.bn1 = _Norm(widths[0])
+        self.conv1 = nn.Conv2d(
+            inputs, widths[0], stem.side, 2, stem.padding, bias=False, padding_mode="reflect"
+        )
+        self.bn1 = instance_norm(widths[0])
         for stage, (before, after, count) in enumerate(
             zip(widths[:-1], widths[1:], blocks, strict=True), start=1
         ):
@@ -38,7 +63,7 @@ class Encoder(nn.Module):
         nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """images [N, 3, H, W] in [0, 1] -> features at strides 2, 4, 8, 16."""
+        """images [N, inputs, H, W], colours in [0, 1] -> features at strides 2, 4, 8, 16."""
         levels = [F.relu(self.bn1(self.conv1(images)))]
         for stage in range(1, self.stages + 1):
             levels.append(getattr(self, f"layer{stage}")(levels[-1]))
@@ -46,9 +71,9 @@ class Encoder(nn.Module):
 
 
 def _stage(before: int, after: int, blocks: int) -> nn.Sequential:
-    shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride=2, bias=False), _Norm(after))
-    layers = [BasicBlock(before, after, stride=2, downsample=shortcut, norm_layer=_Norm)]
-    layers += [BasicBlock(after, after, norm_layer=_Norm) for _ in range(blocks - 1)]
+    shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride=2, bias=False), instance_norm(after))
+    layers = [BasicBlock(before, after, stride=2, downsample=shortcut, norm_layer=instance_norm)]
+    layers += [BasicBlock(after, after, norm_layer=instance_norm) for _ in range(blocks - 1)]
     for block in layers:
         block.conv1 = _reflecting(block.conv1)
         block.conv2 = _reflecting(block.conv2)
@@ -70,7 +95,7 @@ class DecoderUnit(nn.Module):
         super().__init__()
         self.enlarge = enlarge
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="reflect")
-        self.norm = _Norm(outputs)
+        self.norm = instance_norm(outputs)
 
     def forward(self, features: Tensor) -> Tensor:
         if self.enlarge:
@@ -99,6 +124,26 @@ class ColorDecoder(nn.Module):
         features = self.up_low(features)
         features = self.join_low(torch.cat([features, _fit(low, features)], dim=1))
         return self.out(features)
+
+
+class ResidualUNet(nn.Module):
+    """Encoder and decoder: images -> features at stride 4 (the image encoder of IBRNet and NeuRay)."""
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        outputs: int,
+        inputs: int = COLORS,
+        stem: Stem = STEM,
+    ):
+        super().__init__()
+        self.encoder = Encoder(widths, blocks, inputs, stem)
+        self.decoder = ColorDecoder(widths[1:], outputs)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """images [N, inputs, H, W] -> [N, outputs, h, w], 4 times the size of the level at stride 16."""
+        return self.decoder(self.encoder(images)[1:])
 
 
 def _fit(skip: Tensor, like: Tensor) -> Tensor:

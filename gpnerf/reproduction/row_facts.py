@@ -36,7 +36,7 @@ def stated(row: Row, model: Method) -> dict[str, str]:
         "method": row.title,
         "setting": row.setting,
         "depth in training": ", ".join(f"{name} {one:g}" for name, one in weights.items() if one) or "no",
-        "depth at test": "source views" if model.source_depth else "no",
+        "depth at test": "source views" if model.needs_depth else "no",
         "source policy": row.options.view_metric if views else NOTHING,
         "views": str(views),
         "samples": " + ".join(samples) or NOTHING,

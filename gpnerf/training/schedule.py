@@ -12,25 +12,36 @@ from gpnerf.config.fields import option
 from gpnerf.config.types import amount, count, positive
 from gpnerf.methods.method import Method
 
+# How the learning rates fall between multiples of decay_steps: on and on, or not at all.
+DECAYS = CONTINUOUS, STEPS = ("continuous", "steps")
+# What an optimiser has from the options, not from a checkpoint.
+KEPT = ("initial_lr", "weight_decay")
+
 
 @dataclass(frozen=True)
 class Schedule:
-    """Exponential decay of the learning rates after a linear warm-up (Sec. 5.1).
+    """Exponential decay of the learning rates after a linear warm-up (Sec. 5.1), and decay of the weights.
 
-    The rates fall by the factor decay_rate every decay_steps, continuously.
+    The rates fall by the factor decay_rate every decay_steps, down to a share lowest_rate of themselves.
     """
 
     decay_rate: float = option(0.6, "factor on the learning rates every decay_steps", amount)
     decay_steps: int = option(100_000, "steps over which decay_rate applies once", positive)
+    decay: str = option(
+        CONTINUOUS, "steps: the factor applies at once after each decay_steps", choices=DECAYS
+    )
+    lowest_rate: float = option(0.0, "share of the learning rates at which their decay ends", amount)
     warmup_steps: int = option(0, "steps of linear warm-up", count)
+    weight_decay: float = option(0.0, "weight of the squared weights in the gradient (Adam's L2)", amount)
 
     def factor(self, step: int) -> float:
         """The factor on the learning rates at a step."""
         warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
-        return warm * self.decay_rate ** (step / self.decay_steps)
+        periods = step // self.decay_steps if self.decay == STEPS else step / self.decay_steps
+        return warm * max(self.lowest_rate, self.decay_rate**periods)
 
 
-def build_optimizer(model: Method) -> torch.optim.Adam:
+def build_optimizer(model: Method, weight_decay: float = 0.0) -> torch.optim.Adam:
     """Adam with the method's parameter groups, at the rates of its recipe."""
     groups = [
         {"name": name, "params": parameters, "lr": getattr(model.recipe, f"lr_{name}")}
@@ -38,15 +49,15 @@ def build_optimizer(model: Method) -> torch.optim.Adam:
     ]
     for group in groups:
         group["initial_lr"] = group["lr"]
-    return torch.optim.Adam(groups, fused=True)
+    return torch.optim.Adam(groups, weight_decay=weight_decay, fused=True)
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Restores the moments of a checkpoint; the learning rates stay those of the optimizer."""
-    rates = [group["initial_lr"] for group in optimizer.param_groups]
+    """Restores the moments of a checkpoint; rates and weight decay stay those of the optimizer."""
+    own = [{name: group[name] for name in KEPT} for group in optimizer.param_groups]
     optimizer.load_state_dict(state)
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["initial_lr"] = rate
+    for group, values in zip(optimizer.param_groups, own, strict=True):
+        group.update(values)
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, schedule: Schedule, step: int) -> None:

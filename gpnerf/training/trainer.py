@@ -63,6 +63,7 @@ class Trainer:
         self.settings = Settings.from_options(options, len(self.class_names))
         torch.manual_seed(options.seed)
         self.model = self.settings.build()
+        self.model.check_depth([one.scene for one in (*data.trained, *data.tested)])
         if newest:
             self._resume(newest)
         elif start:
@@ -71,13 +72,14 @@ class Trainer:
         self.model.to(self.device)
         self.numerics = self._settle(newest)
         self.meter = Meter(self.device, newest.options.get("usage") if newest else None)
-        self.optimizer = build_optimizer(self.model)
+        schedule = from_options(Schedule, options)
+        self.optimizer = build_optimizer(self.model, schedule.weight_decay)
         if newest:
             load_optimizer(self.optimizer, newest.optimizer)
         self.update = Updater(
             self.model,
             self.optimizer,
-            from_options(Schedule, options),
+            schedule,
             from_options(StepOptions, options),
             self.numerics.precision,
             options.seed,
@@ -93,8 +95,9 @@ class Trainer:
             length=options.steps * self.update.examples_per_step,
             vary=options.vary,
             shortest_side=self.model.smallest_image,
+            with_depth=self.model.needs_depth,
         )
-        self.held_out = TestExamples(data.tested, *size)
+        self.held_out = TestExamples(data.tested, *size, with_depth=self.model.needs_depth)
         if processes.is_first:
             write_options(options, self.folder)
             self.journal = Journal(self.folder, self.step)

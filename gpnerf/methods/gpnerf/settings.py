@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpnerf.config.fields import option
-from gpnerf.config.types import amount, count, integers, positive, yes_or_no
+from gpnerf.config.types import amount, check_multiple, count, integers, positive, yes_or_no
 from gpnerf.datasets.instances import FIXED, MATCHINGS
 from gpnerf.geometry.canonical import CAMERA, COORDINATES, WORLD
 from gpnerf.geometry.sampling import SMALLEST_COARSE, SPACINGS
 from gpnerf.methods.gpnerf.field_transformer import ATTENTION_BOTTLENECK
 from gpnerf.methods.gpnerf.perception_head import COMBINATIONS, HEADS, NORMS
 from gpnerf.methods.gpnerf.published_head import GROUPS
-from gpnerf.networks.extractor import PYRAMID_LEVELS
+from gpnerf.networks.extractor import PYRAMID_LEVELS, check_blocks
 from gpnerf.system.errors import ConfigError
 
 # Where the gradient of the distillation losses stops. full: before the extractor, as in the paper. features:
@@ -60,17 +60,12 @@ class Sizes:
 
     def __post_init__(self) -> None:
         width = self.transformer_width
-        if len(self.encoder_blocks) != 3 or min(self.encoder_blocks) < 1:
-            found = ",".join(map(str, self.encoder_blocks))
-            raise ConfigError(
-                f"Expected --encoder_blocks to be three whole numbers of at least 1, such as 3,4,6, "
-                f"found {found}; correct the list."
-            )
-        _check_multiple("--transformer_width", width, "the bottleneck of its attention", ATTENTION_BOTTLENECK)
-        _check_multiple("--transformer_width", width, "--heads", self.heads)
-        _check_multiple("4 times --level_width", self.semantic_width, "--transformer_width", width)
+        check_blocks("--encoder_blocks", self.encoder_blocks)
+        check_multiple("--transformer_width", width, "the bottleneck of its attention", ATTENTION_BOTTLENECK)
+        check_multiple("--transformer_width", width, "--heads", self.heads)
+        check_multiple("4 times --level_width", self.semantic_width, "--transformer_width", width)
         if self.head == "published":
-            _check_multiple("--level_width", self.level_width, "the published head's groups", GROUPS)
+            check_multiple("--level_width", self.level_width, "the published head's groups", GROUPS)
 
 
 @dataclass(frozen=True)
@@ -165,10 +160,3 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.dropout >= 1:
             raise ConfigError(f"Expected --dropout below 1, found {self.dropout:g}; lower it.")
-
-
-def _check_multiple(whole: str, size: int, part: str, divisor: int) -> None:
-    if size % divisor:
-        raise ConfigError(
-            f"Expected {whole} to be a multiple of {part}, found {size} and {divisor}; change one."
-        )
