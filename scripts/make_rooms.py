@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gpnerf.config.parser import Parser
-from gpnerf.config.types import count, names, positive
+from gpnerf.config.types import names, positive
 from gpnerf.rooms import cache, shots
 from gpnerf.rooms.exports.layouts import LAYOUTS, export
 from gpnerf.rooms.exports.replica import SEQUENCE
@@ -29,8 +29,6 @@ from gpnerf.system.errors import ConfigError
 from gpnerf.system.scripting import run_script
 
 WIDEST = 170.0
-# Layouts with an id for things of no class.
-CLUTTERED = ("rooms", "transforms")
 
 
 def seed_list(text: str) -> tuple[int, ...]:
@@ -61,14 +59,8 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     add("--views", type=positive, default=24, help="photographs of each room (default: 24)")
     add("--height", type=positive, default=96, help="pixels (default: 96)")
     add("--width", type=positive, default=128, help="pixels (default: 128)")
-    add("--clutter", type=count, default=0, help="most things without a class in a room (default: 0)")
     add("--field_of_view", type=angle, help="horizontal, degrees (default: 80, replica: 90)")
     options = parser.parse_args(arguments)
-    if options.clutter and options.layout not in CLUTTERED:
-        raise ConfigError(
-            f"--clutter: expected the layout {' or '.join(CLUTTERED)}, found {options.layout}, whose classes "
-            "name everything; leave the option out or choose another layout."
-        )
     fixed = shots.FIELD_OF_VIEW if options.layout == "rooms" else LAYOUTS[options.layout].field_of_view
     if options.field_of_view is None:
         options.field_of_view = fixed or shots.FIELD_OF_VIEW
@@ -84,9 +76,9 @@ def make(options: Namespace) -> None:
     sizes = (options.height, options.width, options.views)
     try:
         if options.layout == "rooms":
-            cache.prepare(options.out, options.rooms, shots.Shoot(*sizes, clutter=options.clutter))
+            cache.prepare(options.out, options.rooms, *sizes)
         else:
-            shoot = shots.Shoot(*sizes, options.field_of_view, options.clutter)
+            shoot = shots.Shoot(*sizes, options.field_of_view)
             export(options.out, options.layout, options.rooms, shoot)
     except OSError as error:
         raise ConfigError(
@@ -102,15 +94,13 @@ def advice(options: Namespace) -> str:
         return f"unpack them with {unpack} and {_reading('scannet', folder, shots.names(options.rooms))}"
     if options.layout == "rooms":
         sizes = f"--height {options.height} --width {options.width} --views_per_room {options.views}"
-        scenes = "--train_scenes" if options.clutter else "--test_scenes"
-        clutter = f" --clutter {options.clutter}" if options.clutter else ""
-        return f"{_reading('rooms', options.out, map(str, options.rooms), scenes)} {sizes}{clutter}"
+        return f"{_reading('rooms', options.out, map(str, options.rooms))} {sizes}"
     below = f"/{SEQUENCE}" if options.layout == "replica" else ""
     return _reading(options.layout, options.out, (name + below for name in shots.names(options.rooms)))
 
 
-def _reading(dataset: str, root: Path, names: Iterable[str], scenes: str = "--test_scenes") -> str:
-    given = ["--dataset", dataset, "--data_root", str(root), scenes, ",".join(names)]
+def _reading(dataset: str, root: Path, scenes: Iterable[str]) -> str:
+    given = ["--dataset", dataset, "--data_root", str(root), "--test_scenes", ",".join(scenes)]
     return f"read them with {shlex.join(given)}"
 
 

@@ -18,7 +18,6 @@ from script_runs import EXPNAME, VIEWS_PER_ROOM, run_here, write_config
 from gpnerf.datasets import rooms
 from gpnerf.media.images import write_image
 from gpnerf.rooms import shots
-from gpnerf.rooms.shots import Shoot
 
 HEIGHT, WIDTH = 6, 8
 
@@ -134,7 +133,7 @@ def rooms_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A config file that trains a tiny model on one room and tests it on two others."""
     folder = tmp_path_factory.mktemp("scripts")
     for seed in (0, 1000, 1001):
-        rooms.load(folder / "rooms", seed, Shoot(24, 32, VIEWS_PER_ROOM))
+        rooms.load(folder / "rooms", seed, 24, 32, VIEWS_PER_ROOM)
     return write_config(
         folder / "rooms.txt",
         dataset="rooms",

@@ -18,7 +18,6 @@ from gpnerf.datasets.views import FrameRule, rank_views, released_sources
 from gpnerf.evaluation.evaluator import Evaluator
 from gpnerf.evaluation.released_protocol import released_order, released_rule
 from gpnerf.media.images import write_image
-from gpnerf.rooms.shots import Shoot
 from gpnerf.system.errors import DataError
 
 
@@ -65,7 +64,7 @@ def test_a_broken_scene_leaves_the_others_and_shows_in_the_exit_code(fresh, tmp_
     """Of two rooms, one image of a test view is damaged."""
     root = tmp_path / "data"
     for seed in (1000, 1001):
-        rooms.load(root, seed, Shoot(24, 32, 5))
+        rooms.load(root, seed, 24, 32, 5)
     (layout,) = root.iterdir()
     (layout / "room_1000" / "images" / "0001.png").write_bytes(b"no image")
     arguments = ["--config", *fresh, "--dataset", "transforms", "--data_root", layout]
@@ -111,7 +110,7 @@ def test_released_frames_of_scannet_are_counted_as_texts(tmp_path):
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory):
-    return rooms.load(tmp_path_factory.mktemp("rooms"), 3, Shoot(24, 32, 5))
+    return rooms.load(tmp_path_factory.mktemp("rooms"), 3, 24, 32, 5)
 
 
 def test_objects_take_the_place_of_classes(room):
@@ -163,7 +162,7 @@ def test_instances_are_trained_and_scored_by_ap(rooms_config, rooms_run, tmp_pat
 
 def test_objects_that_occur_in_test_frames_alone_are_reported(rooms_config, tmp_path):
     """The test frame is the only one to show id 200."""
-    room = rooms.load(tmp_path / "rooms", 1000, Shoot(24, 32, 5))
+    room = rooms.load(tmp_path / "rooms", 1000, 24, 32, 5)
     path = room.view(1).instance
     ids = np.full((24, 32), 200, np.uint16)
     write_image(path, ids)

@@ -88,7 +88,7 @@ def test_the_layout_transforms_is_that_of_the_rooms(layouts, tmp_path):
     """At the rooms' own field of view; the layouts above are wider, as Replica is."""
     export(tmp_path / "transforms", "transforms", [3], Shoot(HEIGHT, WIDTH, VIEWS), workers=1)
     made = load_scene("transforms", tmp_path / "transforms", ROOM)
-    own = rooms.load(tmp_path / "rooms", 3, Shoot(HEIGHT, WIDTH, VIEWS))
+    own = rooms.load(tmp_path / "rooms", 3, HEIGHT, WIDTH, VIEWS)
     for expected, found in zip(examples(own), examples(made), strict=True):
         assert torch.equal(found.sources.images, expected.sources.images)
         assert torch.equal(found.target.semantic, expected.target.semantic)

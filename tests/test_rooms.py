@@ -17,7 +17,7 @@ from gpnerf.rooms import layout
 from gpnerf.rooms.cache import prepare
 from gpnerf.rooms.furniture import Item
 from gpnerf.rooms.layout import CLASS_NAMES, Room
-from gpnerf.rooms.shots import VERSION, Shoot, camera_at, names
+from gpnerf.rooms.shots import VERSION, camera_at, names
 from gpnerf.rooms.solids import Solid, ball, box, cylinder, yaw
 from gpnerf.rooms.textures import Plain
 from gpnerf.rooms.tracer import Picture, Tracer
@@ -33,14 +33,14 @@ make_room = functools.cache(layout.make_room)
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rooms")
-    prepare(folder, SEEDS, Shoot(HEIGHT, WIDTH, VIEWS), workers=1)
+    prepare(folder, SEEDS, HEIGHT, WIDTH, VIEWS, workers=1)
     return folder
 
 
 @pytest.fixture(scope="module")
 def frames(root: Path) -> dict[int, list[Frame]]:
     """All views of the rooms by seed."""
-    scenes = {seed: rooms.load(root, seed, Shoot(HEIGHT, WIDTH, VIEWS)) for seed in SEEDS}
+    scenes = {seed: rooms.load(root, seed, HEIGHT, WIDTH, VIEWS) for seed in SEEDS}
     return {seed: [scene.read(i, HEIGHT, WIDTH) for i in range(VIEWS)] for seed, scene in scenes.items()}
 
 
@@ -131,7 +131,7 @@ def test_a_solid_shades_the_floor_below_it():
 def test_the_same_seed_gives_the_same_pictures_and_another_seed_others(
     root: Path, frames: dict, tmp_path: Path
 ):
-    again = rooms.load(tmp_path, SEEDS[0], Shoot(HEIGHT, WIDTH, VIEWS))
+    again = rooms.load(tmp_path, SEEDS[0], HEIGHT, WIDTH, VIEWS)
     for index in (0, 13):
         frame, other = again.read(index, HEIGHT, WIDTH), frames[SEEDS[1]][index]
         for name in ("image", "depth", "semantic", "instance"):
@@ -209,12 +209,12 @@ def test_consecutive_views_move_and_turn_moderately(seed: int):
 
 
 def test_partial_rooms_are_made_again_and_whole_ones_left_alone(tmp_path: Path):
-    prepare(tmp_path, [1, 2], Shoot(6, 8, 2), workers=1)
+    prepare(tmp_path, [1, 2], 6, 8, 2, workers=1)
     folder = tmp_path / f"v{VERSION}_6x8_2"
     broken, whole = folder / "room_0001", folder / "room_0002" / "transforms.json"
     (broken / "depth" / "0001.png").unlink()
     before = whole.stat().st_mtime_ns
-    prepare(tmp_path, [1, 2], Shoot(6, 8, 2), workers=1)
+    prepare(tmp_path, [1, 2], 6, 8, 2, workers=1)
     assert (broken / "depth" / "0001.png").is_file()
     assert whole.stat().st_mtime_ns == before
     assert sorted(path.name for path in folder.iterdir()) == ["room_0001", "room_0002"]
@@ -226,21 +226,21 @@ def test_an_interrupted_room_leaves_nothing_behind(tmp_path: Path, monkeypatch: 
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Tracer, "draw", interrupt)
-        rooms.load(tmp_path, 1, Shoot(6, 8, 2))
+        rooms.load(tmp_path, 1, 6, 8, 2)
     assert not list((tmp_path / f"v{VERSION}_6x8_2").iterdir())
-    assert len(rooms.load(tmp_path, 1, Shoot(6, 8, 2)).views) == 2
+    assert len(rooms.load(tmp_path, 1, 6, 8, 2).views) == 2
 
 
 @pytest.mark.slow
 def test_workers_make_the_same_rooms(tmp_path: Path):
-    prepare(tmp_path / "two", [1, 2], Shoot(6, 8, 1), workers=2)
-    prepare(tmp_path / "one", [1, 2], Shoot(6, 8, 1), workers=1)
+    prepare(tmp_path / "two", [1, 2], 6, 8, 1, workers=2)
+    prepare(tmp_path / "one", [1, 2], 6, 8, 1, workers=1)
     for path in (tmp_path / "one").rglob("*.*"):
         assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
 
 
 def test_the_file_follows_the_nerfstudio_convention(root: Path, frames: dict):
-    scene = rooms.load(root, SEEDS[0], Shoot(HEIGHT, WIDTH, VIEWS))
+    scene = rooms.load(root, SEEDS[0], HEIGHT, WIDTH, VIEWS)
     values = json.loads((scene.views[0].image.parents[1] / "transforms.json").read_text())
     assert (values["cx"], values["cy"], values["w"], values["h"]) == (16.0, 12.0, 32, 24)
     expected = camera_at(make_room(SEEDS[0]).loop.poses(VIEWS)[4], HEIGHT, WIDTH)
@@ -251,39 +251,3 @@ def test_the_file_follows_the_nerfstudio_convention(root: Path, frames: dict):
     depth = torch.stack([frame.depth for frame in frames[SEEDS[0]]])
     assert ((depth > scene.near) & (depth < scene.far)).float().mean() > 0.98
     assert scene.far / 2 < depth.max() < scene.far
-
-
-def test_clutter_fills_a_room_without_touching_what_is_there():
-    plain, full = make_room(3), layout.make_room(3, clutter=80)
-    assert full.items[: len(plain.items)] != plain.items
-    before, added = full.items[: len(plain.items)], full.items[len(plain.items) :]
-    assert [item.name for item in before] == [item.name for item in plain.items]
-    assert 5 <= len(added) <= 80
-    assert {item.name for item in added} == {"clutter"}
-    assert full.classes == plain.classes
-    points = [interior(item) for item in full.items if item.name != "rug"]
-    for item in added:
-        assert (item.bounds[0] > -1e-6).all()
-        assert (item.bounds[1] < full.size + 1e-6).all()
-        others = np.concatenate([one for one in points if not np.array_equal(one, interior(item))])
-        assert not any(solid.contains(others, margin=-0.004).any() for solid in item.solids)
-
-
-def test_rooms_of_one_run_are_more_or_less_cluttered():
-    counts = [len(layout.make_room(seed, clutter=60).items) - len(make_room(seed).items) for seed in range(6)]
-    assert len(set(counts)) >= 4
-    assert min(counts) < 15 < 25 < max(counts)
-
-
-def test_clutter_has_depth_but_no_label(tmp_path: Path):
-    shoot = Shoot(HEIGHT, WIDTH, 6, clutter=80)
-    full, plain = (rooms.load(tmp_path, 3, one) for one in (shoot, shoot._replace(clutter=0)))
-    assert full.folder.parent.name == f"v{VERSION}_24x32_6_clutter80"
-    changed = 0
-    for number in range(6):
-        frame, other = full.read(number, HEIGHT, WIDTH), plain.read(number, HEIGHT, WIDTH)
-        unlabelled = frame.semantic == -1
-        assert (frame.depth[unlabelled] < other.depth[unlabelled] + 2e-3).all()
-        assert torch.equal(frame.semantic[~unlabelled], other.semantic[~unlabelled])
-        changed += unlabelled.sum().item()
-    assert changed > 0.05 * 6 * HEIGHT * WIDTH

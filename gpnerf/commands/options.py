@@ -205,12 +205,6 @@ def _training(parser: Parser) -> None:
         "other colors in all views; range: near and far; unit: scale of the coordinates that the network "
         "sees (with --coordinates camera)",
     )
-    add(
-        "--clutter",
-        type=count,
-        default=0,
-        help="rooms: most things without a class that fill a training room, each with its own number of them",
-    )
     add("--workers", type=count, default=2, help="additional processes that read images")
     add("--log_every", type=positive, default=50, help="steps between TensorBoard scalars")
     add("--picture_every", type=positive, default=5_000, help="steps between pictures of a held-out view")

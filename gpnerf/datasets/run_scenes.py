@@ -20,7 +20,6 @@ from gpnerf.datasets.places import each_once
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import FrameRule
 from gpnerf.rooms.cache import prepare
-from gpnerf.rooms.shots import Shoot
 from gpnerf.system.errors import ConfigError, DataError, Faults
 
 log = logging.getLogger(__name__)
@@ -34,10 +33,8 @@ OPTIONAL_MAPS = (
 )
 
 
-def load_scenes(options: Namespace, names: Sequence[str], clutter: int = 0) -> list[Scene]:
+def load_scenes(options: Namespace, names: Sequence[str]) -> list[Scene]:
     """Loads the named scenes of options.dataset, each once; makes rooms that are missing.
-
-    clutter: most things of no class in a room.
 
     Sets options.height and options.width if they are not given, in the shape of the first scene. Raises
     DataError that lists the faults of all scenes.
@@ -45,7 +42,7 @@ def load_scenes(options: Namespace, names: Sequence[str], clutter: int = 0) -> l
     reading = from_options(Reading, options, rule=from_options(FrameRule, options))
     if options.dataset == "rooms":
         options.height, options.width = size_of_shape(options, ROOM_SHAPE)
-        return _load_rooms(options, names, reading, clutter)
+        return _load_rooms(options, names, reading)
     root = Path(options.data_root)
     scenes, faults = [], Faults()
     for name in tqdm(each_once(root, names), desc="Reading scenes", unit="scene", delay=PATIENCE_S):
@@ -59,7 +56,7 @@ def load_scenes(options: Namespace, names: Sequence[str], clutter: int = 0) -> l
     return scenes
 
 
-def _load_rooms(options: Namespace, names: Sequence[str], reading: Reading, clutter: int) -> list[Scene]:
+def _load_rooms(options: Namespace, names: Sequence[str], reading: Reading) -> list[Scene]:
     wrong = [name for name in names if not name.isdigit()]
     if wrong:
         raise ConfigError(
@@ -67,15 +64,15 @@ def _load_rooms(options: Namespace, names: Sequence[str], reading: Reading, clut
             "correct the list."
         )
     seeds = list(dict.fromkeys(int(name) for name in names))
-    shoot = Shoot(options.height, options.width, options.views_per_room, clutter=clutter)
+    size = (options.height, options.width, options.views_per_room)
     root = Path(options.data_root)
     try:
-        prepare(root, seeds, shoot)
+        prepare(root, seeds, *size)
     except OSError as error:
         raise ConfigError(
             f"Rooms cannot be written to {root} ({error.strerror}); choose another folder with --data_root."
         ) from error
-    return [rooms.load(root, seed, shoot, reading) for seed in seeds]
+    return [rooms.load(root, seed, *size, reading) for seed in seeds]
 
 
 def training_scenes(train: Sequence[Scene], test: Sequence[Scene], rule: FrameRule) -> list[TrainingScene]:

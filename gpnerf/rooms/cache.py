@@ -1,7 +1,7 @@
 """Makes rooms on first use and keeps them on disk in the layout of transforms.json.
 
-A room is the folder <root>/v<version>_<height>x<width>_<views>/room_<seed>/, with _clutter<most> behind the
-views if there is any. The path names everything that decides the content.
+A room is the folder <root>/v<version>_<height>x<width>_<views>/room_<seed>/. The path names everything that
+decides the content.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from gpnerf.rooms.making import make_all, write_folder
 from gpnerf.rooms.shots import VERSION, Job, Shoot, names
 
 
-def prepare(root: Path, seeds: Sequence[int], shoot: Shoot, workers: int = 2) -> list[Path]:
+def prepare(
+    root: Path, seeds: Sequence[int], height: int, width: int, num_views: int, workers: int = 2
+) -> list[Path]:
     """Makes the missing rooms, `workers` at a time, with a progress bar; returns the folders of all rooms."""
-    clutter = f"_clutter{shoot.clutter}" if shoot.clutter else ""
-    top = Path(root) / f"v{VERSION}_{shoot.height}x{shoot.width}_{shoot.num_views}{clutter}"
+    shoot = Shoot(height, width, num_views)
+    top = Path(root) / f"v{VERSION}_{height}x{width}_{num_views}"
     jobs = [Job(top / name, int(seed), shoot) for seed, name in zip(seeds, names(seeds), strict=True)]
     make_all(_make, [job for job in jobs if not _complete(job)], workers)
     return [job.folder for job in jobs]

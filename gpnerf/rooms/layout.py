@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from gpnerf.rooms import decor, fittings, furniture, materials
-from gpnerf.rooms.clutter import strew
 from gpnerf.rooms.furniture import Item
 from gpnerf.rooms.materials import Rng, pick
-from gpnerf.rooms.plan import CLEARANCE, Plan
+from gpnerf.rooms.plan import CLEARANCE, GAP, Plan
 from gpnerf.rooms.textures import Plain, Texture
 from gpnerf.rooms.walk import Loop
 
@@ -39,14 +38,11 @@ class Room:
 
     @property
     def classes(self) -> set[str]:
-        return {"wall", "floor", "ceiling", *(item.name for item in self.items if item.name in CLASS_NAMES)}
+        return {"wall", "floor", "ceiling", *(item.name for item in self.items)}
 
 
-def make_room(seed: int, clutter: int = 0) -> Room:
-    """Makes the room of a seed, always the same one.
-
-    clutter: most things of no class in it; each seed has its own number of them.
-    """
+def make_room(seed: int) -> Room:
+    """Makes the room of a seed, always the same one."""
     best = None
     for draw in range(DRAWS):
         room = _draw(np.random.default_rng([seed, draw]))
@@ -54,13 +50,7 @@ def make_room(seed: int, clutter: int = 0) -> Room:
             best = room
         if len(best.classes) >= FEWEST_CLASSES:
             break
-    return _cluttered(np.random.default_rng([seed, DRAWS]), best, clutter) if clutter else best
-
-
-def _cluttered(rng: Rng, room: Room, most: int) -> Room:
-    plan = Plan(room.size, room.loop)
-    plan.items = list(room.items)
-    return replace(room, items=(*room.items, *strew(rng, plan, int(rng.integers(most + 1)))))
+    return best
 
 
 def _draw(rng: Rng) -> Room:
@@ -178,15 +168,30 @@ def _center(rng: Rng, plan: Plan, loop: Loop) -> None:
     plan.add(decor.ceiling_lamp(rng, drop).moved(0.0, (*loop.center, plan.size[2])))
     plan.items.append(placed)
     if rng.uniform() < 0.5:
-        plan.put_on(placed, decor.plant(rng, rng.uniform(0.3, 0.4)))
+        _on_top(rng, plan, placed, decor.plant(rng, rng.uniform(0.3, 0.4)))
 
 
 def _small(rng: Rng, plan: Plan) -> None:
     """Places lamps and plants on cabinets, plants on the floor, and pictures on the free parts of walls."""
     for item in [item for item in plan.items if item.name == "cabinet" and item.bounds[1][2] < 1.2]:
-        plan.put_on(item, decor.table_lamp(rng), -0.33)
-        plan.put_on(item, decor.plant(rng, rng.uniform(0.35, 0.5)), 0.33)
+        _on_top(rng, plan, item, decor.table_lamp(rng), -0.33)
+        _on_top(rng, plan, item, decor.plant(rng, rng.uniform(0.35, 0.5)), 0.33)
     for _ in range(int(rng.integers(1, 3))):
         plan.try_walls(rng, lambda: decor.plant(rng, rng.uniform(0.7, 1.1)), gap=0.05)
     for _ in range(int(rng.integers(4, 8))):
         plan.try_walls(rng, lambda: fittings.picture(rng), rng.uniform(1.32, 1.5), gap=0.0)
+
+
+def _on_top(rng: Rng, plan: Plan, below: Item, item: Item, shift: float = 0.0) -> None:
+    """Puts an item on another one, `shift` of its longer side off the middle, if it fits there."""
+    low, high = below.bounds
+    middle, extent = (low + high) / 2, high - low
+    longer = int(extent[1] > extent[0])
+    spot = np.array([middle[0], middle[1], high[2] + GAP + 0.001])
+    spot[longer] += shift * extent[longer]
+    bottom, top = item.bounds
+    spot[:2] -= (bottom[:2] + top[:2]) / 2
+    placed = item.moved(0.0, spot)
+    if plan.fits(placed):
+        # fits() needs a gap to the item below; the gap is closed afterwards.
+        plan.items.append(placed.moved(0.0, (0.0, 0.0, -GAP - 0.001)))

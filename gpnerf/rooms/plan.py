@@ -69,20 +69,6 @@ class Plan:
                 return True
         return False
 
-    def put_on(self, below: Item, item: Item, shift: float = 0.0) -> None:
-        """Puts an item on another one, `shift` of its longer side off the middle, if it fits there."""
-        low, high = below.bounds
-        middle, extent = (low + high) / 2, high - low
-        longer = int(extent[1] > extent[0])
-        spot = np.array([middle[0], middle[1], high[2] + GAP + 0.001])
-        spot[longer] += shift * extent[longer]
-        bottom, top = item.bounds
-        spot[:2] -= (bottom[:2] + top[:2]) / 2
-        placed = item.moved(0.0, spot)
-        if self.fits(placed):
-            # fits() needs a gap to the item below; the gap is closed afterwards.
-            self.items.append(placed.moved(0.0, (0.0, 0.0, -GAP - 0.001)))
-
     def _distance(self, low: np.ndarray, high: np.ndarray) -> float:
         """Distance in metres from the walk to a box, on the floor plan."""
         outside = np.maximum(np.maximum(low[:2] - self.corridor, self.corridor - high[:2]), 0.0)

@@ -19,16 +19,12 @@ FIELD_OF_VIEW = 80.0  # degrees, horizontal
 
 
 class Shoot(NamedTuple):
-    """How a room is photographed.
-
-    height, width: pixels; field_of_view: horizontal, degrees; clutter: most things of no class in the room.
-    """
+    """How a room is photographed. height, width: pixels; field_of_view: horizontal, degrees."""
 
     height: int
     width: int
     num_views: int
     field_of_view: float = FIELD_OF_VIEW
-    clutter: int = 0
 
 
 class Job(NamedTuple):
@@ -56,8 +52,7 @@ def camera_at(pose: np.ndarray, height: int, width: int, field_of_view: float = 
 
 def shots(job: Job) -> Iterator[tuple[Camera, Picture]]:
     """Draws the views of a room one by one, in walking order."""
-    shoot = job.shoot
-    room = make_room(job.seed, shoot.clutter)
+    room, shoot = make_room(job.seed), job.shoot
     tracer = Tracer(room)
     for pose in room.loop.poses(shoot.num_views):
         camera = camera_at(pose, shoot.height, shoot.width, shoot.field_of_view)

@@ -15,8 +15,6 @@ from gpnerf.rooms.solids import Solid
 OFFSETS = np.array([[0.0, 0.0], [-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]])
 SHELL_FACES = 6
 SHELL_CLASSES = ("wall", "wall", "wall", "wall", "floor", "ceiling")
-# Class of things that belong to none: the ignore_label of transforms.json.
-NO_CLASS = 255
 # Depth in metres at which edges are cut, since points behind the camera have no pixel.
 NEAR = 0.02
 # Pairs of neighbouring entries of solids.CORNERS.
@@ -42,8 +40,7 @@ class Tracer:
         self.corners = np.array([solid.corners for solid in self.solids]).reshape(-1, 8, 3)
         counts = [len(item.solids) for item in room.items]
         names = [*SHELL_CLASSES, *np.repeat([item.name for item in room.items], counts)]
-        classes = {name: number for number, name in enumerate(CLASS_NAMES)}
-        self.semantic = np.array([classes.get(name, NO_CLASS) for name in names], dtype=np.uint8)
+        self.semantic = np.array([CLASS_NAMES.index(name) for name in names], dtype=np.uint8)
         items = np.repeat(np.arange(len(room.items)), counts) + SHELL_FACES
         self.instance = (np.concatenate([np.arange(SHELL_FACES), items]) + 1).astype(np.uint16)
         self.lighting = Lighting(room, self.solids)

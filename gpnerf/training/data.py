@@ -57,7 +57,7 @@ def load_training_data(options: Namespace) -> TrainingData:
     if not options.train_scenes:
         raise ConfigError("Expected scenes to train on, found none; name them with --train_scenes.")
     rule = from_options(FrameRule, options)
-    train = load_scenes(options, options.train_scenes, options.clutter)
+    train = load_scenes(options, options.train_scenes)
     test = load_scenes(options, options.test_scenes)
     _check(options, train)
     if options.target == INSTANCE:

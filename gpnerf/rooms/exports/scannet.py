@@ -99,7 +99,7 @@ def write_download(job: Job, folder: Path) -> None:
 
 
 def _write_sens_header(file: BinaryIO, job: Job) -> None:
-    height, width, num_views, field_of_view, _ = job.shoot
+    height, width, num_views, field_of_view = job.shoot
     camera = camera_at(np.eye(4), height, width, field_of_view)
     calibration = np.stack([_intrinsics(camera), np.eye(4)] * 2).astype("<f4")
     file.write(struct.pack("<IQ", VERSION, len(SENSOR)) + SENSOR)
