@@ -17,7 +17,7 @@ def cells(kind):
 def test_every_cell_runs(rooms_config, rooms_run, monkeypatch, capsys):
     monkeypatch.chdir(NOTEBOOK.parent)
     room = next((rooms_config.parent / "rooms").rglob("room_1000"))
-    own = {"../out/rooms": os.fspath(rooms_run), "../data/rooms/v6_96x128_24/room_1000": os.fspath(room)}
+    own = {'"rooms"': f'"{rooms_run}"', "../data/rooms/v6_96x128_24/room_1000": os.fspath(room)}
     found = {}
     for cell in cells("code"):
         lines = "".join(cell["source"])
