@@ -6,6 +6,7 @@ import builtins
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -250,6 +251,20 @@ def test_the_card_is_one_that_the_hub_reads(tmp_path):
     assert card.data.pipeline_tag == "image-to-3d" and "novel-view-synthesis" in card.data.tags
     assert "* seed: 3" in card.text and "wall, floor, chair" in card.text
     assert "## Scores" not in card.text and "None" not in card.text
+
+
+@pytest.mark.parametrize(
+    ("vary", "untrained"),
+    [
+        ([], "Other image sizes and numbers of source views work"),
+        (["size", "range"], "Other numbers of source views work"),
+        (["size", "sources"], None),
+    ],
+)
+def test_the_card_tells_what_the_training_did_not_vary(vary, untrained):
+    one = trained()
+    card = model_card("wall", replace(one, options={**one.options, "vary": vary}), None)
+    assert (untrained or "## Limits") in card and ("were not trained" in card) == bool(untrained)
 
 
 @pytest.fixture(scope="module")

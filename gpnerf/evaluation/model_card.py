@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gpnerf.datasets.variation import SIZE, SOURCES
 from gpnerf.evaluation.results import EvaluationResult
 from gpnerf.evaluation.scene_table import scene_table
 from gpnerf.evaluation.table import facts_line, markdown_rows
@@ -26,6 +27,8 @@ tags:
 # Facts of an evaluation that its scores depend on.
 SCORED = ("protocol", "setting", "dataset", "step", "commit", "size", "stride", "guide", "source views")
 SYNTHETIC = "rooms"
+# What is the same in all examples, unless a training varied it.
+UNTRAINED = {SIZE: "image sizes", SOURCES: "numbers of source views"}
 
 
 def model_card(name: str, checkpoint: Checkpoint, scores: EvaluationResult | None) -> str:
@@ -86,10 +89,13 @@ def _limits(names: Sequence[str], training: Mapping[str, Any]) -> str:
         )
     if names:
         limits.append("It knows no classes but those above, and gives every pixel one of them.")
-    limits += [
-        "Surfaces that no source view shows, and depth where surfaces have no texture, are guesses.",
-        "Other image sizes and numbers of source views work, but were not trained.",
-    ]
+    limits.append(
+        "Surfaces that no source view shows, and depth where surfaces have no texture, are guesses."
+    )
+    varied = training.get("vary", ())
+    untrained = [words for kind, words in UNTRAINED.items() if kind not in varied]
+    if untrained:
+        limits.append(f"Other {' and '.join(untrained)} work, but were not trained.")
     return "\n".join(f"* {limit}" for limit in limits)
 
 
