@@ -15,26 +15,19 @@ from pathlib import Path
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from gpnerf.config.fields import from_options
-from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples, TestView
+from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples
 from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.frame_reader import Photograph
 from gpnerf.datasets.instances import with_objects
 from gpnerf.datasets.places import claim, each_once, some_known
 from gpnerf.datasets.policies import rank_views
-from gpnerf.datasets.run_scenes import (
-    describe_gaps,
-    describe_ranges,
-    describe_splits,
-    load_scenes,
-    test_views,
-)
+from gpnerf.datasets.run_scenes import describe_gaps, describe_ranges, describe_splits, load_scenes
 from gpnerf.datasets.scene import Scene
-from gpnerf.datasets.views import FrameRule
 from gpnerf.evaluation.label_scoring import score_labels
-from gpnerf.evaluation.released_protocol import released_order, released_rule
+from gpnerf.evaluation.panoptic_scoring import Objects
+from gpnerf.evaluation.protocols import frame_rule, is_released, results_folder, views_to_score
 from gpnerf.evaluation.result_files import load_view, save_view
-from gpnerf.evaluation.results import ViewResult, with_majority_class
+from gpnerf.evaluation.results import TITLES, ViewResult, with_majority_class
 from gpnerf.evaluation.scorer import Scorer, at_stride
 from gpnerf.execution.numerics import settle
 from gpnerf.media.images import write_image
@@ -67,16 +60,17 @@ class Evaluator:
         self.checkpoint = checkpoint_to_use(run, options.checkpoint, options.method)
         check_scenes(self.checkpoint, options, options.test_scenes)
         self.instances = _target_of(self.checkpoint) == "instance"
-        self.released = options.protocol == "released"
+        self.rule = frame_rule(options)
         self.faults = Faults()
         with self.processes.first_alone():
             self.scenes = self._load_scenes()
-            self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
+            objects = self._objects() if self.instances else None
+            self.folder = make_folder(run / results_folder(options.protocol))
             # Rooms need no claim: the name of a room is its seed, and only the image size changes its folder.
             for scene in self.scenes if options.dataset != "rooms" else ():
                 claim(self.folder / scene.name, scene.folder)
         if self.processes.is_first:
-            splits = describe_splits(self.scenes, self._rule)
+            splits = describe_splits(self.scenes, self.rule)
             for sentence in (*describe_ranges(self.scenes), *splits, *describe_gaps(self.scenes)):
                 log.info(sentence)
         device = choose_device(options.device, self.processes.local_rank)
@@ -91,9 +85,10 @@ class Evaluator:
         self.labels = score_labels(self.checkpoint.class_names, self.scenes, options.map_classes)
         self.scenes = self.labels.scenes
         scored = len(self.labels.class_names) if self.labels.scored else 0
-        self.scorer = Scorer(scored, self.instances, load_lpips(device) if options.lpips else None)
+        self.scorer = Scorer(scored, objects, load_lpips(device) if options.lpips else None)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
-        self.examples = TestExamples(self._test_views(), *size, released=self.released)
+        views = views_to_score(options, self.setting, self.scenes)
+        self.examples = TestExamples(views, *size, released=is_released(options))
         for sentence in self.examples.warnings() if self.processes.is_first else ():
             log.warning(f"Warning: {sentence}")
         # Counts all views, so that a resumed evaluation chooses the same numerics as an uninterrupted one.
@@ -110,10 +105,6 @@ class Evaluator:
             return "generalized"
         return "finetuned" if training.get("load_weights") else "per scene"
 
-    @property
-    def _rule(self) -> FrameRule:
-        return released_rule(self.options) if self.released else from_options(FrameRule, self.options)
-
     def _load_scenes(self) -> list[Scene]:
         """The test scenes that can be read; errors of the others go to the faults."""
         if self.options.target != _target_of(self.checkpoint):
@@ -127,21 +118,18 @@ class Evaluator:
                 scenes += load_scenes(self.options, [name])
         if not scenes:
             self.faults.raise_any()
-        if not self.instances:
-            return scenes
-        return [with_objects(scene, self.checkpoint.class_names) for scene in scenes]
+        return scenes
 
-    def _test_views(self) -> list[TestView]:
-        rule = self._rule
-        if not self.released:
-            return test_views(self.scenes, rule)
-        views = []
+    def _objects(self) -> dict[str, Objects]:
+        """Puts objects in the place of the classes of all scenes; returns them by scene."""
+        names, size = self.checkpoint.class_names, (self.options.height, self.options.width)
+        objects = {}
         for scene in self.scenes:
-            order = released_order(self.options.dataset, self.setting, scene)
-            split = rule.split(len(order), scene.name, scene.index.splits)
-            sources = [order[number] for number in split.sources]
-            views += [TestView(scene, order[number], sources) for number in split.test]
-        return views
+            split = self.rule.split(len(scene.views), scene.name, scene.index.splits)
+            frames = sorted({*split.train, *split.test})
+            objects[scene.name] = Objects.of(scene, names, frames, *size)
+        self.scenes = [with_objects(scene, names) for scene in self.scenes]
+        return objects
 
     def view_folder(self, index: int) -> Path:
         """The folder of the scores and pictures of a test view."""
@@ -238,7 +226,8 @@ class Evaluator:
         values = [
             weights,
             self.checkpoint.settings.decides_outputs(),
-            self.scorer.num_classes,
+            [self.scorer.num_classes, *TITLES],
+            self.scorer.objects and self.scorer.objects[scene.name].fingerprint(),
             self.scorer.lpips is not None,
             [options.height, options.width, options.stride, options.guide, options.segment],
             self.numerics.precision,

@@ -11,7 +11,7 @@ import torch
 from gpnerf.datasets.labels import class_colors
 from gpnerf.evaluation.page import Report, ViewEntry, read_curves, write_page
 from gpnerf.evaluation.result_files import read_results, write_results
-from gpnerf.evaluation.results import AP_NAMES, EvaluationResult, ViewResult
+from gpnerf.evaluation.results import AP_NAMES, ONE_CLASS_PQ_NAMES, PQ_NAMES, EvaluationResult, ViewResult
 from gpnerf.evaluation.scene_table import scene_table
 from gpnerf.media.images import read_image
 from gpnerf.metrics.semantic import class_ious
@@ -27,6 +27,8 @@ VIEW_SCORES = (
     "total_accuracy",
     "average_accuracy",
     *AP_NAMES,
+    PQ_NAMES[0],
+    ONE_CLASS_PQ_NAMES[0],
 )
 
 

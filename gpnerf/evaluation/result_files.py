@@ -15,6 +15,7 @@ import torch
 from gpnerf.evaluation.results import TITLES, EvaluationResult, SceneResult, ViewResult, overall
 from gpnerf.evaluation.scene_table import NOTES, scene_table
 from gpnerf.evaluation.table import facts_line, markdown_rows
+from gpnerf.metrics.panoptic import COLUMNS
 from gpnerf.system.files import write_whole
 
 # The record of a view, in the folder of its pictures.
@@ -32,6 +33,7 @@ def save_view(folder: Path, result: ViewResult, key: str, seconds: float | None 
         cells = result.confusion.nonzero()
         counts = result.confusion[cells[:, 0], cells[:, 1]]
         values["confusion"] = [len(result.confusion), cells.tolist(), counts.tolist()]
+    values["overlaps"] = None if result.overlaps is None else result.overlaps.tolist()
     write_whole(folder / RECORD, json.dumps(values))
 
 
@@ -50,7 +52,10 @@ def load_view(folder: Path, scene: str, view: str, key: str | None = None) -> Vi
             confusion = torch.zeros(classes, classes, dtype=torch.int64)
             rows, columns = torch.tensor(cells, dtype=torch.int64).reshape(-1, 2).unbind(-1)
             confusion[rows, columns] = torch.tensor(counts, dtype=torch.int64)
-        return ViewResult(scene, view, values["scores"], confusion)
+        overlaps = values["overlaps"]
+        if overlaps is not None:
+            overlaps = torch.tensor(overlaps, dtype=torch.int64).reshape(-1, COLUMNS)
+        return ViewResult(scene, view, values["scores"], confusion, overlaps)
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
 
@@ -100,4 +105,5 @@ def read_results(folder: Path) -> EvaluationResult | None:
 def _read_view(folder: Path, row: dict[str, str]) -> ViewResult:
     kept = load_view(folder / row["scene"] / row["view"], row["scene"], row["view"])
     scores = {name: float(row[name]) if row[name] else None for name in TITLES}
-    return ViewResult(row["scene"], row["view"], scores, kept and kept.confusion)
+    counts = (kept.confusion, kept.overlaps) if kept else ()
+    return ViewResult(row["scene"], row["view"], scores, *counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -9,11 +10,21 @@ from torch import Tensor
 
 from gpnerf.datasets.frame_reader import Photograph
 from gpnerf.datasets.scene import Frame
-from gpnerf.evaluation.results import AP_NAMES, STRICT_AP_NAMES, TITLES, Scores, ViewResult
+from gpnerf.evaluation.panoptic_scoring import Objects
+from gpnerf.evaluation.results import (
+    AP_NAMES,
+    ONE_CLASS_PQ_NAMES,
+    PQ_NAMES,
+    STRICT_AP_NAMES,
+    TITLES,
+    Scores,
+    ViewResult,
+)
 from gpnerf.metrics.depth import depth_scores
 from gpnerf.metrics.image import psnr, ssim, ssim_scikit
 from gpnerf.metrics.instance import THRESHOLDS, average_precision, match_instances, strict_average_precision
 from gpnerf.metrics.lpips import LPIPS
+from gpnerf.metrics.panoptic import panoptic_quality
 from gpnerf.metrics.semantic import confusion_matrix, image_scores
 from gpnerf.rendering.view import RenderedView
 
@@ -21,12 +32,12 @@ from gpnerf.rendering.view import RenderedView
 class Scorer:
     """Computes the scores of views; one evaluation measures the same scores of every view."""
 
-    def __init__(self, num_classes: int, instances: bool, lpips: LPIPS | None) -> None:
-        """num_classes: outputs of the head to score, 0 for none. instances: outputs are objects, not classes.
+    def __init__(self, num_classes: int, objects: Mapping[str, Objects] | None, lpips: LPIPS | None) -> None:
+        """num_classes: outputs of the head to score, 0 for none. objects: by scene, None for classes.
 
         lpips: None leaves LPIPS out.
         """
-        self.num_classes, self.instances, self.lpips = num_classes, instances, lpips
+        self.num_classes, self.objects, self.lpips = num_classes, objects, lpips
 
     def __call__(
         self, view: RenderedView, target: Frame, nearest: Photograph | None, stride: int = 1
@@ -48,13 +59,16 @@ class Scorer:
                 scores[name] = self.lpips(view.color, truth.image, as_published, truth.mask)
         if truth.depth is not None:
             scores |= _depth_scores(view.depth, truth.depth)
-        confusion = None
-        if self.num_classes and self.instances and target.instance is not None:
+        confusion = overlaps = None
+        if self.num_classes and self.objects and target.instance is not None:
+            objects = self.objects[target.scene]
+            overlaps = objects.overlaps(view.labels, target.instance)
             scores |= self._instance_scores(view, target.instance)
-        elif self.num_classes and not self.instances and target.semantic is not None:
+            scores |= _panoptic_scores(overlaps, objects)
+        elif self.num_classes and not self.objects and target.semantic is not None:
             confusion = confusion_matrix(view.labels, target.semantic, self.num_classes)
             scores |= image_scores(confusion)._asdict()
-        return ViewResult(target.scene, target.name, scores, confusion)
+        return ViewResult(target.scene, target.name, scores, confusion, overlaps)
 
     def _instance_scores(self, view: RenderedView, truth: Tensor) -> Scores:
         found = match_instances(view.labels, view.confidence, truth, self.num_classes)
@@ -66,6 +80,12 @@ class Scorer:
             for name, t in zip(STRICT_AP_NAMES, THRESHOLDS, strict=True)
         }
         return lenient | strict
+
+
+def _panoptic_scores(overlaps: Tensor, objects: Objects) -> Scores:
+    found = panoptic_quality(overlaps)
+    names = PQ_NAMES if objects.classified else ONE_CLASS_PQ_NAMES
+    return dict(zip(names, found, strict=True)) if found else {}
 
 
 def _depth_scores(depth: Tensor, truth: Tensor) -> Scores:
