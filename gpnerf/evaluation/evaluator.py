@@ -17,18 +17,17 @@ from tqdm import tqdm
 
 from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples
 from gpnerf.datasets.fingerprint import fingerprint
-from gpnerf.datasets.frame_reader import Photograph
 from gpnerf.datasets.instances import with_objects
 from gpnerf.datasets.places import claim, each_once, some_known
-from gpnerf.datasets.policies import rank_views
 from gpnerf.datasets.run_scenes import describe_gaps, describe_ranges, describe_splits, load_scenes
 from gpnerf.datasets.scene import Scene
 from gpnerf.evaluation.label_scoring import score_labels
+from gpnerf.evaluation.next_view import with_agreements
 from gpnerf.evaluation.panoptic_scoring import Objects
 from gpnerf.evaluation.protocols import frame_rule, is_released, results_folder, views_to_score
-from gpnerf.evaluation.result_files import load_view, save_view
+from gpnerf.evaluation.result_files import load_view, save_labels, save_view
 from gpnerf.evaluation.results import TITLES, ViewResult, with_majority_class
-from gpnerf.evaluation.scorer import Scorer, at_stride
+from gpnerf.evaluation.scorer import Scorer, at_stride, nearest_photograph
 from gpnerf.execution.numerics import settle
 from gpnerf.media.images import write_image
 from gpnerf.metrics.lpips import load_lpips
@@ -139,7 +138,8 @@ class Evaluator:
     def run(self) -> list[ViewResult]:
         """Evaluates all test views; a view that an earlier evaluation finished is not rendered again.
 
-        Every process renders a share of the missing views, and every process returns all results.
+        Every process renders a share of the missing views, and every process returns all results; the first
+        one adds how far the labels of a view agree with those of the next.
         """
         results = self._finished()
         if results and self.processes.is_first:
@@ -152,6 +152,8 @@ class Evaluator:
         results = self._finished()
         if not results:
             self.faults.raise_any()
+        if self.processes.is_first:
+            results = with_agreements(results, self.examples, self.view_folder)
         return with_majority_class([results[index] for index in sorted(results)])
 
     def _finished(self) -> dict[int, ViewResult]:
@@ -190,7 +192,7 @@ class Evaluator:
         view = self._render(example)
         rendering = meter.read()
         self.network_seconds += rendering["seconds"]
-        result = self.scorer(view, example.target, _nearest(example), self.options.stride)
+        result = self.scorer(view, example.target, nearest_photograph(example), self.options.stride)
         target = at_stride(example.target, self.options.stride)
         folder, names = make_folder(self.view_folder(index)), self.labels.class_names
         pictures = view_pictures(view, target, names)
@@ -198,6 +200,8 @@ class Evaluator:
             write_image(folder / f"{key}.png", picture)
         panel = comparison_panel(pictures, view, target, names)
         write_image(folder.with_name(f"{folder.name}.png"), panel)
+        if view.labels is not None:
+            save_labels(folder, view.labels)
         save_view(folder, result, self._keys[index], cost(rendering))
         self.seconds += time.perf_counter() - start
 
@@ -238,13 +242,3 @@ class Evaluator:
 
 def _target_of(checkpoint: Checkpoint) -> str:
     return checkpoint.options.get("target", "semantic")
-
-
-def _nearest(example: Example) -> Photograph | None:
-    """The source photograph whose camera is closest to the target's; None without sources."""
-    if not len(example.sources.images):
-        return None
-    cameras = example.sources.cameras.camera_to_world
-    number = int(rank_views(example.target.camera.camera_to_world, cameras, "distance")[0])
-    mask = None if example.sources.masks is None else example.sources.masks[number]
-    return Photograph(example.sources.images[number], mask)

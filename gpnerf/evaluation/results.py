@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gpnerf.metrics.consistency import Agreement, share
 from gpnerf.metrics.instance import THRESHOLDS
 from gpnerf.metrics.panoptic import panoptic_quality, pool_overlaps
 from gpnerf.metrics.semantic import image_scores, pooled_scores
@@ -47,8 +48,10 @@ POOLED_CLASS_TITLES = {
     "total_accuracy_pooled": "total acc. (pooled)",
     "average_accuracy_pooled": "average acc. (pooled)",
 }
-POOLED_TITLES = POOLED_CLASS_TITLES | {
-    f"{name}_pooled": f"scene {TITLES[name]}" for name in (*PQ_NAMES, *ONE_CLASS_PQ_NAMES)
+POOLED_TITLES = {
+    **POOLED_CLASS_TITLES,
+    **{f"{name}_pooled": f"scene {TITLES[name]}" for name in (*PQ_NAMES, *ONE_CLASS_PQ_NAMES)},
+    "label_consistency": "label consistency",
 }
 
 
@@ -57,7 +60,8 @@ class ViewResult:
     """Scores of one view, by the names of TITLES; a score that cannot be computed is None.
 
     confusion: pixel counts int64 [K, K] (row: truth, column: prediction), None without labels. overlaps: of
-    objects, a table int64 [N, 5] as in metrics/panoptic.py, None without objects.
+    objects, a table int64 [N, 5] as in metrics/panoptic.py, None without objects. agreement: of its labels
+    with those of the next view, None where there is nothing to compare.
     """
 
     scene: str
@@ -65,6 +69,7 @@ class ViewResult:
     scores: Scores
     confusion: Tensor | None = None
     overlaps: Tensor | None = None
+    agreement: Agreement | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,7 @@ def _scene(name: str, views: Sequence[ViewResult]) -> SceneResult:
     matrices = [view.confusion for view in views]
     confusion = None if any(one is None for one in matrices) else torch.stack(matrices).sum(dim=0)
     pooled = dict.fromkeys(POOLED_TITLES) | _pooled_panoptic(views)
+    pooled["label_consistency"] = share([view.agreement for view in views if view.agreement])
     if confusion is not None:
         pooled |= dict(zip(POOLED_CLASS_TITLES, pooled_scores(confusion), strict=True))
     return SceneResult(name, len(views), scores | pooled, confusion)

@@ -8,7 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from gpnerf.datasets.examples import Example
 from gpnerf.datasets.frame_reader import Photograph
+from gpnerf.datasets.policies import rank_views
 from gpnerf.datasets.scene import Frame
 from gpnerf.evaluation.panoptic_scoring import Objects
 from gpnerf.evaluation.results import (
@@ -108,3 +110,13 @@ def at_stride(target: Frame, stride: int) -> Frame:
     kept = (..., slice(None, None, stride), slice(None, None, stride))
     depth, mask = (None if one is None else one[kept] for one in (target.depth, target.mask))
     return replace(target, image=target.image[kept], depth=depth, mask=mask)
+
+
+def nearest_photograph(example: Example) -> Photograph | None:
+    """The source photograph whose camera is closest to the target's; None without sources."""
+    if not len(example.sources.images):
+        return None
+    cameras = example.sources.cameras.camera_to_world
+    number = int(rank_views(example.target.camera.camera_to_world, cameras, "distance")[0])
+    mask = None if example.sources.masks is None else example.sources.masks[number]
+    return Photograph(example.sources.images[number], mask)
