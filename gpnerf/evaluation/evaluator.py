@@ -21,10 +21,10 @@ from gpnerf.datasets.instances import with_objects
 from gpnerf.datasets.places import claim, each_once, some_known
 from gpnerf.datasets.run_scenes import describe_gaps, describe_ranges, describe_splits, load_scenes
 from gpnerf.datasets.scene import Scene
+from gpnerf.evaluation import protocols
 from gpnerf.evaluation.label_scoring import score_labels
 from gpnerf.evaluation.next_view import with_agreements
 from gpnerf.evaluation.panoptic_scoring import Objects
-from gpnerf.evaluation.protocols import frame_rule, is_released, results_folder, views_to_score
 from gpnerf.evaluation.result_files import load_view, save_labels, save_view
 from gpnerf.evaluation.results import TITLES, ViewResult, with_majority_class
 from gpnerf.evaluation.scorer import Scorer, at_stride, nearest_photograph
@@ -59,12 +59,13 @@ class Evaluator:
         self.checkpoint = checkpoint_to_use(run, options.checkpoint, options.method)
         check_scenes(self.checkpoint, options, options.test_scenes)
         self.instances = _target_of(self.checkpoint) == "instance"
-        self.rule = frame_rule(options)
+        protocols.check_protocol(options, self.checkpoint.options)
+        self.rule = protocols.frame_rule(options)
         self.faults = Faults()
         with self.processes.first_alone():
             self.scenes = self._load_scenes()
             objects = self._objects() if self.instances else None
-            self.folder = make_folder(run / results_folder(options.protocol))
+            self.folder = make_folder(run / protocols.results_folder(options.protocol))
             # Rooms need no claim: the name of a room is its seed, and only the image size changes its folder.
             for scene in self.scenes if options.dataset != "rooms" else ():
                 claim(self.folder / scene.name, scene.folder)
@@ -86,8 +87,8 @@ class Evaluator:
         scored = len(self.labels.class_names) if self.labels.scored else 0
         self.scorer = Scorer(scored, objects, load_lpips(device) if options.lpips else None)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
-        views = views_to_score(options, self.setting, self.scenes)
-        self.examples = TestExamples(views, *size, released=is_released(options))
+        views = protocols.views_to_score(options, self.setting, self.scenes)
+        self.examples = TestExamples(views, *size, released=protocols.is_released(options))
         for sentence in self.examples.warnings() if self.processes.is_first else ():
             log.warning(f"Warning: {sentence}")
         # Counts all views, so that a resumed evaluation chooses the same numerics as an uninterrupted one.
