@@ -11,7 +11,9 @@ from pathlib import Path
 
 from gpnerf.commands.options import parse_options
 from gpnerf.evaluation.evaluator import Evaluator
+from gpnerf.evaluation.gsnerf_table import write_gsnerf_table
 from gpnerf.evaluation.paper_tables import Run, write_paper_tables
+from gpnerf.evaluation.protocols import GSNERF
 from gpnerf.evaluation.report import write_report
 from gpnerf.evaluation.results import EvaluationResult
 from gpnerf.execution.numerics import make_repeatable
@@ -34,6 +36,7 @@ def facts(evaluator: Evaluator, views: int) -> dict[str, object]:
         "dataset": options.dataset,
         "run": f"{options.out}/{options.expname}",
         **({"checkpoint": options.checkpoint} if options.checkpoint else {}),
+        "depth in training": evaluator.model.trained_depth,
         "step": checkpoint.step,
         "seed": checkpoint.options.get("seed"),
         "commit": commit(),
@@ -65,6 +68,8 @@ def evaluate(options: Namespace, processes: Processes) -> tuple[Evaluator, str]:
         options.expname, evaluator.setting, options.dataset, result.scenes, step, evaluator.model.paper_row
     )
     write_paper_tables(evaluator.folder, options.table, own, result.facts)
+    if options.protocol == GSNERF:
+        write_gsnerf_table(evaluator.folder, Path(options.out), result.facts)
     return evaluator, table
 
 

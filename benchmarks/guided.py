@@ -93,7 +93,7 @@ def report_quality(ways: Sequence[Way], examples: Sequence[Example]) -> None:
     views: dict[str, list[RenderedView]] = {}
     for way in ways:
         views[way.name] = [render_example(way.model, one, "float32", way.quality) for one in examples]
-        scorer = Scorer(way.model.sizes.classes, instances=False, lpips=None)
+        scorer = Scorer(way.model.sizes.classes, objects=None, lpips=None)
         scores = [
             scorer(view, one.target, None).scores for view, one in zip(views[way.name], examples, strict=True)
         ]

@@ -4,8 +4,9 @@
     python scripts/finetune_scenes.py --config configs/rooms_instance.txt --scenes 1000-1003 -- --steps 500
 
 The run of a scene is OUT/NAME/SCENE, where NAME is the config's expname up to its last slash. The report over
-all scenes is OUT/NAME/eval. The same command skips finished scenes and resumes a stopped one. Several GPUs
-train one scene each at a time. Options after -- go to train.py and eval.py.
+all scenes is OUT/NAME/eval (eval_PROTOCOL for another --protocol than the paper's). The same command skips
+finished scenes and resumes a stopped one. Several GPUs train one scene each at a time. Options after -- go to
+train.py and eval.py.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from gpnerf.commands.options import parse_options
 from gpnerf.config.parser import Parser
 from gpnerf.config.types import REPOSITORY, names
 from gpnerf.datasets.places import each_once, scene_name
+from gpnerf.evaluation.protocols import results_folder
 from gpnerf.evaluation.report import write_joint_report
 from gpnerf.system.errors import ConfigError, Faults
 from gpnerf.system.scripting import EXIT_USER_FAULT, run_script
@@ -55,6 +57,7 @@ class SceneRuns:
         self.root = Path(self.run.data_root)
         self.scenes = each_once(self.root, options.scenes or self.run.test_scenes)
         self.folder = Path(self.run.out) / self.name
+        self.results = results_folder(self.run.protocol)
         if not self.scenes:
             raise ConfigError("Expected scenes to finetune on, found none; name them with --scenes.")
         self._check_places()
@@ -80,7 +83,7 @@ class SceneRuns:
     def is_finished(self, scene: str) -> bool:
         """Whether the scene has its last checkpoint, and results that are newer."""
         last = checkpoint_path(self.place(scene), self.run.steps)
-        results = self.place(scene) / "eval" / "metrics.json"
+        results = self.place(scene) / self.results / "metrics.json"
         return last.is_file() and results.is_file() and results.stat().st_mtime >= last.stat().st_mtime
 
     def finish(self, scene: str) -> None:
@@ -121,11 +124,11 @@ class SceneRuns:
 def main(arguments: Sequence[str] | None = None) -> int:
     runs = SceneRuns(parse(arguments))
     faults = runs.finish_all()
-    finished = [runs.place(scene) for scene in runs.scenes if (runs.place(scene) / "eval").is_dir()]
+    finished = [runs.place(scene) for scene in runs.scenes if (runs.place(scene) / runs.results).is_dir()]
     if finished:
         command = shlex.join(["python", *sys.argv])
-        table = write_joint_report(runs.folder, finished, command)
-        sys.stdout.write(f"{table}\nThe report over all scenes is in {runs.folder / 'eval'}.\n")
+        table = write_joint_report(runs.folder, finished, command, runs.results)
+        sys.stdout.write(f"{table}\nThe report over all scenes is in {runs.folder / runs.results}.\n")
     for sentence in faults.sentences:
         log.error(sentence)
     return EXIT_USER_FAULT if faults.sentences else 0

@@ -16,7 +16,7 @@ from gpnerf.datasets.labels import IGNORE
 from gpnerf.datasets.layouts import load_scene
 from gpnerf.datasets.views import FrameRule, rank_views, released_sources
 from gpnerf.evaluation.evaluator import Evaluator
-from gpnerf.evaluation.released_protocol import released_order, released_rule
+from gpnerf.evaluation.protocols import released_order, released_rule
 from gpnerf.media.images import write_image
 from gpnerf.system.errors import DataError
 
@@ -155,6 +155,11 @@ def test_instances_are_trained_and_scored_by_ap(rooms_config, rooms_run, tmp_pat
     overall = json.loads((tmp_path / "out" / EXPNAME / "eval" / "metrics.json").read_text())["overall"]
     assert overall["miou"] is None
     assert 0.0 <= overall["strict_ap_75"] <= overall["ap_75"] <= overall["ap_50"] <= 1.0
+    # Outputs stand for objects, whose classes are known, or for no object in particular.
+    known, unknown = ("pq", "pq_one_class") if matching == "fixed" else ("pq_one_class", "pq")
+    assert 0.0 <= overall[known] <= overall[known.replace("pq", "rq")] <= 1.0
+    assert 0.0 <= overall[f"{known}_pooled"] <= 1.0
+    assert overall[unknown] is overall[f"{unknown}_pooled"] is None
     assert "| room_1000 |" in (tmp_path / "out" / EXPNAME / "eval" / "table_2.md").read_text()
     sentence = run_here("eval.py", "--config", config, "--target", "semantic", code=2)
     assert "Expected --target instance, as the checkpoint was trained, found --target semantic" in sentence

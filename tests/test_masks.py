@@ -255,7 +255,7 @@ def test_the_copied_source_is_scored_where_both_masks_count():
     view = render_example(tiny_model(classes=0).eval(), example, "float32", Quality(200, guide=1))
     # Off by 0.1 where both count, by 1 where the source is masked.
     copied = Photograph(truth.image + torch.where(source, 0.1, 1.0), source)
-    scores = Scorer(0, False, None)(view, truth, copied).scores
+    scores = Scorer(0, None, None)(view, truth, copied).scores
     assert scores["psnr_nearest_view"] == pytest.approx(20.0, abs=1e-3)
 
 

@@ -111,3 +111,10 @@ def test_every_plan_of_ours_can_be_read(path):
     found = read_plan(path)
     generalizing = [row for row in found.rows if row.setting == "generalized"]
     assert {row.options.view_metric for row in generalizing} == {"distance", "overlap"}
+
+
+def test_rows_of_gsnerfs_protocol_are_refused(plan):
+    with pytest.raises(
+        ConfigError, match="expected --protocol paper, .* found gsnerf, whose test scenes are others"
+    ):
+        plan("[Ours]\ngeneralized = gpnerf.txt --protocol gsnerf")

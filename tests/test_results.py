@@ -76,6 +76,29 @@ def test_a_kept_view_is_the_same_and_only_for_what_made_it(tmp_path):
     assert load_view(tmp_path, "hall", "2") is not None
 
 
+def test_a_kept_view_of_objects_is_the_same(tmp_path):
+    overlaps = torch.tensor([[-1, -1, 0, 1, 3], [0, 7, 0, 1, 5]])
+    for view in (ViewResult("hall", "2", scores(), None, overlaps), ViewResult("hall", "2", scores())):
+        save_view(tmp_path, view, "x")
+        kept = load_view(tmp_path, "hall", "2").overlaps
+        assert kept is view.overlaps is None or torch.equal(kept, view.overlaps)
+
+
+def test_scene_panoptic_quality_pools_the_segments_of_all_views():
+    """Object 7 is mostly output 2 in the first view, and mostly output 1 in both views together."""
+    tables = [[[0, 7, 0, 1, 4], [0, 7, 0, 2, 8]], [[0, 7, 0, 1, 11], [0, 7, 0, 2, 1]]]
+    for known in ("pq", "pq_one_class"):
+        views = [
+            ViewResult("hall", str(number), scores() | {known: 0.5}, None, torch.tensor(table))
+            for number, table in enumerate(tables)
+        ]
+        found = by_scene(views)[0].scores
+        # Output 1 has 15 of the 24 pixels, output 2 is an error.
+        assert found[f"{known}_pooled"] == pytest.approx(15 / 24 / 1.5)
+        assert sum(found[f"{name}_pooled"] is not None for name in ("pq", "pq_one_class")) == 1
+    assert by_scene([views[0], ViewResult("hall", "9", scores())])[0].scores["pq_pooled"] is None
+
+
 def test_the_seconds_of_a_view_are_kept_and_averaged(tmp_path):
     assert rendering_seconds(tmp_path) is None
     for name, seconds in (("0", 2.0), ("1", 4.0), ("2", None)):

@@ -15,6 +15,7 @@ from gpnerf.config.parser import Parser, config_parser
 from gpnerf.config.types import WHEN, amount, count, positive, some_of, table_numbers, yes_or_no
 from gpnerf.datasets.options import FRAMES, PLACE, add_data_options, add_place_options
 from gpnerf.datasets.variation import KINDS
+from gpnerf.evaluation.protocols import PAPER, PROTOCOLS
 from gpnerf.methods.method import Method
 from gpnerf.methods.registry import METHODS, method_class
 from gpnerf.rendering.view import GUIDE
@@ -22,7 +23,6 @@ from gpnerf.system.errors import ConfigError
 from gpnerf.training.schedule import Schedule
 from gpnerf.training.updater import StepOptions
 
-PROTOCOLS = ("paper", "released")
 DEFAULT_METHOD = "gpnerf"
 RUN, TRAINING, RENDERING = "run", "training", "rendering"
 SIZES, FUNCTION, RECIPE = (f"method: {part}" for part in ("sizes", "function", "recipe"))
@@ -251,8 +251,9 @@ def _evaluation(parser: Parser) -> None:
     add(
         "--protocol",
         choices=PROTOCOLS,
-        default="paper",
-        help="released: the frames and source views of the released code, including its leaks",
+        default=PAPER,
+        help="released: the frames and source views of the released code, including its leaks; gsnerf: the "
+        "scenes, frames and number of source views of GSNeRF (configs/scannet_gsnerf.txt)",
     )
     add(
         "--map_classes",

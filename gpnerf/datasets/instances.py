@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from gpnerf.datasets.examples import TestView, TrainingScene
 from gpnerf.datasets.labels import IGNORE, LARGEST_ID, LabelSpace
@@ -70,6 +72,29 @@ def are_slots(class_names: Sequence[str]) -> bool:
     return bool(class_names) and class_names[0].partition(" ")[0] == SLOT
 
 
+def named_objects(class_names: Sequence[str]) -> dict[int, int]:
+    """Slot -> instance id of the slots that `object_names` named; empty for those of `slot_names`."""
+    matches = [re.fullmatch(rf"{OBJECT} (\d+)", name) for name in class_names]
+    return {slot: int(match[1]) for slot, match in enumerate(matches) if match}
+
+
+def object_classes(scene: Scene, frames: Iterable[int], height: int, width: int) -> Tensor:
+    """The class of every instance id, int64 [65536]: that of most of its pixels in these frames.
+
+    IGNORE for ids without a labelled pixel. scene: labelled by its classes.
+    """
+    num_classes = scene.labels.num_classes
+    counts = torch.zeros((LARGEST_ID + 1) * num_classes, dtype=torch.int64)
+    for frame in frames:
+        maps = [scene.read_map(frame, kind, height, width) for kind in ("instance", "semantic")]
+        if None not in maps:
+            ids, classes = maps
+            known = (ids != IGNORE) & (classes != IGNORE)
+            counts += torch.bincount(ids[known] * num_classes + classes[known], minlength=len(counts))
+    most, best = counts.view(-1, num_classes).max(dim=1)
+    return torch.where(most > 0, best, IGNORE)
+
+
 def with_objects(scene: Scene, class_names: Sequence[str]) -> Scene:
     """Makes a scene whose labels are its instance maps, in the slots that `object_names` named.
 
@@ -82,8 +107,5 @@ def with_objects(scene: Scene, class_names: Sequence[str]) -> Scene:
             "train on classes."
         )
     classes = dict.fromkeys(range(LARGEST_ID + 1), IGNORE)
-    for slot, name in enumerate(class_names):
-        match = re.fullmatch(rf"{OBJECT} (\d+)", name)
-        if match:
-            classes[int(match[1])] = slot
+    classes |= {number: slot for slot, number in named_objects(class_names).items()}
     return replace(scene, labels=LabelSpace.mapped(tuple(class_names), classes), labelled_by="instance")

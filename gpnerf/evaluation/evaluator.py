@@ -15,27 +15,19 @@ from pathlib import Path
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from gpnerf.config.fields import from_options
-from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples, TestView
+from gpnerf.datasets.examples import Example, FaultsAsItems, TestExamples
 from gpnerf.datasets.fingerprint import fingerprint
-from gpnerf.datasets.frame_reader import Photograph
 from gpnerf.datasets.instances import with_objects
 from gpnerf.datasets.places import claim, each_once, some_known
-from gpnerf.datasets.policies import rank_views
-from gpnerf.datasets.run_scenes import (
-    describe_gaps,
-    describe_ranges,
-    describe_splits,
-    load_scenes,
-    test_views,
-)
+from gpnerf.datasets.run_scenes import describe_gaps, describe_ranges, describe_splits, load_scenes
 from gpnerf.datasets.scene import Scene
-from gpnerf.datasets.views import FrameRule
+from gpnerf.evaluation import protocols
 from gpnerf.evaluation.label_scoring import score_labels
-from gpnerf.evaluation.released_protocol import released_order, released_rule
-from gpnerf.evaluation.result_files import load_view, save_view
-from gpnerf.evaluation.results import ViewResult, with_majority_class
-from gpnerf.evaluation.scorer import Scorer, at_stride
+from gpnerf.evaluation.next_view import with_agreements
+from gpnerf.evaluation.panoptic_scoring import Objects
+from gpnerf.evaluation.result_files import load_view, save_labels, save_view
+from gpnerf.evaluation.results import TITLES, ViewResult, with_majority_class
+from gpnerf.evaluation.scorer import Scorer, at_stride, nearest_photograph
 from gpnerf.execution.numerics import settle
 from gpnerf.media.images import write_image
 from gpnerf.metrics.lpips import load_lpips
@@ -67,16 +59,18 @@ class Evaluator:
         self.checkpoint = checkpoint_to_use(run, options.checkpoint, options.method)
         check_scenes(self.checkpoint, options, options.test_scenes)
         self.instances = _target_of(self.checkpoint) == "instance"
-        self.released = options.protocol == "released"
+        protocols.check_protocol(options, self.checkpoint.options)
+        self.rule = protocols.frame_rule(options)
         self.faults = Faults()
         with self.processes.first_alone():
             self.scenes = self._load_scenes()
-            self.folder = make_folder(run / ("eval_released" if self.released else "eval"))
+            objects = self._objects() if self.instances else None
+            self.folder = make_folder(run / protocols.results_folder(options.protocol))
             # Rooms need no claim: the name of a room is its seed, and only the image size changes its folder.
             for scene in self.scenes if options.dataset != "rooms" else ():
                 claim(self.folder / scene.name, scene.folder)
         if self.processes.is_first:
-            splits = describe_splits(self.scenes, self._rule)
+            splits = describe_splits(self.scenes, self.rule)
             for sentence in (*describe_ranges(self.scenes), *splits, *describe_gaps(self.scenes)):
                 log.info(sentence)
         device = choose_device(options.device, self.processes.local_rank)
@@ -92,10 +86,12 @@ class Evaluator:
         self.labels = score_labels(self.checkpoint.class_names, self.scenes, options.map_classes)
         self.scenes = self.labels.scenes
         scored = len(self.labels.class_names) if self.labels.scored else 0
-        self.scorer = Scorer(scored, self.instances, load_lpips(device) if options.lpips else None)
+        self.scorer = Scorer(scored, objects, load_lpips(device) if options.lpips else None)
         size = (options.height, options.width, options.num_source_views, options.view_metric)
+        views = protocols.views_to_score(options, self.setting, self.scenes)
         with_depth = self.model.needs_depth
-        self.examples = TestExamples(self._test_views(), *size, released=self.released, with_depth=with_depth)
+        released = protocols.is_released(options)
+        self.examples = TestExamples(views, *size, released=released, with_depth=with_depth)
         for sentence in self.examples.warnings() if self.processes.is_first else ():
             log.warning(f"Warning: {sentence}")
         # Counts all views, so that a resumed evaluation chooses the same numerics as an uninterrupted one.
@@ -112,10 +108,6 @@ class Evaluator:
             return "generalized"
         return "finetuned" if training.get("load_weights") else "per scene"
 
-    @property
-    def _rule(self) -> FrameRule:
-        return released_rule(self.options) if self.released else from_options(FrameRule, self.options)
-
     def _load_scenes(self) -> list[Scene]:
         """The test scenes that can be read; errors of the others go to the faults."""
         if self.options.target != _target_of(self.checkpoint):
@@ -129,21 +121,18 @@ class Evaluator:
                 scenes += load_scenes(self.options, [name])
         if not scenes:
             self.faults.raise_any()
-        if not self.instances:
-            return scenes
-        return [with_objects(scene, self.checkpoint.class_names) for scene in scenes]
+        return scenes
 
-    def _test_views(self) -> list[TestView]:
-        rule = self._rule
-        if not self.released:
-            return test_views(self.scenes, rule)
-        views = []
+    def _objects(self) -> dict[str, Objects]:
+        """Puts objects in the place of the classes of all scenes; returns them by scene."""
+        names, size = self.checkpoint.class_names, (self.options.height, self.options.width)
+        objects = {}
         for scene in self.scenes:
-            order = released_order(self.options.dataset, self.setting, scene)
-            split = rule.split(len(order), scene.name, scene.index.splits)
-            sources = [order[number] for number in split.sources]
-            views += [TestView(scene, order[number], sources) for number in split.test]
-        return views
+            split = self.rule.split(len(scene.views), scene.name, scene.index.splits)
+            frames = sorted({*split.train, *split.test})
+            objects[scene.name] = Objects.of(scene, names, frames, *size)
+        self.scenes = [with_objects(scene, names) for scene in self.scenes]
+        return objects
 
     def view_folder(self, index: int) -> Path:
         """The folder of the scores and pictures of a test view."""
@@ -153,7 +142,8 @@ class Evaluator:
     def run(self) -> list[ViewResult]:
         """Evaluates all test views; a view that an earlier evaluation finished is not rendered again.
 
-        Every process renders a share of the missing views, and every process returns all results.
+        Every process renders a share of the missing views, and every process returns all results; the first
+        one adds how far the labels of a view agree with those of the next.
         """
         results = self._finished()
         if results and self.processes.is_first:
@@ -166,6 +156,8 @@ class Evaluator:
         results = self._finished()
         if not results:
             self.faults.raise_any()
+        if self.processes.is_first:
+            results = with_agreements(results, self.examples, self.view_folder)
         return with_majority_class([results[index] for index in sorted(results)])
 
     def _finished(self) -> dict[int, ViewResult]:
@@ -204,7 +196,7 @@ class Evaluator:
         view = self._render(example)
         rendering = meter.read()
         self.network_seconds += rendering["seconds"]
-        result = self.scorer(view, example.target, _nearest(example), self.options.stride)
+        result = self.scorer(view, example.target, nearest_photograph(example), self.options.stride)
         folder, names = make_folder(self.view_folder(index)), self.labels.class_names
         target = with_matched_labels(view, at_stride(example.target, self.options.stride), names)
         pictures = view_pictures(view, target, names)
@@ -212,6 +204,8 @@ class Evaluator:
             write_image(folder / f"{key}.png", picture)
         panel = comparison_panel(pictures, view, target, names)
         write_image(folder.with_name(f"{folder.name}.png"), panel)
+        if view.labels is not None:
+            save_labels(folder, view.labels)
         save_view(folder, result, self._keys[index], cost(rendering))
         self.seconds += time.perf_counter() - start
 
@@ -240,7 +234,8 @@ class Evaluator:
         values = [
             weights,
             self.checkpoint.settings.decides_outputs(),
-            self.scorer.num_classes,
+            [self.scorer.num_classes, *TITLES],
+            self.scorer.objects and self.scorer.objects[scene.name].fingerprint(),
             self.scorer.lpips is not None,
             [options.height, options.width, options.stride, options.guide, options.segment],
             self.numerics.precision,
@@ -251,13 +246,3 @@ class Evaluator:
 
 def _target_of(checkpoint: Checkpoint) -> str:
     return checkpoint.options.get("target", "semantic")
-
-
-def _nearest(example: Example) -> Photograph | None:
-    """The source photograph whose camera is closest to the target's; None without sources."""
-    if not len(example.sources.images):
-        return None
-    cameras = example.sources.cameras.camera_to_world
-    number = int(rank_views(example.target.camera.camera_to_world, cameras, "distance")[0])
-    mask = None if example.sources.masks is None else example.sources.masks[number]
-    return Photograph(example.sources.images[number], mask)

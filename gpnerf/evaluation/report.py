@@ -11,7 +11,7 @@ import torch
 from gpnerf.datasets.labels import class_colors
 from gpnerf.evaluation.page import Report, ViewEntry, read_curves, write_page
 from gpnerf.evaluation.result_files import read_results, write_results
-from gpnerf.evaluation.results import AP_NAMES, EvaluationResult, ViewResult
+from gpnerf.evaluation.results import AP_NAMES, ONE_CLASS_PQ_NAMES, PQ_NAMES, EvaluationResult, ViewResult
 from gpnerf.evaluation.scene_table import scene_table
 from gpnerf.media.images import read_image
 from gpnerf.metrics.semantic import class_ious
@@ -27,6 +27,8 @@ VIEW_SCORES = (
     "total_accuracy",
     "average_accuracy",
     *AP_NAMES,
+    PQ_NAMES[0],
+    ONE_CLASS_PQ_NAMES[0],
 )
 
 
@@ -40,20 +42,21 @@ def write_report(run: Path, folder: Path, result: EvaluationResult) -> str:
     return write_results(folder, result)
 
 
-def write_joint_report(run: Path, parts: Sequence[Path], command: str) -> str:
-    """Writes one report over several evaluated runs to run/eval; returns its table of scenes.
+def write_joint_report(run: Path, parts: Sequence[Path], command: str, folder: str = "eval") -> str:
+    """Writes one report over several evaluated runs to run/folder; returns its table of scenes.
 
-    parts: the folders of the runs; one without results is left out. command: the command that made them.
+    parts: the folders of the runs, each with a `folder`; one without results is left out. command: the
+    command that made them.
     """
-    found = {part: result for part in parts if (result := read_results(part / "eval"))}
+    found = {part: result for part in parts if (result := read_results(part / folder))}
     views = [view for result in found.values() for view in result.views]
-    entries = [_entry(part / "eval", view) for part, result in found.items() for view in result.views]
+    entries = [_entry(part / folder, view) for part, result in found.items() for view in result.views]
     last = list(found.values())[-1]
     facts = {**last.facts, "run": str(run), "views": len(views), "command": command}
     names = {result.class_names for result in found.values()}
     joint = EvaluationResult(views, facts, last.class_names if len(names) == 1 else ())
-    write_page(run / "eval" / "report.html", _page_content(run, joint, entries))
-    return write_results(run / "eval", joint)
+    write_page(run / folder / "report.html", _page_content(run, joint, entries))
+    return write_results(run / folder, joint)
 
 
 def _page_content(run: Path, result: EvaluationResult, entries: list[ViewEntry]) -> Report:

@@ -6,19 +6,27 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from gpnerf.evaluation.results import TITLES, EvaluationResult, SceneResult, ViewResult, overall
 from gpnerf.evaluation.scene_table import NOTES, scene_table
 from gpnerf.evaluation.table import facts_line, markdown_rows
+from gpnerf.media.images import read_image, write_image
+from gpnerf.metrics.consistency import Agreement
+from gpnerf.metrics.panoptic import COLUMNS
+from gpnerf.system.errors import DataError
 from gpnerf.system.files import write_whole
 
-# The record of a view, in the folder of its pictures.
-RECORD = "scores.json"
+# Files of a view, in the folder of its pictures: its record, rendered labels as numbers, and how far these
+# agree with the next view. The last is written when all views are finished.
+RECORD, LABELS, NEXT = "scores.json", "label_ids.png", "next_view.json"
 
 
 def save_view(folder: Path, result: ViewResult, key: str, seconds: float | None = None) -> None:
@@ -32,6 +40,7 @@ def save_view(folder: Path, result: ViewResult, key: str, seconds: float | None 
         cells = result.confusion.nonzero()
         counts = result.confusion[cells[:, 0], cells[:, 1]]
         values["confusion"] = [len(result.confusion), cells.tolist(), counts.tolist()]
+    values["overlaps"] = None if result.overlaps is None else result.overlaps.tolist()
     write_whole(folder / RECORD, json.dumps(values))
 
 
@@ -50,8 +59,37 @@ def load_view(folder: Path, scene: str, view: str, key: str | None = None) -> Vi
             confusion = torch.zeros(classes, classes, dtype=torch.int64)
             rows, columns = torch.tensor(cells, dtype=torch.int64).reshape(-1, 2).unbind(-1)
             confusion[rows, columns] = torch.tensor(counts, dtype=torch.int64)
-        return ViewResult(scene, view, values["scores"], confusion)
+        overlaps = values["overlaps"]
+        if overlaps is not None:
+            overlaps = torch.tensor(overlaps, dtype=torch.int64).reshape(-1, COLUMNS)
+        return ViewResult(scene, view, values["scores"], confusion, overlaps)
     except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return None
+
+
+def save_labels(folder: Path, labels: Tensor) -> None:
+    """Writes the rendered labels of a view, int64 [H, W], to its folder; below 0: none."""
+    write_image(folder / LABELS, (labels.clamp(min=-1) + 1).numpy().astype(np.uint16))
+
+
+def load_labels(folder: Path) -> Tensor | None:
+    """Reads the rendered labels of a view, -1 where there is none; None if they are missing or damaged."""
+    try:
+        return torch.from_numpy(read_image(folder / LABELS).astype(np.int64)) - 1
+    except DataError:
+        return None
+
+
+def save_agreement(folder: Path, agreement: Agreement | None) -> None:
+    """Writes how far the labels of a view agree with those of the next one."""
+    write_whole(folder / NEXT, json.dumps(agreement))
+
+
+def load_agreement(folder: Path) -> Agreement | None:
+    """Reads what `save_agreement` wrote; None if it is missing or damaged."""
+    try:
+        return Agreement(*map(int, json.loads((folder / NEXT).read_text())))
+    except (OSError, ValueError, TypeError):
         return None
 
 
@@ -100,4 +138,6 @@ def read_results(folder: Path) -> EvaluationResult | None:
 def _read_view(folder: Path, row: dict[str, str]) -> ViewResult:
     kept = load_view(folder / row["scene"] / row["view"], row["scene"], row["view"])
     scores = {name: float(row[name]) if row[name] else None for name in TITLES}
-    return ViewResult(row["scene"], row["view"], scores, kept and kept.confusion)
+    if kept is None:
+        return ViewResult(row["scene"], row["view"], scores)
+    return replace(kept, scores=scores, agreement=load_agreement(folder / row["scene"] / row["view"]))

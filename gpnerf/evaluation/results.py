@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gpnerf.metrics.consistency import Agreement, share
 from gpnerf.metrics.instance import THRESHOLDS
+from gpnerf.metrics.panoptic import panoptic_quality, pool_overlaps
 from gpnerf.metrics.semantic import image_scores, pooled_scores
 
 Scores = dict[str, float | None]
 
 AP_NAMES = tuple(f"ap_{round(100 * threshold)}" for threshold in THRESHOLDS)
 STRICT_AP_NAMES = tuple(f"strict_{name}" for name in AP_NAMES)
+# Panoptic quality with the classes of the objects, and with one class for all where those are unknown.
+PQ_NAMES = ("pq", "sq", "rq")
+ONE_CLASS_PQ_NAMES = tuple(f"{name}_one_class" for name in PQ_NAMES)
 # Every score of a view with its title, in the order of the tables.
 TITLES = {
     "psnr": "PSNR",
@@ -32,14 +37,21 @@ TITLES = {
     "average_accuracy": "average acc.",
     **{name: f"AP .{name[-2:]}" for name in AP_NAMES},
     **{name: f"strict AP .{name[-2:]}" for name in STRICT_AP_NAMES},
+    **{name: name.upper() for name in PQ_NAMES},
+    **{name: f"{name[:2].upper()} (one class)" for name in ONE_CLASS_PQ_NAMES},
     "psnr_nearest_view": "PSNR of the nearest view",
     "miou_majority_class": "mIoU of the majority class",
 }
-# Scores that only a scene has: they come from the sum of the confusion matrices of its views.
-POOLED_TITLES = {
+# Scores that only a scene has: they come from the sum of the pixel counts of its views.
+POOLED_CLASS_TITLES = {
     "miou_pooled": "mIoU (pooled)",
     "total_accuracy_pooled": "total acc. (pooled)",
     "average_accuracy_pooled": "average acc. (pooled)",
+}
+POOLED_TITLES = {
+    **POOLED_CLASS_TITLES,
+    **{f"{name}_pooled": f"scene {TITLES[name]}" for name in (*PQ_NAMES, *ONE_CLASS_PQ_NAMES)},
+    "label_consistency": "label consistency",
 }
 
 
@@ -47,13 +59,17 @@ POOLED_TITLES = {
 class ViewResult:
     """Scores of one view, by the names of TITLES; a score that cannot be computed is None.
 
-    confusion: pixel counts int64 [K, K] (row: truth, column: prediction), None without labels.
+    confusion: pixel counts int64 [K, K] (row: truth, column: prediction), None without labels. overlaps: of
+    objects, a table int64 [N, 5] as in metrics/panoptic.py, None without objects. agreement: of its labels
+    with those of the next view, None where there is nothing to compare.
     """
 
     scene: str
     view: str
     scores: Scores
     confusion: Tensor | None = None
+    overlaps: Tensor | None = None
+    agreement: Agreement | None = None
 
 
 @dataclass(frozen=True)
@@ -123,14 +139,26 @@ def _with_baseline(view: ViewResult, counts: Tensor | None) -> ViewResult:
     predicted = torch.zeros_like(view.confusion)
     predicted[:, counts.argmax()] = view.confusion.sum(dim=1)
     scores = view.scores | {"miou_majority_class": image_scores(predicted).miou}
-    return ViewResult(view.scene, view.view, scores, view.confusion)
+    return replace(view, scores=scores)
 
 
 def _scene(name: str, views: Sequence[ViewResult]) -> SceneResult:
     scores = mean_scores([view.scores for view in views])
     matrices = [view.confusion for view in views]
     confusion = None if any(one is None for one in matrices) else torch.stack(matrices).sum(dim=0)
-    pooled = dict.fromkeys(POOLED_TITLES)
+    pooled = dict.fromkeys(POOLED_TITLES) | _pooled_panoptic(views)
+    pooled["label_consistency"] = share([view.agreement for view in views if view.agreement])
     if confusion is not None:
-        pooled = dict(zip(POOLED_TITLES, pooled_scores(confusion), strict=True))
+        pooled |= dict(zip(POOLED_CLASS_TITLES, pooled_scores(confusion), strict=True))
     return SceneResult(name, len(views), scores | pooled, confusion)
+
+
+def _pooled_panoptic(views: Sequence[ViewResult]) -> Scores:
+    """Panoptic quality of the segments of a scene, which extend over all its views."""
+    tables = [view.overlaps for view in views]
+    found = None if any(one is None for one in tables) else panoptic_quality(pool_overlaps(tables))
+    if found is None:
+        return {}
+    one_class = any(view.scores["pq_one_class"] is not None for view in views)
+    names = ONE_CLASS_PQ_NAMES if one_class else PQ_NAMES
+    return {f"{name}_pooled": value for name, value in zip(names, found, strict=True)}

@@ -10,13 +10,19 @@ from gpnerf.evaluation.table import Table
 SHOWN = tuple(name for name in (*TITLES, *POOLED_TITLES) if name != "ssim_scikit")
 DECIBELS = ("psnr", "psnr_nearest_view")
 NOTES = """
-PSNR in dB of unclipped colours; SSIM with an 11x11 Gaussian window, zero-padded (as published; views.csv
-also has the SSIM of scikit-image); LPIPS with VGG and inputs scaled to [-1, 1]. mIoU and average accuracy:
-means over the classes present in the labels of a view. Pooled scores: from the summed confusion matrix of a
-scene, over the classes that are labelled or predicted. AP: by the recipe of DM-NeRF, per image; strict AP
-counts unmatched predictions as false positives. Each row is a mean over the views of a scene; the last row is
-the mean over scenes. Two baselines on the same views: a copy of the nearest source photograph, and the class
-that is most frequent in the test views of the scene, predicted everywhere.
+PSNR in dB of unclipped colours; SSIM with an 11x11 Gaussian window, zero-padded (as published; views.csv also
+has the SSIM of scikit-image); LPIPS with VGG and inputs scaled to [-1, 1]. mIoU and average accuracy: means
+over the classes present in the labels of a view. Pooled scores: from the summed confusion matrix of a scene,
+over the classes that are labelled or predicted. AP: by the recipe of DM-NeRF, per image; strict AP counts
+unmatched predictions as false positives. PQ, SQ and RQ: panoptic quality of every object (things and stuff
+alike) per image, as Kirillov et al. define it; in scene PQ, an object extends over all test views, so that
+its id has to be the same in all of them. An object has the class of most of its true pixels, in the
+prediction too: classes are not recognised. Where objects have no known class, all have the same ("one
+class"). Label consistency: each test view's rendered labels, warped by true depth into the next test view of
+the scene; the share of the pixels seen there whose rendered label is the same, without regard to true labels.
+Each row is a mean over the views of a scene; the last row is the mean over scenes. Two baselines on the same
+views: a copy of the nearest source photograph, and the class that is most frequent in the test views of the
+scene, predicted everywhere.
 """
 
 

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from gpnerf.datasets.examples import Example
 from gpnerf.datasets.frame_reader import Photograph
+from gpnerf.datasets.policies import rank_views
 from gpnerf.datasets.scene import Frame
-from gpnerf.evaluation.results import AP_NAMES, STRICT_AP_NAMES, TITLES, Scores, ViewResult
+from gpnerf.evaluation.panoptic_scoring import Objects
+from gpnerf.evaluation.results import (
+    AP_NAMES,
+    ONE_CLASS_PQ_NAMES,
+    PQ_NAMES,
+    STRICT_AP_NAMES,
+    TITLES,
+    Scores,
+    ViewResult,
+)
 from gpnerf.metrics.depth import depth_scores
 from gpnerf.metrics.image import psnr, ssim, ssim_scikit
 from gpnerf.metrics.instance import THRESHOLDS, average_precision, match_instances, strict_average_precision
 from gpnerf.metrics.lpips import LPIPS
+from gpnerf.metrics.panoptic import panoptic_quality
 from gpnerf.metrics.semantic import confusion_matrix, image_scores
 from gpnerf.rendering.view import RenderedView
 
@@ -21,12 +34,12 @@ from gpnerf.rendering.view import RenderedView
 class Scorer:
     """Computes the scores of views; one evaluation measures the same scores of every view."""
 
-    def __init__(self, num_classes: int, instances: bool, lpips: LPIPS | None) -> None:
-        """num_classes: outputs of the head to score, 0 for none. instances: outputs are objects, not classes.
+    def __init__(self, num_classes: int, objects: Mapping[str, Objects] | None, lpips: LPIPS | None) -> None:
+        """num_classes: outputs of the head to score, 0 for none. objects: by scene, None for classes.
 
         lpips: None leaves LPIPS out.
         """
-        self.num_classes, self.instances, self.lpips = num_classes, instances, lpips
+        self.num_classes, self.objects, self.lpips = num_classes, objects, lpips
 
     def __call__(
         self, view: RenderedView, target: Frame, nearest: Photograph | None, stride: int = 1
@@ -48,13 +61,16 @@ class Scorer:
                 scores[name] = self.lpips(view.color, truth.image, as_published, truth.mask)
         if truth.depth is not None:
             scores |= _depth_scores(view.depth, truth.depth)
-        confusion = None
-        if self.num_classes and self.instances and target.instance is not None:
+        confusion = overlaps = None
+        if self.num_classes and self.objects and target.instance is not None:
+            objects = self.objects[target.scene]
+            overlaps = objects.overlaps(view.labels, target.instance)
             scores |= self._instance_scores(view, target.instance)
-        elif self.num_classes and not self.instances and target.semantic is not None:
+            scores |= _panoptic_scores(overlaps, objects)
+        elif self.num_classes and not self.objects and target.semantic is not None:
             confusion = confusion_matrix(view.labels, target.semantic, self.num_classes)
             scores |= image_scores(confusion)._asdict()
-        return ViewResult(target.scene, target.name, scores, confusion)
+        return ViewResult(target.scene, target.name, scores, confusion, overlaps)
 
     def _instance_scores(self, view: RenderedView, truth: Tensor) -> Scores:
         found = match_instances(view.labels, view.confidence, truth, self.num_classes)
@@ -66,6 +82,12 @@ class Scorer:
             for name, t in zip(STRICT_AP_NAMES, THRESHOLDS, strict=True)
         }
         return lenient | strict
+
+
+def _panoptic_scores(overlaps: Tensor, objects: Objects) -> Scores:
+    found = panoptic_quality(overlaps)
+    names = PQ_NAMES if objects.classified else ONE_CLASS_PQ_NAMES
+    return dict(zip(names, found, strict=True)) if found else {}
 
 
 def _depth_scores(depth: Tensor, truth: Tensor) -> Scores:
@@ -88,3 +110,13 @@ def at_stride(target: Frame, stride: int) -> Frame:
     kept = (..., slice(None, None, stride), slice(None, None, stride))
     depth, mask = (None if one is None else one[kept] for one in (target.depth, target.mask))
     return replace(target, image=target.image[kept], depth=depth, mask=mask)
+
+
+def nearest_photograph(example: Example) -> Photograph | None:
+    """The source photograph whose camera is closest to the target's; None without sources."""
+    if not len(example.sources.images):
+        return None
+    cameras = example.sources.cameras.camera_to_world
+    number = int(rank_views(example.target.camera.camera_to_world, cameras, "distance")[0])
+    mask = None if example.sources.masks is None else example.sources.masks[number]
+    return Photograph(example.sources.images[number], mask)

@@ -120,6 +120,12 @@ class Method(nn.Module):
         return False
 
     @property
+    def trained_depth(self) -> str:
+        """The weights of the losses that read true depth, in words; "no" if all are 0."""
+        weights = {name: getattr(self.recipe, f"weight_{name}") for name in self.depth_losses}
+        return ", ".join(f"{name} {one:g}" for name, one in weights.items() if one) or "no"
+
+    @property
     def guided(self) -> bool:
         """Whether a coarse pass of neighbouring rays can guide the samples of a ray."""
         return False

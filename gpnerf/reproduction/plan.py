@@ -18,6 +18,7 @@ from gpnerf.commands.options import parse_options
 from gpnerf.config.types import REPOSITORY, amount, names
 from gpnerf.datasets.options import INSTANCE, NOTHING, SEMANTIC
 from gpnerf.datasets.places import some_known
+from gpnerf.evaluation.protocols import GSNERF, PAPER
 from gpnerf.methods.registry import method_class
 from gpnerf.system.errors import ConfigError
 
@@ -184,6 +185,11 @@ def _check_row(where: str, row: Row, scenes: Sequence[str]) -> None:
     """Raises ConfigError for a setting that the method or the config rules out."""
     options = row.options
     root = Path(options.data_root)
+    if options.protocol == GSNERF:
+        raise ConfigError(
+            f"{where}: expected --protocol {PAPER}, as the tables hold the paper's numbers, found {GSNERF}, "
+            f"whose test scenes are others; evaluate such a run with eval.py --protocol {GSNERF}."
+        )
     if method_class(options.method).per_scene and row.setting != PER_SCENE:
         raise ConfigError(
             f"{where}: expected '{PER_SCENE} = ...', as --method {options.method} learns a single scene, "

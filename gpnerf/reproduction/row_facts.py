@@ -31,11 +31,10 @@ def stated(row: Row, model: Method) -> dict[str, str]:
     """Facts that are known before the row is trained, by the titles of their columns."""
     views = row.options.num_source_views
     samples = [str(getattr(model.function, name)) for name in SAMPLES if getattr(model.function, name, 0)]
-    weights = {name: getattr(model.recipe, f"weight_{name}") for name in model.depth_losses}
     return {
         "method": row.title,
         "setting": row.setting,
-        "depth in training": ", ".join(f"{name} {one:g}" for name, one in weights.items() if one) or "no",
+        "depth in training": model.trained_depth,
         "depth at test": "source views" if model.needs_depth else "no",
         "source policy": row.options.view_metric if views else NOTHING,
         "views": str(views),

@@ -1,4 +1,4 @@
-"""Warping of one frame into another by depth and poses, and the errors of the result."""
+"""Warping of one frame into another by depth and poses: its errors, and which pixels show the same point."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def warp(target: Frame, source: Frame) -> Warp:
     height, width = target.depth.shape
     grid = pixel_grid(height, width)
     pixels, depth, inside = reproject(target.camera, source.camera, grid, target.depth.flatten())
-    difference = _depth_difference(source, pixels, depth)
+    difference = _depth_difference(source.depth, pixels, depth)
     seen = inside & ~(difference > OCCLUSION_TOLERANCE)
     images = source.image.movedim(0, -1)[None]
     samples = interpolate(images, pixels[:, None], source.camera.height, source.camera.width)
@@ -69,14 +69,32 @@ def warp(target: Frame, source: Frame) -> Warp:
     return Warp(color, seen, _median(error), _median(compared))
 
 
-def _depth_difference(source: Frame, pixels: Tensor, depth: Tensor) -> Tensor:
+def correspondence(target: Camera, depth: Tensor, source: Camera, source_depth: Tensor) -> Tensor:
+    """The pixel of the source that shows the same point as each target pixel: int64 [H, W], row by row.
+
+    depth, source_depth: z-depths [H, W] of the two images, 0 where unknown. -1 where the source does not show
+    the point, or where a depth is unknown, so that it could be hidden.
+    """
+    grid = pixel_grid(*depth.shape)
+    pixels, depths, inside = reproject(target, source, grid, depth.flatten())
+    shown = inside & (_depth_difference(source_depth, pixels, depths) <= OCCLUSION_TOLERANCE)
+    rows, columns = _nearest_pixels(pixels, source.height, source.width)
+    return torch.where(shown, rows * source.width + columns, -1).reshape(depth.shape)
+
+
+def _depth_difference(source_depth: Tensor | None, pixels: Tensor, depth: Tensor) -> Tensor:
     """|depth / depth of the source at the nearest pixel - 1| [N]; NaN where the source has none."""
-    if source.depth is None:
+    if source_depth is None:
         return torch.full_like(depth, torch.nan)
-    last = torch.tensor([source.camera.width - 1, source.camera.height - 1])
-    columns, rows = pixels.round().long().clamp(min=torch.zeros_like(last), max=last).unbind(-1)
-    measured = source.depth[rows, columns]
+    measured = source_depth[_nearest_pixels(pixels, *source_depth.shape)]
     return torch.where(measured > 0, (depth / measured - 1.0).abs(), torch.nan)
+
+
+def _nearest_pixels(pixels: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Rows and columns, int64 [N] each, of the pixels of an image that are nearest to pixels [N, 2]."""
+    last = torch.tensor([width - 1, height - 1])
+    columns, rows = pixels.round().long().clamp(min=torch.zeros_like(last), max=last).unbind(-1)
+    return rows, columns
 
 
 def _median(values: Tensor) -> float | None:
