@@ -12,12 +12,11 @@ from gpnerf.datasets.instances import named_objects, object_classes, object_name
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.evaluation.panoptic_scoring import Objects
 from gpnerf.metrics.panoptic import panoptic_quality
-from gpnerf.rooms.shots import Shoot
 
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory):
-    return rooms.load(tmp_path_factory.mktemp("rooms"), 3, Shoot(24, 32, 3))
+    return rooms.load(tmp_path_factory.mktemp("rooms"), 3, 24, 32, 3)
 
 
 def test_names_of_objects_hold_their_ids():
