@@ -7,9 +7,9 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 
 usage() {
     cat <<'END'
-bash scripts/quickstart.sh [OPTIONS]                  four rooms that the shipped model never saw: 5 min on two cores
-bash scripts/quickstart.sh SCENE_FOLDER [OPTIONS]     your photographs, with their poses in transforms.json: 6 min
-bash scripts/quickstart.sh --from-scratch [OPTIONS]   trains a model on 24 rooms first: 9 to 30 min
+bash scripts/quickstart.sh [OPTIONS]                  four rooms that the shipped model never saw: 2 to 5 min on two cores
+bash scripts/quickstart.sh SCENE_FOLDER [OPTIONS]     your photographs, with their poses in transforms.json: 3 to 6 min
+bash scripts/quickstart.sh --from-scratch [OPTIONS]   trains a model on 24 rooms first: 5 to 30 min
 
 OPTIONS go to train.py, eval.py and render.py, such as --steps 60 or --depth_range 0.5,6. Installation comes first.
 END
@@ -57,7 +57,7 @@ check_weights() {
 
 train_from_scratch() {
     local given=(--config configs/rooms.txt ${options[@]+"${options[@]}"})
-    stage "Training on the embedded rooms, which are made on first use (8 to 25 min)"
+    stage "Training on the embedded rooms, which are made on first use (4 to 25 min)"
     python train.py "${given[@]}"
     stage "Scoring rooms that training never saw (1 min)"
     python eval.py "${given[@]}"
