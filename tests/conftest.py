@@ -12,6 +12,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import settings
 from script_runs import EXPNAME, VIEWS_PER_ROOM, run_here, write_config
 
@@ -32,6 +33,12 @@ settings.load_profile("few")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Indices of test scenes stay out of the user's cache, also in processes that tests start."""
     os.environ["GPNERF_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def any_order_of_sums() -> None:
+    """Every test starts with torch's default, whatever training or evaluation ran before in this process."""
+    torch.use_deterministic_algorithms(False)
 
 
 @pytest.fixture
