@@ -203,7 +203,7 @@ def _training(parser: Parser) -> None:
         "views; spacing: sources are chosen from every frame, every second or every third; exposure: "
         "brightness and white balance of each view; damage: blur, noise and JPEG losses in sources; color: "
         "other colors in all views; range: near and far; unit: scale of the coordinates that the network "
-        "sees (with --coordinates camera)",
+        "sees (with --coordinates camera). Half of the examples change in their size alone",
     )
     add("--workers", type=count, default=2, help="additional processes that read images")
     add("--log_every", type=positive, default=50, help="steps between TensorBoard scalars")

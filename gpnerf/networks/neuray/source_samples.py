@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -34,6 +35,11 @@ class SourceMaps:
     features: Tensor
     ray_features: Tensor
     masks: Tensor | None = None
+
+    @cached_property
+    def both(self) -> Tensor:
+        """Features and ray features, to be read at once: [V, h, w, F + G]."""
+        return torch.cat([self.features, self.ray_features], dim=-1)
 
 
 class SourceSamples(NamedTuple):
@@ -82,9 +88,8 @@ def sample_sources(maps: SourceMaps, cameras: Camera, rays: Rays, depths: Tensor
     pixels, source_depths, seen = project_either_side(points, cameras)
     if maps.masks is not None:
         seen = seen & unmasked(maps.masks, pixels)
-    both = torch.cat([maps.features, maps.ray_features], dim=-1)
     colors = read(maps.images, pixels) * seen[..., None]
-    features, ray_features = (read_features(both, pixels) * seen[..., None]).split(
+    features, ray_features = (read_features(maps.both, pixels) * seen[..., None]).split(
         [maps.features.shape[-1], maps.ray_features.shape[-1]], dim=-1
     )
     directions = compare_directions(points, rays.directions, cameras.center)
