@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from toy_method import Toy
 
 from gpnerf.commands.options import parse_options
+from gpnerf.config.fields import option
+from gpnerf.config.types import amount
 from gpnerf.methods.registry import METHODS
 from gpnerf.reproduction import keys
 from gpnerf.reproduction.keys import DataVersions, evaluation_key, pace_key, training_key
@@ -61,6 +64,18 @@ def test_a_training_depends_on_its_start_and_on_the_version_of_its_method_and_da
     later = trained("--method", "toy")
     monkeypatch.setattr(keys, "ROOMS", keys.ROOMS + 1)
     assert len({before, later, trained("--method", "toy")}) == 3
+
+
+@dataclass(frozen=True)
+class LaterRecipe(Toy.Recipe):
+    toy_gadget: float = option(0.0, "0: without", amount)
+
+
+def test_a_new_option_that_is_off_keeps_the_keys(monkeypatch):
+    before = trained("--method", "toy")
+    monkeypatch.setattr(Toy, "Recipe", LaterRecipe)
+    assert trained("--method", "toy") == before
+    assert trained("--method", "toy", "--toy_gadget", "0.5") != before
 
 
 def test_a_training_from_weights_elsewhere_depends_on_these():

@@ -85,4 +85,5 @@ def _trained(options: Namespace, without: set[str] = frozenset()) -> list[Any]:
 
 
 def _values(options: Namespace, names: set[str]) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in sorted(names)}
+    """The options that are on, so that a new option keeps the keys of what ran before there was one."""
+    return {name: value for name in sorted(names) if (value := getattr(options, name))}
