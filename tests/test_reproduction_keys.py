@@ -92,11 +92,11 @@ def test_an_evaluation_depends_on_its_training_its_scene_and_its_own_options():
     assert {evaluated(*words.split()) for words in same} == {evaluated()}
 
 
-def test_the_speed_of_a_training_is_measured_once_for_all_its_scenes_seeds_and_steps():
+def test_the_speed_of_a_training_is_measured_once_for_all_its_scenes_seeds_rates_and_steps():
     def pace(*words: str) -> str:
         return pace_key(parse_options("", [*ROOMS, *words]))
 
-    same = ("--steps 7", "--decay_steps 7", "--warmup_steps 7", "--seed 7", "--train_scenes 7")
+    same = ("--steps 7", "--decay_steps 7", "--warmup_steps 7", "--seed 7", "--train_scenes 7", "--lr_head 7")
     assert {pace(*words.split()) for words in same} == {pace()}
     assert len({pace(), pace("--num_rays", "7"), pace("--target", "none")}) == 3
 
