@@ -73,7 +73,7 @@ def evaluation_key(training: str, options: Namespace, data: DataVersions, scene:
 
 
 def pace_key(options: Namespace) -> str:
-    """The key of the speed of a training, the same for all scenes, seeds, learning rates, numbers of steps."""
+    """Key of the speed of a training, the same for all scenes, seeds, learning rates, numbers of steps."""
     rates = {name for name in vars(options) if name.startswith("lr_")}
     return hashed(_trained(options, {"seed", "train_scenes", "test_scenes", "steps", *SCALED, *rates}))
 
