@@ -152,7 +152,7 @@ def _run(parser: Parser) -> None:
     add("--expname", default="gpnerf", help="name of the run")
     add("--out", default="out", help="folder of all runs; this one writes to OUT/EXPNAME")
     add("--seed", type=count, default=0, help="seed of initial weights, examples, pixels and depths")
-    add("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, ...")
+    add("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
     add(
         "--precision",
         choices=("auto", "float32", "bfloat16"),

@@ -58,6 +58,8 @@ def machine_name(device: torch.device) -> str:
     """The name of the GPU, or of the processor and its vector instructions; it decides the kernels."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
+    if device.type != "cpu":
+        return f"{_processor()} ({device.type})"
     return f"{_processor()} ({torch.backends.cpu.get_cpu_capability()})"
 
 
@@ -108,8 +110,8 @@ def _precision(wanted: str, sample: Sample, machine: str, before: Numerics | Non
 def _faster_precision(sample: Sample, machine: str) -> str:
     """bfloat16 on a GPU that supports it, and on a CPU if a timing of the model's layers finds it faster."""
     device = sample.model.device
-    if device.type == "cuda":
-        return "bfloat16" if has_bfloat16(device) else "float32"
+    if device.type != "cpu":
+        return "bfloat16" if device.type == "cuda" and has_bfloat16(device) else "float32"
     candidates = {name: partial(sample.run, name) for name in PRECISIONS}
     seconds = timed("precision", sample.facts(machine), candidates)
     ratio = seconds["float32"] / seconds["bfloat16"]

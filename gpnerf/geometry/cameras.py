@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from gpnerf.system.devices import has_float64
+
 # Axes of OpenGL / nerfstudio cameras (x right, y up, z backwards) expressed in OpenCV axes.
 OPENGL_TO_OPENCV = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0], dtype=torch.float64))
 
@@ -43,7 +45,8 @@ class Camera:
     """One camera, or a batch of cameras of one image size.
 
     intrinsics: [..., 3, 3] pixels; camera_to_world: [..., 4, 4] metres; height, width: pixels. Poses may be
-    float64, as they lie on disk: the difference of two poses far from the origin then stays exact.
+    float64, as they lie on disk: the difference of two poses far from the origin then stays exact. Where a
+    device has no float64, they stay on the CPU; computations run where the intrinsics are.
     """
 
     intrinsics: Tensor
@@ -91,13 +94,19 @@ class Camera:
     @property
     def center(self) -> Tensor:
         """Camera centres in the world: [..., 3] metres."""
-        return self.camera_to_world[..., :3, 3].float()
+        return self.pose[..., :3, 3]
+
+    @property
+    def pose(self) -> Tensor:
+        """camera_to_world in float32 where the intrinsics are: [..., 4, 4]."""
+        return self.camera_to_world.to(self.intrinsics.device, torch.float32)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Camera:
+        poses = device if has_float64(torch.device(device)) else "cpu"
         return replace(
             self,
             intrinsics=self.intrinsics.to(device, non_blocking=non_blocking),
-            camera_to_world=self.camera_to_world.to(device, non_blocking=non_blocking),
+            camera_to_world=self.camera_to_world.to(poses, non_blocking=non_blocking),
         )
 
     def around(self, center: Tensor) -> Camera:
@@ -106,7 +115,7 @@ class Camera:
         Poses are subtracted in float64, which keeps them exact far from the origin of the world.
         """
         poses = self.camera_to_world.double().clone()
-        poses[..., :3, 3] -= center.double()
+        poses[..., :3, 3] -= center.to(poses)
         return replace(self, camera_to_world=poses.float())
 
     def resized(self, height: int, width: int) -> Camera:
@@ -138,7 +147,7 @@ class Camera:
         homogeneous = torch.cat([pixels.float(), torch.ones_like(pixels[:, :1]).float()], dim=-1)
         with full_precision(pixels.device):
             camera_directions = homogeneous @ torch.linalg.inv(self.intrinsics).T
-            directions = camera_directions @ self.camera_to_world[:3, :3].float().T
+            directions = camera_directions @ self.pose[:3, :3].T
         return self.center.expand_as(directions), directions
 
     def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -155,7 +164,7 @@ class Camera:
         """World points [..., 3] as (column, row, 1) times z-depth in each of V cameras: [V, ..., 3]."""
         flat = points.reshape(-1, 3)
         with full_precision(points.device):
-            world_to_image = self.intrinsics @ torch.linalg.inv(self.camera_to_world.float())[:, :3]
+            world_to_image = self.intrinsics @ torch.linalg.inv(self.pose)[:, :3]
             image = torch.einsum("vij,nj->vni", world_to_image[..., :3], flat)
             image = image + world_to_image[:, None, :, 3]
         return image.reshape(len(self.intrinsics), *points.shape)

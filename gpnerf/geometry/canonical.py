@@ -30,20 +30,20 @@ def canonical(cameras: Camera, rays: Rays) -> tuple[Camera, Rays]:
     Depths along the rays are then z-depths in canonical units. Poses are subtracted in float64, which keeps
     them exact far from the origin of the world.
     """
-    unit, pose = unit_of(rays), rays.pose.double()
+    unit, device = unit_of(rays), rays.directions.device
+    pose, poses = rays.pose.double(), cameras.camera_to_world.double()
     rotation = pose[:3, :3]
-    poses = cameras.camera_to_world.double()
     relative = torch.zeros_like(poses)
     relative[..., :3, :3] = rotation.T @ poses[..., :3, :3]
     relative[..., :3, 3] = (poses[..., :3, 3] - pose[:3, 3]) @ rotation / unit
     relative[..., 3, 3] = 1.0
     return (
-        replace(cameras, camera_to_world=relative.float()),
+        replace(cameras, camera_to_world=relative.float().to(device)),
         Rays(
             torch.zeros_like(rays.origins),
-            (rays.directions.double() @ rotation).float(),
+            (rays.directions.to(rotation) @ rotation).float().to(device),
             rays.near / unit,
             rays.far / unit,
-            torch.eye(4, device=pose.device),
+            torch.eye(4, device=device),
         ),
     )

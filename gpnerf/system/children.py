@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,9 @@ def _signals_to(child: subprocess.Popen) -> Iterator[None]:
 
     def forward(number: int, frame: FrameType | None) -> None:
         came.append(number)
-        child.send_signal(number)
+        # Windows interrupts all programs of a console by itself, and cannot send this signal to one.
+        if sys.platform != "win32":
+            child.send_signal(number)
 
     numbers = [getattr(signal, name) for name in STOP_SIGNALS]
     before = [signal.signal(number, forward) for number in numbers]

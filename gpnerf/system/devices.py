@@ -42,6 +42,11 @@ def has_bfloat16(device: torch.device) -> bool:
     return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
+def has_float64(device: torch.device) -> bool:
+    """Whether a device computes in float64; Apple's GPUs do not."""
+    return device.type != "mps"
+
+
 def allow_tf32(precision: str) -> None:
     """Lets CUDA compute the remaining float32 products in TF32, unless `precision` is "float32"."""
     torch.set_float32_matmul_precision("highest" if precision == "float32" else "high")
@@ -50,13 +55,16 @@ def allow_tf32(precision: str) -> None:
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether an error means that the memory of the GPU or of the CPU ran out."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    words = "can't allocate memory", "MPS backend out of memory"
+    return isinstance(error, torch.OutOfMemoryError) or any(one in str(error) for one in words)
 
 
 def memory_of(device: torch.device) -> int | None:
     """Total memory of a device in bytes, free or not; None if the system does not report it."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[1]
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory()
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

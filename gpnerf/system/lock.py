@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -15,6 +17,8 @@ from gpnerf.system.files import write_once, write_whole
 
 # The owner touches its lock this often; on another machine it counts as dead when that fails to happen.
 BEAT_SECONDS, SILENT_SECONDS = 30.0, 600.0
+# Of Windows: the right to wait for a process, the answer that it has not ended, and an error.
+SYNCHRONIZE, WAIT_TIMEOUT, ACCESS_DENIED = 0x00100000, 0x102, 5
 
 
 class Lock:
@@ -88,6 +92,9 @@ def is_stale(path: Path) -> bool:
 
 
 def _is_alive(pid: int) -> bool:
+    # On Windows, the signal 0 would interrupt the process.
+    if sys.platform == "win32":
+        return _is_alive_on_windows(pid)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -96,6 +103,19 @@ def _is_alive(pid: int) -> bool:
         # It belongs to another user.
         return True
     return not _is_zombie(pid)
+
+
+def _is_alive_on_windows(pid: int) -> bool:
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    process = kernel.OpenProcess(SYNCHRONIZE, False, pid)
+    if not process:
+        # It has ended, or it belongs to another user.
+        return ctypes.get_last_error() == ACCESS_DENIED
+    try:
+        return kernel.WaitForSingleObject(ctypes.c_void_p(process), 0) == WAIT_TIMEOUT
+    finally:
+        kernel.CloseHandle(ctypes.c_void_p(process))
 
 
 def _is_zombie(pid: int) -> bool:

@@ -115,7 +115,7 @@ class Updater:
         names = ["loss", "psnr", *self.model.loss_names]
         sums = [sum((one[name] for one in values if name in one), nothing) for name in names]
         counts = [nothing + sum(name in one for one in values) for name in names]
-        sums, counts = self.processes.add(torch.stack([*sums, *counts]).double()).chunk(2)
+        sums, counts = self.processes.add(torch.stack([*sums, *counts])).chunk(2)
         return {
             name: total / count for name, total, count in zip(names, sums, counts, strict=True) if count > 0
         }
