@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,18 @@ from gpnerf.media.images import write_image
 from gpnerf.rooms import shots
 
 HEIGHT, WIDTH = 6, 8
+
+# Tests of signals, torchrun and shell scripts, which Windows does not have alike.
+NOT_ON_WINDOWS = (
+    "distributed",
+    "lock",
+    "parallel",
+    "quickstart",
+    "reproduce",
+    "scripts_shell",
+    "scripts_training",
+)
+collect_ignore = [f"test_{name}.py" for name in NOT_ON_WINDOWS] if sys.platform == "win32" else []
 
 # How much hypothesis draws: of 100, all that a test asks for. Every day the same, so that whoever breaks
 # something sees it.
