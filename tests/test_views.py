@@ -133,7 +133,7 @@ def test_a_pool_is_capped_by_the_candidates():
 
 
 def test_too_few_candidates_name_the_scene_and_the_option():
-    with pytest.raises(DataError, match=r"attic: expected at least 10 .*found 4; lower --num_source_views"):
+    with pytest.raises(DataError, match=r"attic: expected at least 10 .*found 4; add frames, or lower"):
         views.test_sources(candidates(torch.eye(4), row_of_cameras(4)), 10, "distance", "attic")
 
 

@@ -56,6 +56,9 @@ def add_options(parser: ArgumentParser, title: str, *kinds: type) -> _ArgumentGr
 
 
 def from_options(kind: type[T], options: Namespace, **given: Any) -> T:
-    """Fills a dataclass from the options named like its fields; values in `given` are used instead."""
-    values = vars(options)
-    return kind(**{one.name: values[one.name] for one in fields(kind) if one.name not in given}, **given)
+    """Fills a dataclass from the options named like its fields; values in `given` are used instead.
+
+    A field that no option has keeps its default.
+    """
+    stated = {one.name: getattr(options, one.name) for one in fields(kind) if one.name in options}
+    return kind(**{**stated, **given})

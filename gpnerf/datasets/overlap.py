@@ -49,6 +49,12 @@ def share_seen(target: Camera, cameras: Camera, near: float, far: float) -> floa
     return float(seen.reshape(GRID[-1], -1).any(axis=0).mean())
 
 
+def seen_by_each(target: Camera, cameras: Camera, near: float, far: float) -> Tensor:
+    """How much of the target's view each of N cameras sees, at all depths and from like directions: [N]."""
+    scores = _Views.of(target, cameras, far).scores(_points(target, near / far, GRID))
+    return torch.from_numpy(scores.mean(axis=1).round(DIGITS))
+
+
 def _greedy(scores: np.ndarray, count: int) -> list[int]:
     """Chooses up to `count` of N candidates by their scores [N, P] at the points."""
     total, chosen, factors = np.ones(scores.shape[1]), [], np.empty_like(scores)

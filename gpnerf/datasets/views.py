@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from gpnerf.config.types import parse_frames
+from gpnerf.datasets.overlap import seen_by_each
 from gpnerf.datasets.policies import POLICIES, Candidates, rank_views
 from gpnerf.datasets.splits import SPLITS, stated_frames
+from gpnerf.geometry.cameras import Camera
 from gpnerf.system.errors import DataError
 
 # What chooses test frames: the split that the data set states, if there is one, or only the options.
@@ -119,6 +121,23 @@ def test_sources(candidates: Candidates, count: int, policy: str, scene: str) ->
     return POLICIES[policy].rank(candidates, count)[:count]
 
 
+def scene_sources(cameras: Camera, near: float, far: float, count: int, policy: str, scene: str) -> Tensor:
+    """Chooses `count` of the N cameras of a scene that stand for all of it: indices.
+
+    The first one sees most of what all cameras see; the others are its best source views by the policy.
+    Raises DataError if `scene` has too few.
+    """
+    everyone = torch.arange(len(cameras.intrinsics))
+    # Each of the views is a target too.
+    check_candidates(len(everyone) - 1, count, scene)
+    seen = sum(seen_by_each(cameras[int(one)], cameras, near, far) for one in everyone)
+    first = int(seen.argmax())
+    others = everyone[everyone != first]
+    candidates = Candidates(cameras[first], cameras[others], near, far)
+    chosen = others[test_sources(candidates, count - 1, policy, scene)]
+    return torch.cat([everyone[[first]], chosen])
+
+
 def released_sources(number: int, target_pose: Tensor, poses: Tensor, count: int, scene: str) -> Tensor:
     """Draws `count` candidates as the released code does for test view `number` of a scene: [count].
 
@@ -137,5 +156,5 @@ def check_candidates(found: int, count: int, scene: str) -> None:
     if found < count:
         raise DataError(
             f"{scene}: expected at least {count} source views besides the target, found {found}; "
-            f"lower --num_source_views to {found} or add frames."
+            f"add frames, or lower --num_source_views to {found} where the method allows it."
         )

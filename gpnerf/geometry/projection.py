@@ -13,6 +13,8 @@ from gpnerf.geometry.cameras import Camera
 SMALLEST_NORM = 1e-6
 # Pixels by which a point on the border of an image may lie outside it in float32.
 ROUNDING = 1e-3
+# Points this close to the plane of a camera's centre have no pixel; they are put at the other depth.
+FLAT, INSTEAD = 1e-4, 1e-3
 # Least share that unmasked pixels must have in a bilinear sample: all of it, up to rounding.
 ALL_COUNT = 1.0 - 1e-3
 
@@ -49,6 +51,17 @@ def project(points: Tensor, cameras: Camera) -> tuple[Tensor, Tensor]:
     """Points [R, S, 3] -> pixels [V, R, S, 2] in the V source images, and their visibility [V, R, S]."""
     pixels, depths = cameras.project(points)
     return pixels, visible(pixels, depths, cameras.height, cameras.width)
+
+
+def pixels_either_side(points: Tensor, cameras: Camera) -> tuple[Tensor, Tensor, Tensor]:
+    """Points [..., 3] -> pixels [V, ..., 2] in V images, z-depths [V, ...], and which have no pixel, bool.
+
+    As NeuRay and MVSNeRF are released, a point behind a camera has the pixel of its mirrored projection.
+    """
+    image = cameras.homogeneous(points)
+    flat = image[..., 2].abs() < FLAT
+    depths = torch.where(flat, INSTEAD, image[..., 2])
+    return image[..., :2] / depths[..., None], depths, flat
 
 
 def unmasked(masks: Tensor, pixels: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from gpnerf.geometry.cameras import Camera
@@ -39,3 +40,10 @@ class Rays:
     def points(self, depths: Tensor) -> Tensor:
         """Points [R, S, 3] at depths [R, S]."""
         return self.origins[:, None] + depths[..., None] * self.directions[:, None]
+
+    def around_target(self, cameras: Camera) -> tuple[Camera, Rays]:
+        """Other cameras, and these rays, in a world whose origin is the target camera.
+
+        There, differences of poses are exact, however far the scene lies from the origin of its own world.
+        """
+        return cameras.around(self.pose[:3, 3]), replace(self, origins=torch.zeros_like(self.origins))

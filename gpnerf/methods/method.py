@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from gpnerf.datasets.examples import Example
 from gpnerf.datasets.frame_reader import SourceViews
+from gpnerf.datasets.labels import IGNORE
 from gpnerf.datasets.scene import Scene
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.rays import Rays
@@ -65,15 +66,15 @@ class Method(nn.Module):
     Sizes: the shapes of the parameters; has a field `classes`. Function: what else changes the outputs.
     Recipe: what only training reads; has a field lr_NAME per parameter group and weight_NAME per loss.
 
-    per_scene: the model represents the one scene on which it was trained. source_views: their default number,
-    and the only one if fixed_source_views. fewest_source_views: their smallest number. separable: each source
-    view is prepared without the others, so that it can be kept. map_stride: pixels between neighbouring
-    entries of the label map. smallest_image: shortest side that can be rendered, in pixels. sees_target: it
-    can compute the label map of a true image. label_sizes: the sizes that nothing depends on in a model
-    without classes, whose weights therefore leave them open. version: to be raised when the same options give
-    other results, so that stored ones are no longer used. defaults: its own defaults of options that all
-    methods share, such as {"num_rays": 1024}. depth_remedy: what a user without depth maps can do, if they
-    are needed.
+    per_scene: every model represents the one scene on which it was trained. source_views: their default
+    number, and the only one if fixed_source_views. fewest_source_views: their smallest number. separable:
+    each source view is prepared without the others, so that it can be kept. map_stride: pixels between
+    neighbouring entries of the label map. smallest_image: shortest side that can be rendered, in pixels.
+    sees_target: it can compute the label map of a true image. label_sizes: the sizes that nothing depends on
+    in a model without classes, whose weights therefore leave them open. version: to be raised when the same
+    options give other results, so that stored ones are no longer used. defaults: its own defaults of options
+    that all methods share, such as {"num_rays": 1024}. depth_remedy: what a user without depth maps can do,
+    if they are needed.
     """
 
     Sizes: ClassVar[type]
@@ -130,6 +131,23 @@ class Method(nn.Module):
         """Whether a coarse pass of neighbouring rays can guide the samples of a ray."""
         return False
 
+    @classmethod
+    def adopts_scene(cls, recipe: Any) -> bool:
+        """Whether a model with this recipe takes over a scene before it trains, which it then represents."""
+        return False
+
+    @classmethod
+    def of_one_scene(cls, recipe: Any) -> bool:
+        """Whether a model with this recipe represents the one scene on which it is trained."""
+        return cls.per_scene or cls.adopts_scene(recipe)
+
+    def adopt_scene(self, sources: SourceViews, near: float, far: float) -> None:
+        """Makes what represents a scene, of a few of its views, a part of the parameters and of the sizes.
+
+        Training calls this once, on the CPU, before the optimiser is built.
+        """
+        raise NotImplementedError
+
     # Rendering
 
     def prepare(self, sources: SourceViews, near: float, far: float) -> Any:
@@ -164,9 +182,12 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """Turns a label map [D, h, w] into classes [height, width], IGNORE for none, and probabilities."""
+        """Turns a label map [D, h, w] into classes [height, width], IGNORE for none, and probabilities.
+
+        An output behind those of the classes stands for none of them.
+        """
         confidence, labels = label_map.softmax(dim=0).max(dim=0)
-        return labels, confidence
+        return torch.where(labels < self.sizes.classes, labels, IGNORE), confidence
 
     def target_map(self, image: Tensor) -> Tensor:
         """The label map [D, h, w] of a true image [3, H, W]; for methods that look at it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gpnerf.methods.dm_nerf.model import DMNeRF
 from gpnerf.methods.gpnerf.model import GPNeRF
 from gpnerf.methods.method import Method
+from gpnerf.methods.mvsnerf.model import MVSNeRF
 from gpnerf.methods.neuray.model import NeuRay
 from gpnerf.methods.semantic_nerf.model import SemanticNeRF
 from gpnerf.methods.semantic_ray.model import SemanticRay
@@ -14,6 +15,7 @@ METHODS: dict[str, type[Method]] = {
     "gpnerf": GPNeRF,
     "semantic_nerf": SemanticNeRF,
     "dm_nerf": DMNeRF,
+    "mvsnerf": MVSNeRF,
     "neuray": NeuRay,
     "semantic_ray": SemanticRay,
 }

@@ -11,9 +11,12 @@ def encoding_width(frequencies: int) -> int:
     return 3 + 6 * frequencies
 
 
-def frequency_encoding(values: Tensor, frequencies: int) -> Tensor:
-    """[x, sin(2^0 x), cos(2^0 x), ..., sin(2^(F-1) x), cos(2^(F-1) x)]: [..., 3] -> [..., 3 + 6 F]."""
+def frequency_encoding(values: Tensor, frequencies: int, sines_first: bool = False) -> Tensor:
+    """[x, sin(2^0 x), cos(2^0 x), ..., sin(2^(F-1) x), cos(2^(F-1) x)]: [..., 3] -> [..., 3 + 6 F].
+
+    sines_first: all sines come before all cosines, each by rising frequency (MVSNeRF).
+    """
     scales = 2.0 ** torch.arange(frequencies, device=values.device)
     angles = values[..., None, :] * scales[:, None]
-    waves = torch.stack([angles.sin(), angles.cos()], dim=-2)
+    waves = torch.stack([angles.sin(), angles.cos()], dim=-3 if sines_first else -2)
     return torch.cat([values, waves.flatten(start_dim=-3)], dim=-1)

@@ -85,10 +85,12 @@ def _check(options: Namespace, train: Sequence[Scene]) -> None:
     """Raises ConfigError for options that do not fit the method or the target."""
     method = method_class(options.method)
     method.check_size(options.height, options.width)
-    if method.per_scene and len(train) > 1:
+    recipe = from_options(method.Recipe, options)
+    if method.of_one_scene(recipe) and len(train) > 1:
+        how = " with these options" if method.adopts_scene(recipe) else ""
         raise ConfigError(
-            f"Expected one scene, because --method {options.method} learns a single one, found {len(train)}; "
-            "name one with --train_scenes."
+            f"Expected one scene, because --method {options.method} learns a single one{how}, found "
+            f"{len(train)}; name one with --train_scenes."
         )
     if options.vary:
         _check_variation(options, method)

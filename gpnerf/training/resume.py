@@ -59,8 +59,9 @@ def check_settings(folder: Path, found: Settings, wanted: Settings) -> None:
 
 
 def check_scenes(checkpoint: Checkpoint, options: Namespace, names: Sequence[str]) -> None:
-    """Raises CheckpointError if a method of one scene is to be used on another scene than its own."""
-    if not method_class(checkpoint.settings.method).per_scene:
+    """Raises CheckpointError if a model of one scene is to be used on another scene than its own."""
+    settings = checkpoint.settings
+    if not method_class(settings.method).of_one_scene(settings.recipe):
         return
     trained = Path(checkpoint.options["data_root"]), checkpoint.options["train_scenes"]
     unknown = [name for name in names if not some_known(Path(options.data_root), [name], *trained)]
@@ -92,11 +93,13 @@ def adopt_sizes(options: Namespace, start: Checkpoint) -> None:
     if not sizes.classes:
         names = method_class(options.method).label_sizes
         sizes = replace(sizes, **{name: getattr(options, name) for name in names})
+    stated = {name: getattr(sizes, name) for name in option_names(type(sizes))}
     wanted = Settings.from_options(options, sizes.classes)
-    differing = replace(start.settings, sizes=sizes).differences(wanted, parts=("sizes",))
+    found = replace(start.settings, sizes=replace(wanted.sizes, **stated))
+    differing = found.differences(wanted, parts=("sizes",))
     if differing:
         log.info(f"Using the sizes of the weights instead of those of the options: {differing}.")
-    vars(options).update({name: getattr(sizes, name) for name in option_names(type(sizes))})
+    vars(options).update(stated)
 
 
 def load_weights(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,8 @@ from gpnerf.config.fields import option
 from gpnerf.config.types import amount, count, positive
 from gpnerf.methods.method import Method
 
-# How the learning rates fall between multiples of decay_steps: on and on, or not at all.
-DECAYS = CONTINUOUS, STEPS = ("continuous", "steps")
+# How the learning rates fall: by a factor per decay_steps, on and on or at once, or once along a cosine.
+DECAYS = CONTINUOUS, STEPS, COSINE = ("continuous", "steps", "cosine")
 # What an optimiser has from the options, not from a checkpoint.
 KEPT = ("initial_lr", "weight_decay")
 
@@ -22,13 +23,17 @@ KEPT = ("initial_lr", "weight_decay")
 class Schedule:
     """Exponential decay of the learning rates after a linear warm-up (Sec. 5.1), and decay of the weights.
 
-    The rates fall by the factor decay_rate every decay_steps, down to a share lowest_rate of themselves.
+    The rates fall by the factor decay_rate every decay_steps, down to a share lowest_rate of themselves. With
+    a cosine they reach that share after decay_steps, whatever decay_rate.
     """
 
     decay_rate: float = option(0.6, "factor on the learning rates every decay_steps", amount)
     decay_steps: int = option(100_000, "steps over which decay_rate applies once", positive)
     decay: str = option(
-        CONTINUOUS, "steps: the factor applies at once after each decay_steps", choices=DECAYS
+        CONTINUOUS,
+        "steps: the factor applies at once after each decay_steps; cosine: the rates fall along a cosine, to "
+        "lowest_rate after decay_steps",
+        choices=DECAYS,
     )
     lowest_rate: float = option(0.0, "share of the learning rates at which their decay ends", amount)
     warmup_steps: int = option(0, "steps of linear warm-up", count)
@@ -38,6 +43,9 @@ class Schedule:
         """The factor on the learning rates at a step."""
         warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
         periods = step // self.decay_steps if self.decay == STEPS else step / self.decay_steps
+        if self.decay == COSINE:
+            wave = 0.5 * (1.0 + math.cos(math.pi * min(1.0, periods)))
+            return warm * (self.lowest_rate + (1.0 - self.lowest_rate) * wave)
         return warm * max(self.lowest_rate, self.decay_rate**periods)
 
 

@@ -33,6 +33,7 @@ from gpnerf.system.scripting import (
 from gpnerf.system.usage import Meter
 from gpnerf.system.wording import some
 from gpnerf.training import checkpoint as checkpoints
+from gpnerf.training.adoption import adopt_scene
 from gpnerf.training.data import load_training_data
 from gpnerf.training.find_model import find_model
 from gpnerf.training.journal import Journal, show
@@ -64,10 +65,11 @@ class Trainer:
         torch.manual_seed(options.seed)
         self.model = self.settings.build()
         self.model.check_depth([one.scene for one in (*data.trained, *data.tested)])
+        if start and not newest:
+            self._start_from(start)
+        self.settings = adopt_scene(self.model, self.settings, options, data.trained)
         if newest:
             self._resume(newest)
-        elif start:
-            self._start_from(start)
         self.step = newest.step if newest else 0
         self.model.to(self.device)
         self.numerics = self._settle(newest)

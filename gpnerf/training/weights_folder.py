@@ -1,7 +1,7 @@
 """Weights folders: a trained model without its training state, to pass on and to publish.
 
 model.safetensors holds the weights as float16, config.json the settings, the class names and what is known of
-the training, README.md the model card.
+the training, README.md the model card. What is float64 in a model must stay exact, and keeps its precision.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def recorded(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _halved(name: str, tensor: Tensor) -> Tensor:
-    half = tensor.half() if tensor.is_floating_point() else tensor
+    half = tensor.half() if tensor.dtype == torch.float32 else tensor
     if not half.isfinite().all():
         raise CheckpointError(
             f"Expected weights within the range of float16, found {tensor.abs().max():g} in {name}; export "
@@ -104,7 +104,7 @@ def read_weights(folder: Path) -> Checkpoint:
     config = _read_config(folder / CONFIG)
     path = folder / MODEL
     tensors = {
-        name: one.float() if one.is_floating_point() else one
+        name: one.float() if one.dtype == torch.float16 else one
         for name, one in _read_tensors(path, config["sha256"]).items()
     }
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -10,7 +9,6 @@ from torch import Tensor, nn
 
 from gpnerf.datasets.examples import Example
 from gpnerf.datasets.frame_reader import SourceViews
-from gpnerf.datasets.labels import IGNORE
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.rays import Rays
 from gpnerf.geometry.sampling import INVERSE, Guide, cell_depths, coarse_depths, uniform_numbers
@@ -99,7 +97,7 @@ class NeuRayFamily(Method):
         generator: torch.Generator | None = None,
     ) -> list[RayPass]:
         """Renders the coarse and the fine pass; semantics: which of them have logits."""
-        cameras, rays = _around_target(cameras, rays)
+        cameras, rays = rays.around_target(cameras)
         count, device = len(rays), rays.origins.device
         depths = coarse_depths(rays.near, rays.far, count, self.function.samples, INVERSE).to(device)
         coarse = self._render(self.coarse, prepared, cameras, rays, depths, semantics[0])
@@ -129,11 +127,6 @@ class NeuRayFamily(Method):
             valid=often.sum(dim=-1) > self.recipe.seen_samples,
         )
 
-    def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """See Method. A pixel is IGNORE where the last output is the largest."""
-        labels, confidence = super().labels(label_map, height, width)
-        return torch.where(labels < self.sizes.classes, labels, IGNORE), confidence
-
     def losses(self, example: Example, rays: int, generator: torch.Generator) -> StepLosses:
         return step_losses(self, example, rays, generator)
 
@@ -146,8 +139,3 @@ class NeuRayFamily(Method):
         sizes = self.sizes
         channels = max(2 * sizes.aggregation_width, sizes.image_features + sizes.aggregation_width)
         return views * samples * channels * torch.float32.itemsize
-
-
-def _around_target(cameras: Camera, rays: Rays) -> tuple[Camera, Rays]:
-    """The same with the origin of the world in the target camera, where differences of poses are exact."""
-    return cameras.around(rays.pose[:3, 3]), replace(rays, origins=torch.zeros_like(rays.origins))

@@ -10,11 +10,9 @@ import torch
 from torch import Tensor
 
 from gpnerf.geometry.cameras import Camera
-from gpnerf.geometry.projection import read, unmasked
+from gpnerf.geometry.projection import pixels_either_side, read, unmasked
 from gpnerf.geometry.rays import Rays
 
-# Points this close to the plane of a camera's centre are not seen; they get the other depth.
-FLAT, INSTEAD = 1e-4, 1e-3
 # Pixels by which the edge of an image lies outside the outermost pixel centres.
 HALF = 0.5
 SMALLEST_NORM = 1e-5
@@ -63,10 +61,7 @@ def project_either_side(points: Tensor, cameras: Camera) -> tuple[Tensor, Tensor
 
     As released, a point behind a camera is seen if its mirrored projection falls into the image.
     """
-    image = cameras.homogeneous(points)
-    flat = image[..., 2].abs() < FLAT
-    depths = torch.where(flat, INSTEAD, image[..., 2])
-    pixels = image[..., :2] / depths[..., None]
+    pixels, depths, flat = pixels_either_side(points, cameras)
     size = pixels.new_tensor([cameras.width, cameras.height])
     inside = ((pixels >= -HALF) & (pixels < size - HALF)).all(dim=-1)
     return pixels, depths, inside & ~flat
