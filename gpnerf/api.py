@@ -113,9 +113,10 @@ def _check(method: Method, images: Tensor, cameras: Camera, masks: Tensor | None
     """Raises ConfigError for source views that do not go together or that the method cannot use."""
     batched = isinstance(cameras, Camera) and cameras.intrinsics.ndim == 3
     views = len(cameras.intrinsics) if batched else 0
-    enough = views == method.source_views if method.fixed_source_views else views > 0
+    number = 0 if method.of_one_scene(method.recipe) else method.source_views
+    enough = views == number if method.fixed_source_views else views > 0
     if not (batched and enough):
-        wanted = f"{method.source_views}" if method.fixed_source_views else "at least one"
+        wanted = f"{number}" if method.fixed_source_views else "at least one"
         found = f"a batch of {views}" if batched else "no batch"
         raise ConfigError(
             f"Expected a batch of {wanted} cameras, found {found}; make one with Camera.stack, and choose as "

@@ -1,6 +1,7 @@
 """Options: the published defaults, files and command line, and sentences about what is wrong."""
 
 import re
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,11 @@ def parse_file(tmp_path, text, *arguments):
     path = tmp_path / "options.txt"
     path.write_text(text)
     return parse("--config", str(path), *arguments)
+
+
+def test_a_field_that_no_option_has_keeps_its_default():
+    assert from_options(StepOptions, Namespace(num_rays=7)) == StepOptions(num_rays=7)
+    assert from_options(StepOptions, Namespace(num_rays=7), num_rays=8, accumulate=2) == StepOptions(8, 2)
 
 
 def test_defaults_are_the_published_values():

@@ -37,6 +37,14 @@ def test_rates_that_fall_in_steps_end_at_the_lowest_one():
     assert [slow.factor(step) for step in range(4)] == pytest.approx([0.5, 0.5, 0.3, 0.3])
 
 
+def test_rates_that_fall_along_a_cosine_by_hand():
+    wave = Schedule(decay="cosine", decay_rate=0.9, decay_steps=100, lowest_rate=0.2)
+    # 0.2 + 0.8 (1 + cos t) / 2, where t is 0, 60, 90, 180 degrees and stays there.
+    factors = [wave.factor(step) for step in (0, 33, 50, 100, 700)]
+    assert factors == pytest.approx([1.0, 0.8036, 0.6, 0.2, 0.2], abs=1e-4)
+    assert Schedule(decay="cosine", decay_steps=2, warmup_steps=1).factor(0) == pytest.approx(0.5)
+
+
 def test_weight_decay_by_hand():
     """A weight without a loss has its decay alone as gradient, of which Adam's first step keeps the sign."""
     model = tiny_model(lr_head=0.01)

@@ -165,6 +165,14 @@ def test_overlap_takes_the_other_half_before_more_of_the_same():
     )
 
 
+def test_the_views_that_stand_for_a_scene_start_with_the_one_that_sees_most_of_it():
+    poses = torch.stack([looking(x, 0.0) for x in (-1.0, -0.5, 0.0, 0.4, 1.5)] + [looking(-3.0, 180.0)])
+    cameras = candidates(torch.eye(4), poses).cameras
+    assert views.scene_sources(cameras, 0.5, 5.0, 3, "distance", "row").tolist() == [2, 3, 1]
+    with pytest.raises(DataError, match="row: expected at least 3 source views besides the target, found 2"):
+        views.scene_sources(cameras[[0, 1, 2]], 0.5, 5.0, 3, "distance", "row")
+
+
 def test_overlap_finds_something_where_nothing_is_seen():
     poses = torch.stack([looking(0.0, 180.0), looking(1.0, 180.0)])
     assert sorted(views.test_sources(candidates(torch.eye(4), poses), 2, "overlap", "row").tolist()) == [0, 1]

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpnerf.datasets.frame_reader import SourceViews
-from gpnerf.geometry.projection import interpolate, pixels_either_side, unmasked
+from gpnerf.geometry.projection import ALL_COUNT, interpolate, pixels_either_side, read
 from gpnerf.methods.mvsnerf.frustum import Frustum
 from gpnerf.methods.mvsnerf.networks import STRIDE, FeatureNetwork, VolumeNetwork
 from gpnerf.networks.extractor import COLORS
@@ -79,7 +79,7 @@ def warp(maps: Tensor, sources: SourceViews, frustum: Frustum) -> tuple[Tensor, 
     found = interpolate(maps.permute(0, 2, 3, 1).contiguous(), places, height, width)
     seen = strictly_inside(places, height, width)
     if sources.masks is not None:
-        shown = unmasked(sources.masks[1:], pixels)
+        shown = read(sources.masks[1:, ..., None].float(), pixels)[..., 0] > ALL_COUNT
         found, seen = found * shown[..., None], seen & shown
     return found, seen
 
