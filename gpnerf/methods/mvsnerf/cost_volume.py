@@ -33,7 +33,7 @@ class VolumeEncoder(nn.Module):
 
 
 def normalized(images: Tensor) -> Tensor:
-    """Images [V, 3, H, W] in [0, 1] with the mean and deviation of ImageNet's taken out."""
+    """Images [V, 3, H, W] in [0, 1] -> colours whose mean is 0 and deviation 1 over ImageNet."""
     mean, deviation = (images.new_tensor(one)[:, None, None] for one in (MEAN, DEVIATION))
     return (images - mean) / deviation
 
