@@ -190,7 +190,7 @@ def image_size(path: Path, kind: str = "image") -> tuple[int, int]:
 def orientation(path: Path) -> int:
     """Reads the EXIF orientation from the header: a key of ORIENTATIONS, or UPRIGHT.
 
-    No function of this module turns pixels by it.
+    No function of this module turns pixels by it; photographs.copy_upright does.
     """
     found = UPRIGHT
     with suppress(*HEADER_FAULTS, struct.error), warnings.catch_warnings(), Image.open(path) as image:

@@ -1,12 +1,13 @@
-"""Videos: a sequence of RGB arrays -> an mp4 that browsers and presentation programs play."""
+"""Videos: a sequence of RGB arrays -> an mp4 that browsers and presentation programs play, and back."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from gpnerf.system.errors import DataError, GPNeRFError
@@ -72,3 +73,23 @@ def _even(frame: np.ndarray) -> np.ndarray:
     """[H, W, 3] with its last row and column repeated where H or W is odd."""
     height, width = frame.shape[:2]
     return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def read_video(path: Path) -> Iterator[np.ndarray]:
+    """Reads the frames of a video, upright: uint8 RGB [H, W, 3].
+
+    Raises DataError if there is no frame that can be decoded.
+    """
+    video = cv2.VideoCapture(str(path))
+    try:
+        done, frame = video.read()
+        if not done:
+            raise DataError(
+                f"{path}: expected a video, found a file without a frame that can be decoded; save it as an "
+                "mp4 (H.264), or save its frames as photographs."
+            )
+        while done:
+            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+            done, frame = video.read()
+    finally:
+        video.release()

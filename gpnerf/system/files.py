@@ -36,16 +36,22 @@ def write_once(path: Path, data: bytes | str) -> None:
 
 def write_folder(folder: Path, files: Mapping[str, bytes | str]) -> None:
     """Writes a folder of these files in place of the one that may be there, never with some of them only."""
-    partial, old = (folder.with_name(f"{folder.name}.{os.getpid()}.{end}") for end in ("partial", "old"))
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     try:
         for name, data in files.items():
             write_whole(partial / name, data)
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(partial, folder)
-        shutil.rmtree(old, ignore_errors=True)
+        replace_folder(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Moves the folder `new` to the place of `folder`, which is removed if it is there."""
+    old = folder.with_name(f"{folder.name}.{os.getpid()}.old")
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(new, folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from gpnerf.datasets.index.scene_index import SceneIndex
 from gpnerf.datasets.pixels.lens import Lens
 from gpnerf.datasets.pixels.maps import read_depth, read_ids
 from gpnerf.datasets.pixels.masks import ALL_COUNT, filled, shrunk
-from gpnerf.media.images import read_image, read_mask, resize_colors, resize_values
+from gpnerf.media.images import read_mask, resize_colors, resize_values
+from gpnerf.media.photographs import read_photograph
 from gpnerf.system.errors import DataError
 
 
@@ -43,12 +44,7 @@ class StoredView:
     def image(self, height: int, width: int) -> Tensor:
         """Reads the photograph as [3, height, width] in [0, 1]; masked pixels are filled from nearby."""
         stored, path = self._stored_mask, self.folder / self.files["image"]
-        pixels = read_image(path)
-        if pixels.ndim != 3 or pixels.dtype != np.uint8:
-            raise DataError(
-                f"{path}: expected an 8-bit colour image, found {pixels.dtype} of shape "
-                f"{pixels.shape}; convert it to an RGB png or jpg."
-            )
+        pixels = read_photograph(path)
         self._check_size(path, pixels, exactly=True)
         if stored is not None:
             pixels = filled(pixels, stored)
