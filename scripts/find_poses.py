@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ from gpnerf.preparation.colmap.reader import read_model
 from gpnerf.preparation.colmap.transforms import transforms
 from gpnerf.preparation.poses import target
 from gpnerf.preparation.poses.gather import gather, source_files
-from gpnerf.preparation.poses.outcome import largest_model, read_evidence, sentences
+from gpnerf.preparation.poses.outcome import check_found, read_evidence, sentences
 from gpnerf.preparation.poses.search import Search, load_pycolmap
 from gpnerf.system.errors import ConfigError
 from gpnerf.system.scripting import run_script
@@ -59,9 +60,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add(
         "--matching",
-        choices=("exhaustive", "sequential"),
+        choices=("auto", "exhaustive", "sequential"),
+        default="auto",
         help="match all pairs, or each photograph with those that follow it in the order of their names "
-        f"(default: sequential for a video and for more than {MOST_EXHAUSTIVE} photographs)",
+        f"(default: auto, sequential for a video and for more than {MOST_EXHAUSTIVE} photographs)",
     )
     add("--overwrite", action="store_true", help="replace SCENE, if this script wrote it")
     options = parser.parse_args(arguments)
@@ -81,10 +83,10 @@ def search_poses(search: Search, names: Sequence[str], options: argparse.Namespa
     if len(groups) > 1:
         log.info(f"The photographs have {len(groups)} different sizes or focal lengths: each gets a camera.")
     search.find_features(groups, each)
-    sequential = options.source.is_file() or len(names) > MOST_EXHAUSTIVE
-    if options.matching:
-        sequential = options.matching == "sequential"
-    log.info(f"Matching {len(names)} photographs, {'each with the next ones' if sequential else 'all pairs'}")
+    is_long = options.source.is_file() or len(names) > MOST_EXHAUSTIVE
+    sequential = options.matching == "sequential" or (options.matching == "auto" and is_long)
+    pairs = "each with the next ones" if sequential else f"{math.comb(len(names), 2)} pairs"
+    log.info(f"Matching {len(names)} photographs, {pairs}")
     search.match(sequential)
     return search.find_models(len(names))
 
@@ -108,9 +110,11 @@ def make_scene(options: argparse.Namespace, record: dict[str, str], pycolmap: Mo
     search = Search(pycolmap, work)
     models = search_poses(search, names, options)
     evidence = read_evidence(search)
-    found = largest_model(str(options.source), evidence, models)
-    for sentence in sentences(names, evidence, models, search.fewest_matches):
+    placed = [{image.name for image in model.images.values()} for model in models]
+    check_found(options.source, evidence, placed)
+    for sentence in sentences(names, evidence, placed, search.fewest_matches):
         log.warning(sentence)
+    found = models[0]
     values = converted(found, work)
     target.finish(work, options.scene, {**record, **values})
     return (
@@ -124,7 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     files = source_files(options.source)
     target.check_apart(options.source, options.scene)
-    chosen = f"--cameras {options.cameras} --matching {options.matching} --every {options.every}"
+    names = ("cameras", "matching", "every")
+    chosen = " ".join(f"--{name} {getattr(options, name)}" for name in names)
     record = target.record_of(files, chosen)
     if target.is_finished(options.scene, record, options.overwrite):
         log.info(f"{options.scene} has the poses of these photographs already; --overwrite finds them anew.")

@@ -9,6 +9,7 @@ usage() {
     cat <<'END'
 bash scripts/quickstart.sh [OPTIONS]                  four rooms that the shipped model never saw: 2 to 5 min on two cores
 bash scripts/quickstart.sh SCENE_FOLDER [OPTIONS]     your photographs, with their poses in transforms.json: 3 to 6 min
+bash scripts/quickstart.sh PHOTOS [OPTIONS]           a folder of photographs without poses, or a video: finds the poses first
 bash scripts/quickstart.sh --from-scratch [OPTIONS]   trains a model on 24 rooms first: 5 to 30 min
 
 OPTIONS go to train.py, eval.py and render.py, such as --steps 60 or --depth_range 0.5,6. Installation comes first.
@@ -22,10 +23,10 @@ stage() {
     printf '[%2d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$1"
 }
 
-# read_arguments ARGUMENT...: sets `from_scratch`, `scene` ("" for the rooms) and `options`.
+# read_arguments ARGUMENT...: sets `from_scratch`, `scene` ("" for the rooms) and `options`; `photographs` is "".
 read_arguments() {
     local argument
-    from_scratch="" scene="" options=()
+    from_scratch="" scene="" photographs="" options=()
     if [[ -n "${1:-}" && "$1" != -* ]]; then
         scene="$1"
         shift
@@ -41,14 +42,33 @@ read_arguments() {
     [[ -z "$scene" || -z "$from_scratch" ]] || fail "Expected SCENE_FOLDER or --from-scratch, found both: --from-scratch trains on the embedded rooms; leave one out."
 }
 
-# check_scene: makes `scene` absolute; ends if it holds no poses.
+# check_scene: makes `scene` absolute. Without poses it becomes `photographs`, and `scene` the folder for their poses.
 check_scene() {
-    [[ -d "$scene" ]] || fail "$scene: expected the folder of a scene, with its transforms.json, found no such folder: correct the path."
-    scene="$(cd -- "$scene" && pwd -P)"
-    if (cd -- "$scene" && compgen -G 'transforms*.json' >/dev/null); then return; fi
-    (cd -- "$scene" && ! compgen -G '*/transforms*.json' >/dev/null) ||
-        fail "$scene: expected the folder of one scene, found a folder of scenes: name one of the folders in it."
-    fail "$scene: expected photographs with their poses in transforms.json, found no such file: write it from a COLMAP model with scripts/colmap_to_transforms.py, or with nerfstudio's ns-process-data (data/README.md, \"Your own photographs in three steps\")."
+    local name
+    [[ -e "$scene" ]] || fail "$scene: expected the folder of a scene or of photographs, or a video, found no such file: correct the path."
+    scene="$(cd -- "$(dirname -- "$scene")" && pwd -P)/$(basename -- "$scene")"
+    if [[ -d "$scene" ]]; then
+        scene="$(cd -- "$scene" && pwd -P)"
+        if (cd -- "$scene" && compgen -G 'transforms*.json' >/dev/null); then return; fi
+        (cd -- "$scene" && ! compgen -G '*/transforms*.json' >/dev/null) ||
+            fail "$scene: expected the folder of one scene, found a folder of scenes: name one of the folders in it."
+        has_photographs || fail "$scene: expected photographs (.jpg, .jpeg, .png), found none in it: name the folder that holds them."
+    fi
+    name="$(basename -- "$scene")"
+    photographs="$scene"
+    if [[ -f "$scene" ]]; then name="${name%.*}"; fi
+    scene="$root/out/quickstart/poses/$name"
+}
+
+# has_photographs: whether some lie in the folder `scene` itself.
+has_photographs() (
+    shopt -s nocaseglob
+    cd -- "$scene" && { compgen -G '*.jpg' || compgen -G '*.jpeg' || compgen -G '*.png'; } >/dev/null
+)
+
+find_poses() {
+    stage "Finding the poses of the photographs (1 to 30 min)"
+    python scripts/find_poses.py "$photographs" "$scene"
 }
 
 check_weights() {
@@ -119,8 +139,11 @@ read_arguments "$@"
 if [[ -n "$scene" ]]; then check_scene; fi
 if [[ -z "$from_scratch" ]]; then check_weights; fi
 stage "Preparing the environment"
-prepare_environment requirements.txt
+requirements=(requirements.txt)
+if [[ -n "$photographs" ]]; then requirements+=(requirements-poses.txt); fi
+prepare_environment "${requirements[@]}"
 cd -- "$root"
+if [[ -n "$photographs" ]]; then find_poses; fi
 if [[ -n "$from_scratch" ]]; then
     train_from_scratch
 else

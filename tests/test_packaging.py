@@ -38,6 +38,7 @@ def pinned(file: str, python: str) -> dict[str, str]:
     [
         ("requirements.txt", SETUP["project"]["dependencies"]),
         ("requirements-dev.txt", SETUP["project"]["optional-dependencies"]["dev"]),
+        ("requirements-poses.txt", SETUP["project"]["optional-dependencies"]["poses"]),
     ],
 )
 def test_every_dependency_has_one_version_and_its_range_holds_it(file: str, ranges: list[str], python: str):

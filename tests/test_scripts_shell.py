@@ -47,7 +47,7 @@ class Checkout:
         self.commands.mkdir()
         for name in ("scripts", ".ci"):
             shutil.copytree(REPOSITORY / name, self.root / name)
-        for name in ("pyproject.toml", "requirements.txt", "requirements-dev.txt"):
+        for name in ("pyproject.toml", *(f"requirements{kind}.txt" for kind in ("", "-dev", "-poses"))):
             (self.root / name).write_text("something\n")
         self.weights = self.root / "weights" / "rooms"
         self.weights.mkdir(parents=True)
@@ -150,16 +150,46 @@ def test_quickstart_takes_a_scene_of_one_s_own(checkout: Checkout, file: str) ->
     assert f"out/{run}/finetuned/render/[office] 1_interpolate.mp4" in result.stdout
 
 
+@pytest.mark.parametrize("source", ["my photographs", "my film.v2.mp4"])
+def test_quickstart_finds_the_poses_of_photographs_and_videos(checkout: Checkout, source: str) -> None:
+    """It installs what only this needs."""
+    path = checkout.outside / source
+    if path.suffix:
+        path.write_text("")
+    else:
+        path.mkdir()
+        (path / "IMG_1.JPG").write_text("")
+    result = checkout.run("scripts/quickstart.sh", source, "--steps", "3")
+    assert result.returncode == 0, result.stderr
+    name = source.removesuffix(".mp4")
+    scene = checkout.root.resolve() / "out" / "quickstart" / "poses" / name
+    assert checkout.calls("scripts/find_poses.py") == [f"scripts/find_poses.py {path} {scene}"]
+    installed = [call.rsplit(" ", 1)[1] for call in checkout.calls("-m pip install")]
+    assert installed == ["requirements.txt", "requirements-poses.txt"]
+    given = f"--config configs/transforms_quickstart.txt --data_root {scene}"
+    finetuned = f"{given} --expname quickstart/scenes/{name}/finetuned --steps 3"
+    assert checkout.calls(("train.py", "render.py")) == [f"train.py {finetuned}", f"render.py {finetuned}"]
+    assert f"out/quickstart/scenes/{name}/finetuned/render/{name}_interpolate.mp4" in result.stdout
+
+
+def test_quickstart_stops_where_no_poses_are_found(checkout: Checkout) -> None:
+    photographs = checkout.outside / "photographs"
+    photographs.mkdir()
+    (photographs / "a.png").write_text("")
+    assert checkout.run("scripts/quickstart.sh", "photographs", FAIL="scripts/find_poses.py").returncode == 1
+    assert checkout.calls(SCRIPTS_OF_STAGES) == []
+
+
 def test_quickstart_refuses_before_it_installs(checkout: Checkout) -> None:
     photographs = checkout.outside / "photographs"
     (photographs / "images").mkdir(parents=True)
     run = partial(checkout.run, "scripts/quickstart.sh")
-    assert_refused(run("photographs"), str(photographs), "transforms.json", "scripts/colmap_to_transforms.py")
+    assert_refused(run("photographs"), f"{photographs}: expected photographs (.jpg, .jpeg, .png), found none")
     (photographs / "transforms.json").write_text("{}")
     assert_refused(
         run("."), f"{checkout.outside}: expected the folder of one scene, found a folder of scenes"
     )
-    assert_refused(run("nowhere"), "nowhere: expected the folder of a scene")
+    assert_refused(run("nowhere"), "nowhere: expected the folder of a scene or of photographs, or a video")
     assert_refused(run("photographs", "--from-scratch"), "found both")
     assert_refused(run("--out", "elsewhere"), "--out is not an option of the quickstart")
     shutil.rmtree(checkout.weights)
@@ -169,7 +199,8 @@ def test_quickstart_refuses_before_it_installs(checkout: Checkout) -> None:
 
 def test_quickstart_explains_itself(checkout: Checkout) -> None:
     result = checkout.run("scripts/quickstart.sh", "--help")
-    assert result.returncode == 0 and "SCENE_FOLDER" in result.stdout and "--from-scratch" in result.stdout
+    assert result.returncode == 0
+    assert all(word in result.stdout for word in ("SCENE_FOLDER", "PHOTOS", "--from-scratch"))
     assert checkout.calls_file.read_text() == ""
 
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from gpnerf.media.video import write_video
+from gpnerf.media.video import read_video, write_video
 from gpnerf.system.errors import DataError, GPNeRFError
 
 
@@ -70,3 +70,18 @@ def test_without_ffmpeg_the_message_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(GPNeRFError, match=r'pip install "imageio\[ffmpeg\]"'):
         write_video(tmp_path / "path.mp4", smooth_frames(1, 8, 8), fps=10)
+
+
+def test_a_video_is_read_frame_by_frame(tmp_path):
+    pytest.importorskip("imageio_ffmpeg")
+    frames = smooth_frames(5, 48, 64)
+    write_video(tmp_path / "path.mp4", frames, fps=10)
+    decoded = list(read_video(tmp_path / "path.mp4"))
+    assert len(decoded) == 5
+    assert np.abs(np.stack(decoded).astype(int) - np.stack(frames)).mean() < 2.0
+
+
+def test_a_file_that_is_no_video_is_refused(tmp_path):
+    (tmp_path / "path.mp4").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="without a frame that can be decoded; save it as an mp4"):
+        next(read_video(tmp_path / "path.mp4"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from gpnerf.preparation.poses.gather import FEWEST
 from gpnerf.preparation.poses.search import Search
@@ -35,10 +36,10 @@ def read_evidence(search: Search) -> Evidence:
     return Evidence(counts, [(names[first], names[second]) for first, second in ids])
 
 
-def largest_model(source: str, evidence: Evidence, models: Sequence[Any]) -> Any:
-    """The model with most photographs. Raises DataError if none has FEWEST of them."""
-    if models and models[0].num_reg_images() >= FEWEST:
-        return models[0]
+def check_found(source: Path, evidence: Evidence, placed: Sequence[set[str]]) -> None:
+    """Raises DataError if no model has FEWEST photographs. placed: those of each model, the largest first."""
+    if placed and len(placed[0]) >= FEWEST:
+        return
     total = len(evidence.counts)
     if not evidence.pairs:
         raise DataError(
@@ -52,19 +53,22 @@ def largest_model(source: str, evidence: Evidence, models: Sequence[Any]) -> Any
     )
 
 
-def sentences(names: Sequence[str], evidence: Evidence, models: Sequence[Any], fewest: int) -> Iterator[str]:
-    """Says which photographs have no pose, and why; models: the largest first.
+def sentences(
+    names: Sequence[str], evidence: Evidence, placed: Sequence[set[str]], fewest: int
+) -> Iterator[str]:
+    """Says which photographs have no pose, and why.
 
-    fewest: matches without which two photographs are no pair.
+    placed: the photographs of each model, the largest first; fewest: matches without which two photographs
+    are no pair.
     """
-    placed, *others = ({image.name for image in model.images.values()} for model in models)
-    elsewhere = set().union(*others) - placed
-    left = [name for name in names if name not in placed]
+    used, *others = placed
+    elsewhere = set().union(*others) - used
+    left = [name for name in names if name not in used]
     poor = {name for name in left if evidence.counts.get(name, 0) < fewest}
     reasons = {
         f"show too little, fewer than {fewest} features": poor,
         "show nothing that others show too": set(left) - evidence.matched - poor,
-        f"fit together only apart from the largest of {len(models)} models": elsewhere,
+        f"fit together only apart from the largest of {len(placed)} models": elsewhere,
     }
     told = set().union(*reasons.values())
     reasons["match others, but too few points have a known place"] = set(left) - told
