@@ -78,11 +78,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def search_poses(search: Search, names: Sequence[str], options: argparse.Namespace) -> list[Any]:
     """Runs COLMAP over the photographs of a work folder; returns its models, the largest first."""
-    each = options.cameras == "each"
-    groups = [list(names)] if each else search.camera_groups(names)
-    if len(groups) > 1:
+    groups = [[name] for name in names] if options.cameras == "each" else search.camera_groups(names)
+    if 1 < len(groups) < len(names):
         log.info(f"The photographs have {len(groups)} different sizes or focal lengths: each gets a camera.")
-    search.find_features(groups, each)
+    log.info(f"Finding features in {len(names)} photographs")
+    search.find_features(groups)
     is_long = options.source.is_file() or len(names) > MOST_EXHAUSTIVE
     sequential = options.matching == "sequential" or (options.matching == "auto" and is_long)
     pairs = "each with the next ones" if sequential else f"{math.comb(len(names), 2)} pairs"

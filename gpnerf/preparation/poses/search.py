@@ -47,17 +47,17 @@ class Search:
         """So many matches that agree on the motion of the camera make a pair of photographs."""
         return self.verification.min_num_inliers
 
-    def find_features(self, groups: Sequence[Sequence[str]], each: bool) -> None:
-        """Finds features in photographs by name. Those of a group share a camera, unless each has its own."""
+    def find_features(self, groups: Sequence[list[str]]) -> None:
+        """Finds features in groups of photographs, by name; those of a group share a camera."""
         if self.database.is_file():
             return
         partial = self.work / "database.partial"
         partial.unlink(missing_ok=True)
-        mode = self.pycolmap.CameraMode
-        for names in tqdm(groups, desc="Finding features", unit="camera"):
-            self.pycolmap.extract_features(
-                partial, self.images, names, mode.PER_IMAGE if each else mode.SINGLE
-            )
+        self.pycolmap.Database.open(partial).close()
+        # Before their features are found, in whichever order: results depend on the numbers of photographs.
+        for names in groups:
+            self.pycolmap.import_images(partial, self.images, self.pycolmap.CameraMode.SINGLE, names)
+        self.pycolmap.extract_features(partial, self.images, sum(groups, []))
         os.replace(partial, self.database)
 
     def camera_groups(self, names: Sequence[str]) -> list[list[str]]:
