@@ -21,7 +21,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from gpnerf.config.parser import Parser
@@ -30,7 +29,7 @@ from gpnerf.preparation.colmap.photographs import check_photographs
 from gpnerf.preparation.colmap.reader import read_model
 from gpnerf.preparation.colmap.transforms import transforms
 from gpnerf.preparation.poses import target
-from gpnerf.preparation.poses.gather import gather, source_files
+from gpnerf.preparation.poses.gather import copy_photographs, save_frames, source_files
 from gpnerf.preparation.poses.outcome import check_found, read_evidence, sentences
 from gpnerf.preparation.poses.search import Search, load_pycolmap
 from gpnerf.system.errors import ConfigError
@@ -103,25 +102,19 @@ def converted(found: Any, work: Path) -> dict[str, Any]:
     return {**values, "ply_file_path": target.POINTS}
 
 
-def make_scene(options: argparse.Namespace, record: dict[str, str], pycolmap: ModuleType) -> str:
-    """Makes the scene; returns a sentence about it."""
-    work = target.open_work(options.scene, record)
-    names = gather(options.source, options.every, work / target.IMAGES)
-    search = Search(pycolmap, work)
+def make_scene(options: argparse.Namespace, names: Sequence[str], search: Search) -> dict[str, Any]:
+    """Finds the poses of the photographs of a work folder; returns the contents of transforms.json."""
     models = search_poses(search, names, options)
     evidence = read_evidence(search)
     placed = [{image.name for image in model.images.values()} for model in models]
     check_found(options.source, evidence, placed)
     for sentence in sentences(names, evidence, placed, search.fewest_matches):
         log.warning(sentence)
-    found = models[0]
-    values = converted(found, work)
-    target.finish(work, options.scene, {**record, **values})
-    return (
-        f"{options.scene}: {len(values['frames'])} of {len(names)} photographs have poses; "
-        f"{found.num_points3D()} points, {found.compute_mean_reprojection_error():.2f} pixels from their "
-        "features on average"
+    log.info(
+        f"{len(placed[0])} of {len(names)} photographs have poses; {models[0].num_points3D()} points, "
+        f"{models[0].compute_mean_reprojection_error():.2f} pixels from their features on average."
     )
+    return converted(models[0], search.work)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -134,8 +127,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if target.is_finished(options.scene, record, options.overwrite):
         log.info(f"{options.scene} has the poses of these photographs already; --overwrite finds them anew.")
         return 0
-    sys.stdout.write(make_scene(options, record, load_pycolmap()) + "\n")
-    sys.stdout.flush()
+    pycolmap = load_pycolmap()
+    with target.work_folder(options.scene, record) as work:
+        search = Search(pycolmap, work)
+        if options.source.is_file():
+            names = save_frames(options.source, options.every, search.images)
+        else:
+            names = copy_photographs(files, search.images)
+        values = make_scene(options, names, search)
+        target.finish(work, options.scene, {**record, **values})
     return subprocess.call(
         [sys.executable, str(REPOSITORY / "scripts" / "check_data.py"), str(options.scene)]
     )

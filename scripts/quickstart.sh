@@ -52,7 +52,7 @@ check_scene() {
         if (cd -- "$scene" && compgen -G 'transforms*.json' >/dev/null); then return; fi
         (cd -- "$scene" && ! compgen -G '*/transforms*.json' >/dev/null) ||
             fail "$scene: expected the folder of one scene, found a folder of scenes: name one of the folders in it."
-        has_photographs || fail "$scene: expected photographs (.jpg, .jpeg, .png), found none in it: name the folder that holds them."
+        has_photographs || fail "$scene: expected photographs (.jpg, .jpeg, .png), found none in it: name the folder that holds them, or save them as JPEG."
     fi
     name="$(basename -- "$scene")"
     photographs="$scene"

@@ -193,6 +193,7 @@ def test_one_mark_of_a_layout_is_no_scene_but_beside_whole_ones(tmp_path):
         ("sparse/0", "colmap_to_transforms.py"),
         ("scans/scene0000_00", "prepare_scannet.py"),
         ("a.zip", "prepare_replica.py"),
+        ("a.jpeg", "find_poses.py"),
     ),
 )
 def test_what_a_scene_is_made_of_is_known(name, remedy, tmp_path):

@@ -22,7 +22,7 @@ from gpnerf.datasets.transforms.loader import index_scene
 from gpnerf.media.images import image_size, write_image
 from gpnerf.media.video import write_video
 from gpnerf.preparation.poses import target
-from gpnerf.preparation.poses.gather import gather, source_files
+from gpnerf.preparation.poses.gather import copy_photographs, save_frames, source_files
 from gpnerf.preparation.poses.outcome import Evidence, check_found, sentences
 from gpnerf.system.errors import ConfigError, DataError, Faults
 
@@ -72,7 +72,7 @@ def test_photographs_become_a_scene_with_the_poses_of_the_walk(walk, monkeypatch
     assert "The photographs have 3 different sizes or focal lengths" in said
     assert "they show nothing that others show too: alien.png." in said
     assert "they show too little, fewer than 15 features: plain.png." in said
-    assert "Matching 10 photographs, 45 pairs" in said
+    assert "Matching 10 photographs, 45 pairs" in said and "8 of 10 photographs have poses; " in said
     assert sorted(path.name for path in walk.iterdir()) == ["out", "photos", "scene"]
     assert "Faults: none" in (walk / "out" / "check_data" / "scene" / "report.txt").read_text()
 
@@ -104,14 +104,14 @@ def test_photographs_that_do_not_match_are_refused(tmp_path):
         write_image(tmp_path / "photos" / f"{seed}.png", box_photograph(pose_on_walk(0), seed))
     sentence = refusal(SCRIPT, tmp_path / "photos", tmp_path / "scene")
     assert "found 3 of which no two show the same things" in sentence
-    assert not (tmp_path / "scene").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
 def test_a_video_without_motion_is_refused(tmp_path):
     pytest.importorskip("pycolmap")
     write_video(tmp_path / "still.mp4", [box_photograph(pose_on_walk(0))] * 8, fps=8)
     sentence = refusal(SCRIPT, tmp_path / "still.mp4", tmp_path / "scene", "--every", "2")
-    assert "found 4 of 4 that match without showing that the camera moved" in sentence
+    assert "found 4 of 4 that match, but too weakly or without a sign" in sentence
 
 
 def test_without_pycolmap_the_sentence_says_how_to_install_it(walk, tmp_path):
@@ -131,21 +131,23 @@ def test_sources_that_hold_no_scene_are_refused(tmp_path):
         source_files(photos)
     for name in ("a.png", "b.PNG"):
         write_image(photos / name, np.zeros((6, 8, 3), np.uint8))
-    with pytest.raises(DataError, match="at least 3 photographs of one scene, found 2; take more"):
-        gather(photos, 1, copies)
+    with pytest.raises(
+        DataError, match="at least 3 photographs of one scene, found 2 that can be read; take more"
+    ):
+        copy_photographs(source_files(photos), copies)
     assert "--every: expected a video" in refusal(SCRIPT, photos, scene, "--every", "3")
     (photos / "film.mp4").write_bytes(b"nothing")
     assert "found a file without a frame" in refusal(SCRIPT, photos / "film.mp4", scene)
     write_video(photos / "film.mp4", smooth_frames(4, 32, 32), fps=4)
-    with pytest.raises(DataError, match="at least 3 frames of one scene, found 2; .* --every below 2"):
-        gather(photos / "film.mp4", 2, copies)
+    with pytest.raises(DataError, match="at least 3 frames to use, found 2; .* --every below 2"):
+        save_frames(photos / "film.mp4", 2, copies)
 
 
 def test_the_sharpest_frames_of_a_video_are_saved_by_their_numbers(tmp_path):
     """Even frames are plain, odd ones show blobs."""
     sharp, plain = box_photograph(pose_on_walk(0)), np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
     write_video(tmp_path / "film.mp4", [plain, sharp] * 3 + [plain], fps=4)
-    names = gather(tmp_path / "film.mp4", 2, tmp_path / "images")
+    names = save_frames(tmp_path / "film.mp4", 2, tmp_path / "images")
     assert names == [f"frame_{number:06d}.jpg" for number in (1, 3, 5, 6)]
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == names
 
@@ -171,7 +173,7 @@ def test_every_photograph_without_a_pose_has_a_reason():
 def test_a_model_of_three_photographs_is_the_smallest(tmp_path):
     check_found(tmp_path, EVIDENCE, [{"a", "b", "c"}])
     for placed in ([], [{"a", "b"}]):
-        with pytest.raises(DataError, match="found 5 of 7 that match without"):
+        with pytest.raises(DataError, match="found 5 of 7 that match, but too weakly"):
             check_found(tmp_path, EVIDENCE, placed)
         with pytest.raises(DataError, match="found 7 of which no two"):
             check_found(tmp_path, EVIDENCE._replace(pairs=[]), placed)
@@ -184,10 +186,10 @@ def test_only_scenes_of_the_script_are_replaced_and_only_if_told(tmp_path, scene
     assert not target.is_finished(scene, record, overwrite=False)
     scene.mkdir()
     assert not target.is_finished(scene, record, overwrite=False)
-    work = target.open_work(scene, record)
-    (work / "database.db").write_bytes(b"much")
-    (work / "images").mkdir()
-    target.finish(work, scene, {**record, "frames": []})
+    with target.work_folder(scene, record) as work:
+        (work / "database.db").write_bytes(b"much")
+        (work / "images").mkdir()
+        target.finish(work, scene, {**record, "frames": []})
     assert (
         sorted(path.name for path in scene.iterdir()) == ["images", "transforms.json"] and not work.exists()
     )
@@ -197,7 +199,7 @@ def test_only_scenes_of_the_script_are_replaced_and_only_if_told(tmp_path, scene
     with pytest.raises(ConfigError, match="--cameras one.*--overwrite"):
         target.is_finished(scene, other, overwrite=False)
     for overwrite in (False, True):
-        with pytest.raises(ConfigError, match="files that find_poses.py did not write"):
+        with pytest.raises(ConfigError, match="files that scripts/find_poses.py did not write"):
             target.is_finished(scene_writer().write(), record, overwrite)
     with pytest.raises(ConfigError, match="does not hold the photographs"):
         target.check_apart(scene / "images", scene)
@@ -207,13 +209,29 @@ def test_a_stopped_search_goes_on_unless_its_photographs_changed(tmp_path):
     photo, scene = tmp_path / "a.png", tmp_path / "scene"
     write_image(photo, np.zeros((6, 8, 3), np.uint8))
     record = target.record_of([photo], "")
-    database = target.open_work(scene, record) / "database.db"
-    database.write_bytes(b"half of it")
-    target.open_work(scene, target.record_of([photo], ""))
-    assert database.exists()
+    with pytest.raises(KeyboardInterrupt), target.work_folder(scene, record) as work:
+        (work / "database.db").write_bytes(b"half of it")
+        raise KeyboardInterrupt
+    with target.work_folder(scene, target.record_of([photo], "")):
+        assert (work / "database.db").exists()
     write_image(photo, np.zeros((9, 8, 3), np.uint8))
-    target.open_work(scene, target.record_of([photo], ""))
-    assert not database.exists()
+    with target.work_folder(scene, target.record_of([photo], "")):
+        assert not (work / "database.db").exists()
+
+
+def test_nothing_is_left_of_photographs_that_make_no_scene(tmp_path):
+    with pytest.raises(DataError), target.work_folder(tmp_path / "scene", {}):
+        raise DataError("No two photographs match.")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_scene_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(ConfigError, match="cannot be written .*choose another SCENE"),
+        target.work_folder(tmp_path / "file" / "scene", {}),
+    ):
+        raise AssertionError
 
 
 def test_the_similarity_of_found_and_true_cameras_by_hand():

@@ -181,7 +181,9 @@ def test_a_fault_is_told_in_one_sentence(scene_writer, name):
 def test_a_folder_or_a_file_that_is_missing(tmp_path):
     with pytest.raises(DataError, match="expected a folder .*found no such folder"):
         load_folder(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="a transforms.json, found none in it; .*ns-process-data"):
+    with pytest.raises(
+        DataError, match="a transforms.json, found none in it; .*find_poses.py or ns-process-data"
+    ):
         load_folder(tmp_path)
 
 

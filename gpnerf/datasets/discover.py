@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gpnerf.datasets.transforms.text import FILE_NAMES
+from gpnerf.media.formats import PHOTOGRAPH_SUFFIXES
 from gpnerf.system.errors import DataError
 
 # Files that no other layout has: one of them makes a scene.
@@ -26,6 +27,7 @@ PRECURSORS = {
     "scans": "export the download with scripts/prepare_scannet.py",
     "*.sens": "export the download with scripts/prepare_scannet.py",
     "*.zip": "unpack the download with scripts/prepare_replica.py",
+    **{f"*{suffix}": "find the poses with scripts/find_poses.py" for suffix in PHOTOGRAPH_SUFFIXES},
 }
 
 

@@ -68,7 +68,8 @@ def _files(folder: Path) -> dict[str, str]:
         raise DataError(
             f"{folder}: expected a folder with a {FILE_NAME}, found "
             f"{'none in it' if folder.is_dir() else 'no such folder'}; correct the path, or write the file "
-            f"with ns-process-data (rendered scenes: {', '.join(SPLIT_FILES.values())})."
+            "with scripts/find_poses.py or ns-process-data "
+            f"(rendered scenes: {', '.join(SPLIT_FILES.values())})."
         )
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -46,27 +46,11 @@ def source_files(source: Path) -> list[Path]:
     return found
 
 
-def gather(source: Path, every: int, folder: Path) -> list[str]:
-    """Copies the photographs, or the sharpest of each `every` frames of a video, into `folder`, all upright.
+def copy_photographs(files: Sequence[Path], folder: Path) -> list[str]:
+    """Copies photographs into `folder`, all upright; returns their names.
 
-    Returns their names. Logs which photographs cannot be read, and are left out. Raises DataError if fewer
-    than FEWEST remain.
+    Logs which cannot be read, and are left out. Raises DataError if fewer than FEWEST remain.
     """
-    files = source_files(source)
-    is_video = source.is_file()
-    names = _save_frames(source, every, folder) if is_video else _copy(files, folder)
-    if len(names) < FEWEST:
-        remedy = (
-            f"film for longer, or choose an --every below {every}" if is_video else "take more, a step apart"
-        )
-        raise DataError(
-            f"{source}: expected at least {FEWEST} {'frames' if is_video else 'photographs'} of one scene, "
-            f"found {len(names)}; {remedy}."
-        )
-    return names
-
-
-def _copy(files: Iterable[Path], folder: Path) -> list[str]:
     names, turned = [], []
     for path in tqdm(files, desc="Copying", unit="photograph"):
         try:
@@ -80,13 +64,27 @@ def _copy(files: Iterable[Path], folder: Path) -> list[str]:
         log.info(
             f"{len(turned)} photographs are turned upright, as their EXIF orientation says: {some(turned)}."
         )
+    if len(names) < FEWEST:
+        raise DataError(
+            f"{files[0].parent}: expected at least {FEWEST} photographs of one scene, found {len(names)} "
+            "that can be read; take more, a step apart."
+        )
     return names
 
 
-def _save_frames(video: Path, every: int, folder: Path) -> list[str]:
+def save_frames(video: Path, every: int, folder: Path) -> list[str]:
+    """Saves the sharpest of each `every` frames of a video in `folder`; returns their names.
+
+    Raises DataError if they are fewer than FEWEST.
+    """
     names = []
     frames = tqdm(read_video(video), desc="Reading", unit="frame")
     for number, frame in sharpest_of_every(frames, every):
         names.append(f"frame_{number:06d}.jpg")
         write_image(folder / names[-1], frame)
+    if len(names) < FEWEST:
+        raise DataError(
+            f"{video}: expected at least {FEWEST} frames to use, found {len(names)}; film for longer, or "
+            f"choose an --every below {every}."
+        )
     return names

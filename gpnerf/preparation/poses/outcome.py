@@ -48,8 +48,8 @@ def check_found(source: Path, evidence: Evidence, placed: Sequence[set[str]]) ->
         )
     raise DataError(
         f"{source}: expected photographs from different places, found {len(evidence.matched)} of {total} "
-        "that match without showing that the camera moved; step sideways between them, as a camera that only "
-        "turns sees no depth."
+        "that match, but too weakly or without a sign that the camera moved; take more, with a small step "
+        "sideways between them, as a camera that only turns sees no depth."
     )
 
 

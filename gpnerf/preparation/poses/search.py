@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,8 +13,6 @@ from tqdm import tqdm
 
 from gpnerf.preparation.poses.target import IMAGES
 from gpnerf.system.errors import ConfigError
-
-log = logging.getLogger(__name__)
 
 SEED = 0
 
@@ -47,7 +44,7 @@ class Search:
         """So many matches that agree on the motion of the camera make a pair of photographs."""
         return self.verification.min_num_inliers
 
-    def find_features(self, groups: Sequence[list[str]]) -> None:
+    def find_features(self, groups: Sequence[Sequence[str]]) -> None:
         """Finds features in groups of photographs, by name; those of a group share a camera."""
         if self.database.is_file():
             return
@@ -57,7 +54,7 @@ class Search:
         # Before their features are found, in whichever order: results depend on the numbers of photographs.
         for names in groups:
             self.pycolmap.import_images(partial, self.images, self.pycolmap.CameraMode.SINGLE, names)
-        self.pycolmap.extract_features(partial, self.images, sum(groups, []))
+        self.pycolmap.extract_features(partial, self.images, [name for names in groups for name in names])
         os.replace(partial, self.database)
 
     def camera_groups(self, names: Sequence[str]) -> list[list[str]]:

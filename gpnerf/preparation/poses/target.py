@@ -6,8 +6,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from gpnerf.datasets.transforms.text import FILE_NAME
 from gpnerf.system.errors import ConfigError, DataError
 from gpnerf.system.files import replace_folder, write_whole
 
+# Begins the key "made_by" of every scene that the script has written.
+SCRIPT = "scripts/find_poses.py"
 IMAGES, POINTS, MODEL = "images", "points3D.ply", "sparse/0"
 
 
@@ -29,7 +31,7 @@ def record_of(files: Sequence[Path], options: str) -> dict[str, str]:
     checksum = hashlib.sha256(states.encode()).hexdigest()[:24]
     place = files[0] if len(files) == 1 else files[0].parent
     return {
-        "made_by": f"scripts/find_poses.py {options}",
+        "made_by": f"{SCRIPT} {options}",
         "description": f"{len(files)} files of {place.resolve()}, {checksum}",
     }
 
@@ -51,9 +53,9 @@ def is_finished(scene: Path, record: dict[str, str], overwrite: bool) -> bool:
     if not scene.exists() or (scene.is_dir() and not os.listdir(scene)):
         return False
     found = _stored_record(scene)
-    if not found.get("made_by", "").startswith("scripts/find_poses.py"):
+    if not found["made_by"].startswith(SCRIPT):
         raise ConfigError(
-            f"{scene}: expected a new or empty folder, found files that find_poses.py did not write; name "
+            f"{scene}: expected a new or empty folder, found files that {SCRIPT} did not write; name "
             "another SCENE."
         )
     if found != record and not overwrite:
@@ -72,19 +74,33 @@ def _stored_record(scene: Path) -> dict[str, str]:
     return {key: str(values.get(key, "")) for key in ("made_by", "description")}
 
 
-def open_work(scene: Path, record: dict[str, str]) -> Path:
-    """The folder beside the scene in which it grows; what an earlier run left there stays if it fits."""
+@contextmanager
+def work_folder(scene: Path, record: dict[str, str]) -> Iterator[Path]:
+    """The folder beside the scene in which it grows.
+
+    It keeps what a stopped run of the same record left there, and is removed if the photographs turn out to
+    make no scene. Raises ConfigError if it cannot be written.
+    """
     place = Path(os.path.abspath(scene))
     work = place.with_name(f"{place.name}.partial")
-    note = work / "record.json"
-    text = json.dumps(record)
     try:
-        if not note.is_file() or note.read_text(encoding="utf-8") != text:
-            shutil.rmtree(work, ignore_errors=True)
-            write_whole(note, text)
+        _begin(work, json.dumps(record))
+        yield work
+    except DataError:
+        shutil.rmtree(work)
+        raise
     except OSError as error:
-        raise ConfigError(f"{work} cannot be written ({error.strerror}); choose another SCENE.") from error
-    return work
+        raise ConfigError(
+            f"{work} cannot be written ({error.strerror}); make room on its disk, or choose another SCENE."
+        ) from error
+
+
+def _begin(work: Path, record: str) -> None:
+    """Empties the folder if it belongs to another record."""
+    note = work / "record.json"
+    if not note.is_file() or note.read_text(encoding="utf-8") != record:
+        shutil.rmtree(work, ignore_errors=True)
+        write_whole(note, record)
 
 
 def finish(work: Path, scene: Path, values: dict[str, Any]) -> None:
