@@ -132,8 +132,8 @@ DAMAGED = {
     "another program": ({"camera_path": None, "path": []}, {}, "'camera_path' to be a list of at least one"),
     "no frames": ({"camera_path": []}, {}, "found \\[\\]; generate the path, then save it again"),
     "fisheye": ({"camera_type": "fisheye"}, {}, "'camera_type' to be 'perspective', found 'fisheye'"),
-    "no height": ({"render_height": None}, {}, "'render_height' to be a whole number from 1 to 16384"),
-    "huge": ({"render_width": 10**6}, {}, "'render_width' to be a whole number from 1 to 16384"),
+    "no height": ({"render_height": None}, {}, "'render_height' to be a whole number from 1 to 8192"),
+    "huge": ({"render_width": 10**6}, {}, "'render_width' to be a whole number from 1 to 8192"),
     "negative fps": ({"fps": -1}, {}, "'fps' to be positive, found -1"),
     "number for a frame": ({"camera_path": [3]}, {}, "'camera_path' to be a list of objects"),
     "nan": ({}, {"camera_to_world": NAN_POSE}, "frame 1: 'camera_to_world': expected a finite pose"),
@@ -167,7 +167,7 @@ def test_a_file_of_another_program_is_told_by_its_keys(tmp_path):
 
 TRANSFORMS = {
     "no frames": ({}, [], "'frames' to be a list of at least one frame"),
-    "no size": ({"h": None}, None, "frame 0: expected 'h' to be a whole number from 1 to 16384"),
+    "no size": ({"h": None}, None, "frame 0: expected 'h' to be a whole number from 1 to 8192"),
     "two sizes": ({}, [{}, {"w": 41}], "frame 1: expected 30x40 pixels as in the first frame, found 30x41"),
     "fisheye": ({"camera_model": "OPENCV_FISHEYE"}, None, "frame 0: expected a pinhole camera"),
 }

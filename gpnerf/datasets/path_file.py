@@ -21,13 +21,12 @@ from gpnerf.datasets.transforms.keys import PINHOLE, is_refused
 from gpnerf.datasets.transforms.text import FrameRecord, frame_records
 from gpnerf.geometry.camera_path import FPS, CameraPath
 from gpnerf.geometry.cameras import OPENGL_TO_OPENCV, Camera
+from gpnerf.media.video import LARGEST_SIDE
 from gpnerf.system.errors import DataError
 from gpnerf.system.files import write_whole
 
 PERSPECTIVE = "perspective"
 HALF_TURN = 180.0
-# Pixels; H.264 knows no larger images.
-LARGEST_SIDE = 16384
 # Pixels by which a camera may differ from one with square pixels and a centred principal point.
 ROUNDING = 1e-6
 
