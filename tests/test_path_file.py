@@ -127,6 +127,13 @@ def test_a_path_that_nerfstudio_cannot_hold_is_not_written(tmp_path):
     assert not (tmp_path / "written.json").exists()
 
 
+def test_a_crop_is_told_not_to_be_used(tmp_path, caplog):
+    read_camera_path(nerfstudio_file(tmp_path, crop=None))
+    assert not caplog.text
+    read_camera_path(nerfstudio_file(tmp_path, crop={"crop_scale": [1, 1, 1]}))
+    assert "camera_path.json: 'crop' is not used: the whole scene is rendered." in caplog.text
+
+
 NAN_POSE = [*AT_123[:3], math.nan, *AT_123[4:]]
 DAMAGED = {
     "another program": ({"camera_path": None, "path": []}, {}, "'camera_path' to be a list of at least one"),

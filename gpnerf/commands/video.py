@@ -17,11 +17,12 @@ from gpnerf.commands.video_options import PANEL
 from gpnerf.commands.video_path import path_name, video_path
 from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.frame_reader import FrameReader, KeptFrames
+from gpnerf.datasets.path_sources import sources_along
 from gpnerf.datasets.places import claim
 from gpnerf.datasets.policies import Candidates
 from gpnerf.datasets.probes.placement import blind_warnings, is_blind
 from gpnerf.datasets.run_scenes import describe_ranges, load_scenes
-from gpnerf.datasets.views import check_candidates, test_sources
+from gpnerf.datasets.views import check_candidates
 from gpnerf.execution.numerics import settle
 from gpnerf.geometry.cameras import Camera
 from gpnerf.media.visualize import resized
@@ -143,12 +144,8 @@ class VideoRenderer:
     @cached_property
     def chosen(self) -> list[tuple[int, ...]]:
         """The numbers of the source views of every frame."""
-        count, metric = self.options.num_source_views, self.options.view_metric
-        chosen = (
-            test_sources(self._candidates(number), count, metric, self.scene.name)
-            for number in range(len(self.path))
-        )
-        return [tuple(sorted(sources.tolist())) for sources in chosen]
+        frames = (self._candidates(number) for number in range(len(self.path)))
+        return sources_along(frames, self.options.num_source_views, self.options.view_metric, self.scene.name)
 
     def _render(self, number: int) -> RenderedView:
         """Renders a frame from its source views; where they change, also from those before or after it."""

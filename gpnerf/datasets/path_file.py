@@ -8,6 +8,7 @@ keyframes, from which nerfstudio made the frames, are not read. In a transforms.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from gpnerf.geometry.cameras import OPENGL_TO_OPENCV, Camera
 from gpnerf.media.video import LARGEST_SIDE
 from gpnerf.system.errors import DataError
 from gpnerf.system.files import write_whole
+
+log = logging.getLogger(__name__)
 
 PERSPECTIVE = "perspective"
 HALF_TURN = 180.0
@@ -76,6 +79,8 @@ def write_camera_path(path: Path, camera_path: CameraPath) -> None:
 def _read_nerfstudio(top: Record) -> CameraPath:
     if str(top.values.get("camera_type") or PERSPECTIVE).lower() != PERSPECTIVE:
         raise top.fault("camera_type", f"'{PERSPECTIVE}'", "record the path with a perspective camera")
+    if top.values.get("crop"):
+        log.warning(f"Warning: {top.place}: 'crop' is not used: the whole scene is rendered.")
     height, width = (top.integer(f"render_{side}", 0, 1, LARGEST_SIDE) for side in ("height", "width"))
     frames = _frames(top)
     poses = torch.from_numpy(np.stack([_pose(frame) for frame in frames]))
