@@ -81,9 +81,8 @@ def frames(text: str) -> str:
 def image_size(text: str) -> tuple[int, int]:
     """(height, width) in pixels from HxW."""
     match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text.strip().lower())
-    size = (int(match[1]), int(match[2])) if match else (LARGEST_SIDE + 1,)
-    if max(size) <= LARGEST_SIDE:
-        return size
+    if match and max(map(int, match.groups())) <= LARGEST_SIDE:
+        return int(match[1]), int(match[2])
     raise ArgumentTypeError(
         f"expected HEIGHTxWIDTH in pixels, up to {LARGEST_SIDE} each, such as 270x480, found {text!r}"
     )

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 PERSPECTIVE = "perspective"
 HALF_TURN = 180.0
 # Pixels by which a camera may differ from one with square pixels and a centred principal point.
-ROUNDING = 1e-6
+ROUNDING = 1e-3
 
 
 def read_camera_path(path: Path) -> CameraPath:
