@@ -1,4 +1,4 @@
-"""Renders a video of a scene along a camera path: colour, depth, labels and semantic features."""
+"""Renders videos of a scene along a camera path: colour, depth, labels and semantic features."""
 
 from __future__ import annotations
 
@@ -18,14 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_options(__doc__, arguments, "render")
     make_repeatable(options.deterministic, options.device)
     processes = join_processes(options.device)
-    video = VideoRenderer(options, processes).run()
+    videos = VideoRenderer(options, processes).run()
     leave_processes()
-    if not processes.is_first:
-        return 0
-    log.info(
-        f"{video} shows everything that the model renders, side by side; its frames are in the folder of "
-        "the same name."
-    )
+    for video, folder in videos.items():
+        log.info(f"{video} is written; its frames are in {folder}.")
     return 0
 
 

@@ -19,7 +19,10 @@ from unittest import mock
 import pytest
 import torch
 
+from gpnerf.commands.options import parse_options
+from gpnerf.methods.settings import Settings
 from gpnerf.system.scripting import STOP_SIGNALS
+from gpnerf.training.checkpoint import Checkpoint, save_checkpoint
 
 ROOT_LOG = logging.getLogger()
 SIGNALS = [getattr(signal, name) for name in STOP_SIGNALS]
@@ -39,6 +42,8 @@ SETTINGS = (
 
 REPOSITORY = Path(__file__).parent.parent
 EXPNAME = "tiny"
+# Of the scenes that `scene_writer` writes.
+CLASSES = ("wall", "floor", "chair")
 VIEWS_PER_ROOM = 5
 TINY = {
     "expname": EXPNAME,
@@ -73,6 +78,14 @@ def write_config(path: Path, **options: Any) -> Path:
     options = {**TINY, "out": path.parent / "out", **options}
     path.write_text("".join(f"{name} = {value}\n" for name, value in options.items()))
     return path
+
+
+def save_untrained(config: Path, class_names: tuple[str, ...] = CLASSES) -> Path:
+    """A checkpoint of the model that `config` asks for, in the folder of its run."""
+    options = parse_options("", ["--config", str(config)])
+    settings = Settings.from_options(options, len(class_names))
+    state = Checkpoint(0, settings, class_names, settings.build().state_dict(), {}, {})
+    return save_checkpoint(Path(options.out) / EXPNAME, state)
 
 
 def command(script: str, *arguments: Any) -> list[str]:

@@ -131,7 +131,7 @@ def video(options: list, name: str, path: str) -> Shown:
     render, prepare = VideoRenderer._render, SourceCache.prepared
 
     def watched(self: VideoRenderer, number: int) -> RenderedView:
-        poses.append(self.path[number].numpy())
+        poses.append(self.path.cameras.camera_to_world[number].numpy())
         views.append(render(self, number))
         return views[-1]
 

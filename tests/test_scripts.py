@@ -50,7 +50,7 @@ def evaluated(rooms_config: Path, rooms_run: Path) -> Path:
 @pytest.fixture(scope="module")
 def rendered(rooms_config: Path, rooms_run: Path) -> Path:
     """The folder of a video's frames."""
-    assert "room_1000_interpolate.mp4 shows" in run_here("render.py", "--config", rooms_config)
+    assert "room_1000_interpolate.mp4 is written" in run_here("render.py", "--config", rooms_config)
     return rooms_run / "render" / "room_1000_interpolate"
 
 

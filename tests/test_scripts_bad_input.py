@@ -10,14 +10,9 @@ import numpy as np
 import pytest
 import torch
 from conftest import SceneWriter
-from script_runs import EXPNAME, refusal, write_config
-
-from gpnerf.commands.options import parse_options
-from gpnerf.methods.settings import Settings
-from gpnerf.training.checkpoint import Checkpoint, save_checkpoint
+from script_runs import EXPNAME, refusal, save_untrained, write_config
 
 SCENE = "office"
-CLASSES = ("wall", "floor", "chair")
 
 
 @pytest.fixture
@@ -31,14 +26,6 @@ def config(tmp_path: Path) -> Path:
     return write_config(
         tmp_path / "office.txt", data_root=tmp_path, train_scenes=SCENE, test_scenes=SCENE, workers=0
     )
-
-
-def save_untrained(config: Path, class_names: tuple[str, ...] = CLASSES) -> Path:
-    """A checkpoint of the model that `config` asks for, in the folder of its run."""
-    options = parse_options("", ["--config", str(config)])
-    settings = Settings.from_options(options, len(class_names))
-    state = Checkpoint(0, settings, class_names, settings.build().state_dict(), {}, {})
-    return save_checkpoint(Path(options.out) / EXPNAME, state)
 
 
 def spoil_pose(row: int, column: int, value: float) -> Callable[[SceneWriter], None]:

@@ -10,6 +10,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
+from gpnerf.commands.video_options import VIDEO, add_video_options
 from gpnerf.config.fields import add_options, option_names
 from gpnerf.config.parser import Parser, config_parser
 from gpnerf.config.types import WHEN, amount, count, positive, some_of, table_numbers, yes_or_no
@@ -26,7 +27,7 @@ from gpnerf.training.updater import StepOptions
 DEFAULT_METHOD = "gpnerf"
 RUN, TRAINING, RENDERING = "run", "training", "rendering"
 SIZES, FUNCTION, RECIPE = (f"method: {part}" for part in ("sizes", "function", "recipe"))
-EVALUATION, VIDEO = "evaluation", "video"
+EVALUATION = "evaluation"
 # Options of earlier versions -> what takes their place.
 REPLACED = {
     "--near": "--depth_range NEAR,FAR",
@@ -50,7 +51,7 @@ def build_parser(description: str, method: type[Method]) -> Parser:
     add_options(parser, SIZES, method.Sizes)
     add_options(parser, FUNCTION, method.Function)
     add_options(parser, RECIPE, method.Recipe)
-    for add_group in (_training, _rendering, _evaluation, _video):
+    for add_group in (_training, _rendering, _evaluation, add_video_options):
         add_group(parser)
     parser.set_defaults(**method.defaults)
     return parser
@@ -268,11 +269,3 @@ def _evaluation(parser: Parser) -> None:
         default=True,
         help="compute LPIPS if scripts/fetch_lpips.py has fetched its weights",
     )
-
-
-def _video(parser: Parser) -> None:
-    add = parser.add_argument_group(VIDEO).add_argument
-    add("--path", choices=("interpolate", "orbit"), default="interpolate", help="camera path")
-    add("--frames", type=positive, default=120, help="frames of the video")
-    add("--fps", type=positive, default=24, help="frames per second")
-    add("--render_scene", default=None, help="scene to render (default: the first test scene)")

@@ -1,44 +1,48 @@
-"""Renders the video of a scene along a camera path; finished frames are kept on disk."""
+"""Renders the videos of a scene along a camera path; finished frames are kept on disk."""
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 from argparse import Namespace
-from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
+from gpnerf.commands.video_frames import VideoFrames
+from gpnerf.commands.video_options import PANEL
+from gpnerf.commands.video_path import path_name, video_path
 from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.frame_reader import FrameReader, KeptFrames
+from gpnerf.datasets.path_sources import sources_along
 from gpnerf.datasets.places import claim
 from gpnerf.datasets.policies import Candidates
 from gpnerf.datasets.probes.placement import blind_warnings, is_blind
 from gpnerf.datasets.run_scenes import describe_ranges, load_scenes
-from gpnerf.datasets.views import check_candidates, test_sources
+from gpnerf.datasets.views import check_candidates
 from gpnerf.execution.numerics import settle
 from gpnerf.geometry.cameras import Camera
-from gpnerf.geometry.trajectories import interpolate, orbit
-from gpnerf.media.images import read_image, write_image
-from gpnerf.media.video import write_video
-from gpnerf.rendering.panels import Look, video_panel
+from gpnerf.media.visualize import resized
+from gpnerf.rendering.fade import blend, fade_weights
+from gpnerf.rendering.video_pictures import Look, chosen_modes, mode_picture, panel
 from gpnerf.rendering.view import Quality, RenderedView, SourceCache, render_view, workload_of
 from gpnerf.system.devices import autocast, choose_device, keep_freed_memory
 from gpnerf.system.distributed import Processes
 from gpnerf.system.errors import ConfigError
-from gpnerf.system.files import write_whole
 from gpnerf.system.scripting import make_folder
 from gpnerf.training.resume import check_scenes, checkpoint_to_use
 
 log = logging.getLogger("render")
 
+# Seconds over which one set of source views replaces another.
+FADE_SECONDS = 0.25
+
 
 class VideoRenderer:
-    """One scene, one camera path, and the folder of its frames."""
+    """One scene, one camera path, and the frames of its videos."""
 
     def __init__(self, options: Namespace, processes: Processes) -> None:
         self.options, self.processes = options, processes
@@ -47,119 +51,135 @@ class VideoRenderer:
             raise ConfigError("Expected a scene to render, found none; name it with --render_scene.")
         run = Path(options.out) / options.expname
         self.checkpoint = checkpoint_to_use(run, options.checkpoint, options.method)
+        self.modes = chosen_modes(options.modes, self.checkpoint.class_names)
         with processes.first_alone():
             self.scene = load_scenes(options, [name])[0]
         check_scenes(self.checkpoint, options, [name])
         if processes.is_first:
             log.info(describe_ranges([self.scene])[0])
         check_candidates(len(self.scene.views), options.num_source_views, self.scene.name)
-        self.device = choose_device(options.device, processes.local_rank)
-        keep_freed_memory()
-        self.model = self.checkpoint.build().to(self.device).eval()
-        self.model.check_size(options.height, options.width)
-        self.model.check_depth([self.scene])
-        self.numerics = settle(
-            self.model, options, workload_of(self.model, options, options.frames), processes
-        )
+        self.path = video_path(options, self.scene)
+        self._load_model()
         kept = KeptFrames(depth=self.model.needs_depth)
         self.reader = FrameReader(options.height, options.width, kept)
         self.sources = SourceCache(
             self.model, partial(self.reader.sources, self.scene), self.scene.near, self.scene.far
         )
-        paths = {"interpolate": interpolate, "orbit": orbit}
-        depth = math.sqrt(self.scene.near * self.scene.far)
-        self.path = paths[options.path](self.scene.poses, options.frames, depth)
-        self.folder = make_folder(run / "render" / f"{self.scene.name}_{options.path}")
+        folder = make_folder(run / "render" / f"{self.scene.name}_{path_name(options)}")
+        films = ("",) if options.layout == PANEL else self.modes
+        self.frames = VideoFrames(folder, films, len(self.path))
         with processes.first_alone():
             if options.dataset != "rooms":
-                claim(self.folder, self.scene.folder)
+                claim(folder, self.scene.folder)
 
-    def run(self) -> Path:
-        """Renders the missing frames, a share in every process, and writes the video in the first one.
+    def _load_model(self) -> None:
+        options, cameras = self.options, self.path.cameras
+        self.device = choose_device(options.device, self.processes.local_rank)
+        keep_freed_memory()
+        self.model = self.checkpoint.build().to(self.device).eval()
+        self.model.check_size(options.height, options.width)
+        least = self.model.smallest_image
+        if min(cameras.height, cameras.width) < least:
+            raise ConfigError(
+                f"Expected a video of at least {least}x{least} pixels, which the network needs, found "
+                f"{cameras.height}x{cameras.width}; choose a larger --video_size."
+            )
+        self.model.check_depth([self.scene])
+        work = workload_of(self.model, options, len(self.path), (cameras.height, cameras.width))
+        self.numerics = settle(self.model, options, work, self.processes)
 
-        Returns the path of the video.
+    def run(self) -> dict[Path, Path]:
+        """Renders the missing frames, a share in every process, and writes the videos in the first one.
+
+        Returns the videos and the folders of their frames, nothing in other processes.
         """
         with self.processes.first_alone():
-            frames = self._finished_frames()
+            finished = self.frames.finished(self._made_by())
         if self.processes.is_first:
             self._warn()
-        missing = [number for number in range(self.options.frames) if number not in frames]
+        missing = [number for number in range(len(self.path)) if number not in finished]
         with self.processes.first_alone():
             look, first = self._look()
         share, quiet = self.processes.share(missing), not self.processes.is_first
         for number in tqdm(share, desc=f"rendering {self.scene.name}", unit="frame", disable=quiet):
             view = first if first is not None and number == 0 else self._render(number)
-            panel = video_panel(view, look, self.checkpoint.class_names)
-            write_image(self._frame_path(number), panel)
+            self.frames.write(number, self._pictures(view, look))
         self.processes.wait()
-        # with_suffix would cut the name of a scene that holds dots.
-        video = self.folder.with_name(f"{self.folder.name}.mp4")
-        if self.processes.is_first:
-            write_video(video, self._all_frames(), self.options.fps)
-        return video
+        return self.frames.write_videos(self.path.fps) if self.processes.is_first else {}
 
     def _look(self) -> tuple[Look, RenderedView | None]:
         """The colour scales of all frames, kept on disk, and the first frame if it was just rendered."""
-        path, first = self.folder / "look.pt", None
+        path, first = self.frames.look, None
         if not path.is_file():
             first = self._render(0)
             Look.fit(first).save(path)
         return Look.load(path), first
 
+    def _pictures(self, view: RenderedView, look: Look) -> dict[str, np.ndarray]:
+        """A frame of every video, by the names of the films."""
+        names, cameras = self.checkpoint.class_names, self.path.cameras
+        pictures = {mode: mode_picture(mode, view, look, names) for mode in self.modes}
+        if self.options.layout == PANEL:
+            return {"": panel(pictures, names)}
+        return {mode: resized(one, cameras.height, cameras.width) for mode, one in pictures.items()}
+
     def _warn(self) -> None:
         """Logs a warning if there are frames of which no source view shows anything."""
-        blind = [f"frame {n}" for n in range(self.options.frames) if is_blind(self._chosen(n)[0])]
-        remedy = "choose another --path, or add photographs of what it shows"
-        for sentence in blind_warnings(self.scene.name, blind, self.options.frames, remedy):
+        blind = [
+            f"frame {number}"
+            for number, sources in enumerate(self.chosen)
+            if is_blind(self._candidates(number)[torch.tensor(sources)])
+        ]
+        remedy = "choose another --path, add photographs of what it shows, or give --path_transform if it is "
+        remedy += "from nerfstudio's viewer"
+        for sentence in blind_warnings(self.scene.name, blind, len(self.path), remedy):
             log.warning(f"Warning: {sentence}")
 
-    def _chosen(self, number: int) -> tuple[Candidates, list[int]]:
-        """The camera of a frame with those of its source views, and the numbers of these."""
-        size, scene, options = (self.options.height, self.options.width), self.scene, self.options
-        cameras = self.reader.cameras(scene)
-        camera = Camera(cameras[0].intrinsics, self.path[number], *size)
-        candidates = Candidates(camera, cameras, scene.near, scene.far)
-        chosen = test_sources(candidates, options.num_source_views, options.view_metric, scene.name)
-        return candidates[chosen], chosen.tolist()
+    def _candidates(self, number: int) -> Candidates:
+        """The camera of a frame with those of all photographs."""
+        camera = self.path.cameras[number]
+        camera = Camera(camera.intrinsics.float(), camera.camera_to_world, camera.height, camera.width)
+        return Candidates(camera, self.reader.cameras(self.scene), self.scene.near, self.scene.far)
+
+    @cached_property
+    def chosen(self) -> list[tuple[int, ...]]:
+        """The numbers of the source views of every frame."""
+        frames = (self._candidates(number) for number in range(len(self.path)))
+        return sources_along(frames, self.options.num_source_views, self.options.view_metric, self.scene.name)
 
     def _render(self, number: int) -> RenderedView:
-        candidates, chosen = self._chosen(number)
+        """Renders a frame from its source views; where they change, also from those before or after it."""
+        half = round(FADE_SECONDS * self.path.fps / 2)
+        weights = fade_weights(self.chosen, number, half)
         with autocast(self.device, self.numerics.precision):
-            return render_view(
-                self.model,
-                self.sources.prepared(chosen),
-                candidates.target.to(self.device),
-                self.scene.near,
-                self.scene.far,
-                Quality.of(self.options),
-            )
+            views = [self._render_from(sources, number) for sources in weights]
+            return blend(self.model, views, list(weights.values()))
 
-    def _frame_path(self, number: int) -> Path:
-        return self.folder / f"{number:04d}.png"
+    def _render_from(self, sources: tuple[int, ...], number: int) -> RenderedView:
+        return render_view(
+            self.model,
+            self.sources.prepared(sources),
+            self._candidates(number).target.to(self.device),
+            self.scene.near,
+            self.scene.far,
+            Quality.of(self.options),
+        )
 
-    def _all_frames(self) -> Iterator[np.ndarray]:
-        for number in range(self.options.frames):
-            yield read_image(self._frame_path(number))
-
-    def _finished_frames(self) -> set[int]:
-        """The numbers of the frames that an equal rendering wrote; frames of any other are deleted."""
-        made_by = {
+    def _made_by(self) -> dict[str, Any]:
+        """All that decides the frames."""
+        options, cameras = self.options, self.path.cameras
+        return {
             "step": self.checkpoint.step,
             "weights": self.checkpoint.fingerprint(),
             "settings": self.checkpoint.settings.decides_outputs(),
             "precision": self.numerics.precision,
             "photographs": fingerprint(self.scene, range(len(self.scene.views))),
-            "path": self.path.flatten().tolist(),
-            "size": [self.options.height, self.options.width],
-            "stride": self.options.stride,
-            "guide": self.options.guide,
-            "source_views": [self.options.num_source_views, self.options.view_metric],
+            "poses": cameras.camera_to_world.flatten().tolist(),
+            "intrinsics": cameras.intrinsics.flatten().tolist(),
+            "sizes": [options.height, options.width, cameras.height, cameras.width],
+            "modes": [options.layout, *self.modes],
+            "fps": self.path.fps,
+            "stride": options.stride,
+            "guide": options.guide,
+            "source_views": [options.num_source_views, options.view_metric],
         }
-        record = self.folder / "rendering.json"
-        text = json.dumps(made_by)
-        if record.is_file() and record.read_text() == text and (self.folder / "look.pt").is_file():
-            return {n for n in range(self.options.frames) if self._frame_path(n).is_file()}
-        for old in [*self.folder.glob("*.png"), *self.folder.glob("look.pt")]:
-            old.unlink()
-        write_whole(record, text)
-        return set()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from gpnerf.media.video import LARGEST_SIDE
 from gpnerf.system.errors import ConfigError
 
 N = TypeVar("N", int, float)
@@ -75,6 +76,16 @@ def frames(text: str) -> str:
     except ConfigError as error:
         raise ArgumentTypeError(str(error)) from None
     return text
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """(height, width) in pixels from HxW."""
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text.strip().lower())
+    if match and max(map(int, match.groups())) <= LARGEST_SIDE:
+        return int(match[1]), int(match[2])
+    raise ArgumentTypeError(
+        f"expected HEIGHTxWIDTH in pixels, up to {LARGEST_SIDE} each, such as 270x480, found {text!r}"
+    )
 
 
 def depth_range(text: str) -> str | tuple[float, float]:

@@ -72,6 +72,11 @@ def are_slots(class_names: Sequence[str]) -> bool:
     return bool(class_names) and class_names[0].partition(" ")[0] == SLOT
 
 
+def are_objects(class_names: Sequence[str]) -> bool:
+    """Whether these are objects, with fixed ids or without, and no classes."""
+    return are_slots(class_names) or bool(named_objects(class_names))
+
+
 def named_objects(class_names: Sequence[str]) -> dict[int, int]:
     """Slot -> instance id of the slots that `object_names` named; empty for those of `slot_names`."""
     matches = [re.fullmatch(rf"{OBJECT} (\d+)", name) for name in class_names]

@@ -42,6 +42,12 @@ def rank_by_overlap(target: Camera, cameras: Camera, near: float, far: float, co
     return torch.from_numpy(shortlist[_greedy(scores, count)])
 
 
+def coverage(target: Camera, cameras: Camera, near: float, far: float) -> float:
+    """What rank_by_overlap maximises: the sum over the points of log(1 + scores of the cameras)."""
+    scores = _Views.of(target, cameras, far).scores(_points(target, near / far, GRID))
+    return float(np.log1p(scores.sum(axis=0)).sum().round(DIGITS))
+
+
 def share_seen(target: Camera, cameras: Camera, near: float, far: float) -> float:
     """Share of the target's pixels that one of the cameras sees at some depth, from the same side."""
     points = _points(target, near / far, GRID)

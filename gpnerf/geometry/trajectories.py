@@ -21,6 +21,8 @@ STILL_SHARE = 0.01
 STILL_RADIANS = 0.02
 # Keeps the times of two equal keys apart, as the spline needs.
 SHORTEST_STEP = 1e-3
+# Places per key at which the length of a path is measured.
+FINENESS = 50
 
 # Camera positions whose width is below this share of their length form a line, which spans no plane.
 LINE_SHARE = 0.05
@@ -34,18 +36,20 @@ def interpolate(poses: Tensor, frames: int, depth: float) -> Tensor:
     """A smooth path through key poses [N, 4, 4] (camera to world) -> [frames, 4, 4] float64.
 
     Position and unit quaternion follow one cubic spline, twice differentiable, so the camera neither stops
-    nor jerks at a key. Time between two keys grows with the distance and the angle between them, so the speed
-    stays even if the keys are unevenly spaced. The first and the last frame are the first and last key.
-    depth: a usual z-depth of what the cameras see. Raises ConfigError without poses or frames.
+    nor jerks at a key. Time is proportional to the length of the path, which is distance and angle, each over
+    its mean from key to key: the speed stays even if the keys are unevenly spaced. The first and the last
+    frame are the first and last key. depth: a usual z-depth of what the cameras see. Raises ConfigError
+    without poses or frames.
     """
     _check(poses, frames)
     if len(poses) == 1:
         return poses.double().cpu().expand(frames, 4, 4).clone()
     keys = poses.double().cpu().numpy()
     positions, quaternions = keys[:, :3, 3], _aligned_quaternions(keys[:, :3, :3])
-    times = _key_times(positions, quaternions, STILL_SHARE * depth)
+    means = _mean_steps(positions, quaternions, STILL_SHARE * depth)
+    times = np.cumsum(np.maximum(_lengths(positions, quaternions, means), SHORTEST_STEP))
     spline = CubicSpline(times, np.hstack([positions, quaternions]), bc_type="natural")
-    path = spline(np.linspace(times[0], times[-1], frames))
+    path = spline(_even_times(spline, frames, means))
     return _rigid(Rotation.from_quat(path[:, 3:]).as_matrix(), path[:, :3])
 
 
@@ -85,16 +89,33 @@ def _aligned_quaternions(rotations: np.ndarray) -> np.ndarray:
     return quaternions
 
 
-def _key_times(positions: np.ndarray, quaternions: np.ndarray, still: float) -> np.ndarray:
-    """Strictly increasing times [N] of the keys: each step is its distance and its angle over their means.
-
-    still: mean distance below which a camera does not move.
-    """
+def _steps(positions: np.ndarray, quaternions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and angles (radians) [N - 1] from each of N poses to the next."""
     distances = np.linalg.norm(np.diff(positions, axis=0), axis=1)
     # Exact for small angles, unlike the arc cosine of the quaternions' product.
     angles = 4.0 * np.arcsin(np.linalg.norm(np.diff(quaternions, axis=0), axis=1).clip(max=2.0) / 2.0)
-    steps = distances / max(distances.mean(), still) + angles / max(angles.mean(), STILL_RADIANS)
-    return np.concatenate([[0.0], np.cumsum(np.maximum(steps, SHORTEST_STEP))])
+    return distances, angles
+
+
+def _mean_steps(positions: np.ndarray, quaternions: np.ndarray, still: float) -> tuple[float, float]:
+    """Mean distance and angle between keys; still: mean distance below which a camera does not move."""
+    distances, angles = _steps(positions, quaternions)
+    return max(distances.mean(), still), max(angles.mean(), STILL_RADIANS)
+
+
+def _lengths(positions: np.ndarray, quaternions: np.ndarray, means: tuple[float, float]) -> np.ndarray:
+    """The length [N] of the path to each pose from the one before: distance and angle over their means."""
+    steps = _steps(positions, quaternions)
+    return np.concatenate([[0.0], sum(step / mean for step, mean in zip(steps, means, strict=True))])
+
+
+def _even_times(spline: CubicSpline, frames: int, means: tuple[float, float]) -> np.ndarray:
+    """Times [frames] on the spline of positions and quaternions between which the path is equally long."""
+    fine = np.linspace(spline.x[0], spline.x[-1], FINENESS * len(spline.x))
+    poses = spline(fine)
+    quaternions = poses[:, 3:] / np.linalg.norm(poses[:, 3:], axis=1, keepdims=True)
+    passed = np.cumsum(_lengths(poses[:, :3], quaternions, means))
+    return np.interp(np.linspace(0.0, passed[-1], frames), passed, fine)
 
 
 def _rigid(rotations: np.ndarray, positions: np.ndarray) -> Tensor:

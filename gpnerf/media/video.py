@@ -14,6 +14,8 @@ from gpnerf.system.errors import DataError, GPNeRFError
 
 # On imageio's scale up to 10: a constant rate factor of 15 in libx264, without visible artefacts.
 QUALITY = 7
+# Pixels; H.264 knows no larger frames.
+LARGEST_SIDE = 8192
 
 
 def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float) -> None:

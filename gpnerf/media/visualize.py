@@ -157,6 +157,13 @@ def grid(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[Sequence[str]]
     return sheet
 
 
+def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resizes an image to height x width: nearest pixels when enlarging, averages when shrinking."""
+    smaller = height < image.shape[0]
+    interpolation = cv2.INTER_AREA if smaller else cv2.INTER_NEAREST_EXACT
+    return cv2.resize(image, (width, height), interpolation=interpolation)
+
+
 def _array(values: Values, dtype: type = np.float64) -> np.ndarray:
     if isinstance(values, Tensor):
         values = values.detach().cpu()
@@ -184,10 +191,9 @@ def _blank(height: int, width: int) -> np.ndarray:
 
 
 def _scaled(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Scales an image to fit into height x width: nearest pixels when enlarging, averages when shrinking."""
+    """Scales an image to fit into height x width, in its own shape."""
     ratio = min(height / image.shape[0], width / image.shape[1])
-    size = (max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_NEAREST_EXACT)
+    return resized(image, max(1, round(image.shape[0] * ratio)), max(1, round(image.shape[1] * ratio)))
 
 
 def _text_width(text: str) -> int:

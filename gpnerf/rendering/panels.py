@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -25,10 +23,7 @@ from gpnerf.media.visualize import (
 )
 from gpnerf.metrics.instance import in_slots
 from gpnerf.rendering.view import RenderedView
-from gpnerf.system.files import write_whole
 
-# Later frames of a video may see nearer and farther surfaces than the first, by this factor.
-DEPTH_MARGIN = 1.3
 # The pictures of a view in the order of display: key, which also names the file -> caption.
 CAPTIONS = {
     "photograph": "photograph",
@@ -98,44 +93,3 @@ def comparison_panel(
     present = np.unique(torch.stack(shown))
     present = present[present >= 0]
     return np.vstack([picture, legend([class_names[k] for k in present], table[present], picture.shape[1])])
-
-
-@dataclass(frozen=True)
-class Look:
-    """The colour scales that all frames of a video share: the depth range and the PCA of the features."""
-
-    near: float
-    far: float
-    features: FeaturePCA | None
-
-    @staticmethod
-    def fit(view: RenderedView) -> Look:
-        """Fits the scales to the first frame, with a margin around its depths."""
-        near, far = depth_range(view.depth)
-        pca = None if view.features is None else FeaturePCA.fit(view.features)
-        return Look(near / DEPTH_MARGIN, far * DEPTH_MARGIN, pca)
-
-    def save(self, path: Path) -> None:
-        content = {"near": self.near, "far": self.far, "features": self.features and vars(self.features)}
-        data = io.BytesIO()
-        torch.save(content, data)
-        write_whole(path, data.getvalue())
-
-    @staticmethod
-    def load(path: Path) -> Look:
-        content = torch.load(path, weights_only=True)
-        pca = FeaturePCA(**content["features"]) if content["features"] else None
-        return Look(content["near"], content["far"], pca)
-
-
-def video_panel(view: RenderedView, look: Look, class_names: tuple[str, ...]) -> np.ndarray:
-    """A frame of a video: colour and depth above labels and features, with a legend of all classes."""
-    rows = [[colors(view.color), depth_map(view.depth, look.near, look.far)]]
-    captions = [["colour", "depth"]]
-    if view.labels is None:
-        return grid(rows, captions)
-    table = class_colors(class_names)
-    rows.append([label_map(view.labels, table), look.features(view.features)])
-    captions.append(["labels", "semantic features (PCA)"])
-    picture = grid(rows, captions)
-    return np.vstack([picture, legend(class_names, table, picture.shape[1])])

@@ -58,13 +58,19 @@ def suitable_chunk(model: Method, views: int) -> int:
     return max(1, largest // model.bytes_per_ray(views))
 
 
-def workload_of(model: Method, options: Namespace, views: int) -> Workload:
-    """The work of rendering this number of views with the options."""
+def workload_of(
+    model: Method, options: Namespace, views: int, size: tuple[int, int] | None = None
+) -> Workload:
+    """The work of rendering this number of views with the options.
+
+    size: height and width of the views, None for those of the source views.
+    """
+    height, width = size or (options.height, options.width)
     return Workload(
         options.height,
         options.width,
         options.num_source_views,
-        -(-options.height // options.stride) * -(-options.width // options.stride),
+        -(-height // options.stride) * -(-width // options.stride),
         views,
         training=False,
         chunk=options.chunk_size or suitable_chunk(model, options.num_source_views),
@@ -180,10 +186,14 @@ def render_view(
     return RenderedView(color, depth, label_map.float().cpu(), labels.cpu(), confidence.cpu())
 
 
+# As many sets take turns in a fade between source views, or rarely more.
+SETS_KEPT = 3
+
+
 class SourceCache:
     """Prepared source views, kept over the frames of a video.
 
-    A separable method keeps each view by itself, other methods keep the last set of views.
+    A separable method keeps each view by itself, other methods keep the last few sets of views.
     """
 
     def __init__(
@@ -203,9 +213,9 @@ class SourceCache:
     @torch.no_grad()
     def _of(self, views: tuple[int, ...]) -> Prepared:
         if views not in self.kept:
-            if not self.model.separable:
-                # Sets are rarely asked for again, and each may take much memory.
-                self.kept.clear()
+            if not self.model.separable and len(self.kept) == SETS_KEPT:
+                # Sets are asked for again only near the frames where they change; each may take much memory.
+                del self.kept[next(iter(self.kept))]
             sources = self.read(views).to(self.model.device)
             self.kept[views] = Prepared(self.model.prepare(sources, *self.range), sources.cameras)
         return self.kept[views]

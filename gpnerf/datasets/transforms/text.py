@@ -55,7 +55,7 @@ def read_text(folder: Path) -> SceneText:
         values = read_json_object(folder / name)
         top = Record(str(folder / name), {key: value for key, value in values.items() if key != "frames"})
         tops.append(top)
-        frames += _frames(Record(top.place, values), split)
+        frames += frame_records(Record(top.place, values), split)
     return SceneText(_one_top(tops), frames, tuple(files))
 
 
@@ -74,7 +74,8 @@ def _files(folder: Path) -> dict[str, str]:
     return found
 
 
-def _frames(top: Record, split: str) -> list[FrameRecord]:
+def frame_records(top: Record, split: str = "") -> list[FrameRecord]:
+    """The frames of a file; raises DataError if there are none."""
     frames = top.values.get("frames")
     if not isinstance(frames, list) or not frames:
         raise top.fault("frames", "a list of at least one frame")
@@ -87,7 +88,9 @@ def _frames(top: Record, split: str) -> list[FrameRecord]:
         own = {key: value for key, value in frame.items() if value is not None}
         replaced = {key for group in ALTERNATIVES if group & own.keys() for key in group}
         passed_down = {key: value for key, value in shared.items() if key not in replaced}
-        place = f"{top.place}, frame {number} ({printable(frame.get('file_path'))})"
+        # Frames of a camera path have no files.
+        file = f" ({printable(frame['file_path'])})" if "file_path" in frame else ""
+        place = f"{top.place}, frame {number}{file}"
         records.append(FrameRecord(Record(place, passed_down | own), own, split))
     return records
 
