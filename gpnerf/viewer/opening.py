@@ -11,7 +11,7 @@ from gpnerf.datasets.discover import find_scene
 from gpnerf.datasets.run_scenes import load_scenes
 from gpnerf.datasets.scene import Scene
 from gpnerf.geometry.trajectories import most_central
-from gpnerf.rendering.panels import Look
+from gpnerf.rendering.video_pictures import Look
 from gpnerf.system.devices import choose_device, keep_freed_memory
 from gpnerf.system.errors import ConfigError
 from gpnerf.training.checkpoint import Checkpoint

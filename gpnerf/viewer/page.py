@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpnerf.datasets.labels import class_colors
+from gpnerf.rendering.video_pictures import COLOR, INSTANCES, LABELS
 from gpnerf.viewer.path_panel import PathPanel
 from gpnerf.viewer.picking import describe, pixel_at
-from gpnerf.viewer.pictures import COLOR, INSTANCES, LABELS, Painter, modes_of
+from gpnerf.viewer.pictures import Painter, modes_of
 from gpnerf.viewer.renderer import Rendering, SceneRenderer
 from gpnerf.viewer.session import Session, levels_of
 from gpnerf.viewer.thumbnails import ClientThumbnails, Thumbnails

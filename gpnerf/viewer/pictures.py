@@ -8,27 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from gpnerf.datasets.instances import are_objects
-from gpnerf.datasets.labels import class_colors
-from gpnerf.media.visualize import colors, depth_map, label_map, share_map, without_masked
-from gpnerf.rendering.panels import Look
+from gpnerf.media.visualize import share_map, without_masked
+from gpnerf.rendering.video_pictures import Look, chosen_modes, mode_picture
 from gpnerf.rendering.view import RenderedView
 
-MODES = COLOR, DEPTH, LABELS, INSTANCES, FEATURES, CONFIDENCE = (
-    "colour",
-    "depth",
-    "labels",
-    "instances",
-    "features",
-    "confidence",
-)
+CONFIDENCE = "confidence"
 
 
 def modes_of(class_names: tuple[str, ...]) -> tuple[str, ...]:
     """The modes of a model with these classes, of which it may have none."""
-    if not class_names:
-        return COLOR, DEPTH
-    return COLOR, DEPTH, INSTANCES if are_objects(class_names) else LABELS, FEATURES, CONFIDENCE
+    return (*chosen_modes((), class_names), *((CONFIDENCE,) if class_names else ()))
 
 
 @dataclass(frozen=True)
@@ -40,22 +29,13 @@ class Painter:
 
     def picture(self, view: RenderedView, mode: str, hidden: Collection[int] = ()) -> np.ndarray:
         """The picture of a mode, uint8 RGB [H, W, 3]; dark grey where the class is one of `hidden`."""
-        picture = self._of(view, mode)
+        if mode == CONFIDENCE:
+            picture = share_map(view.confidence)
+        else:
+            picture = _enlarged(mode_picture(mode, view, self.look, self.class_names), *view.depth.shape)
         if view.labels is None or not hidden:
             return picture
-        shown = ~torch.isin(view.labels, torch.tensor(sorted(hidden)))
-        return without_masked(picture, shown)
-
-    def _of(self, view: RenderedView, mode: str) -> np.ndarray:
-        if mode == COLOR:
-            return colors(view.color)
-        if mode == DEPTH:
-            return depth_map(view.depth, self.look.near, self.look.far)
-        if mode == FEATURES:
-            return _enlarged(self.look.features(view.features), *view.depth.shape)
-        if mode == CONFIDENCE:
-            return share_map(view.confidence)
-        return label_map(view.labels, class_colors(self.class_names))
+        return without_masked(picture, ~torch.isin(view.labels, torch.tensor(sorted(hidden))))
 
 
 def _enlarged(picture: np.ndarray, height: int, width: int) -> np.ndarray:
