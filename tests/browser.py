@@ -100,7 +100,10 @@ class Tab:
         return json.loads(message)
 
     def open(self, page: Path | str, width: int, height: int = 900, scripts: bool = True) -> None:
-        """Loads a file or an address into a window of this size, with JavaScript or without; waits for its end."""
+        """Loads a file or an address into a window of this size, with JavaScript or without.
+
+        Waits until it is loaded.
+        """
         self.events.clear()
         self.call(
             "Emulation.setDeviceMetricsOverride",

@@ -1,4 +1,4 @@
-"""What the viewer renders next: coarse while a camera moves, finer while it rests, in turn for all clients."""
+"""What the viewer renders next: coarse while a camera moves, finer while it rests, clients in turn."""
 
 from __future__ import annotations
 
