@@ -33,6 +33,7 @@ PAUSE_S = 0.2
 
 
 def build_parser() -> Parser:
+    """The parser of the options, which are those of any training that choose scenes, and a few of its own."""
     parser = Parser(description=__doc__, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("model", metavar="MODEL", help="model to look with")
     parser.add_argument("--scene", help="folder of a scene, or its name in --data_root; for rooms, a seed")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 import torch
@@ -14,9 +15,11 @@ from browser import WEBGL, Tab, browser, find_browser
 from helpers import tiny_model
 
 from gpnerf.datasets import rooms
+from gpnerf.datasets.path_file import read_camera_path
 from gpnerf.rendering.video_pictures import Look
 from gpnerf.viewer.page import Page, Stage
 from gpnerf.viewer.pictures import Painter
+from gpnerf.viewer.recorder import FILE_NAME, VIDEO_NAME
 from gpnerf.viewer.renderer import SceneRenderer, SourceChoice
 from gpnerf.viewer.server import Viewer
 from gpnerf.viewer.session import COARSE
@@ -81,6 +84,12 @@ def has_frame(tab: Tab) -> bool:
     return " pixels from " in tab.value(TEXT) and shown(tab).mean() < 250
 
 
+def press(tab: Tab, name: str) -> None:
+    """Clicks the button whose text starts like this."""
+    box = tab.value(BUTTON % name)
+    tab.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
 def page_of(viewer: Viewer) -> Page:
     """The page of the client that came last."""
     return viewer.pages[max(viewer.pages)]
@@ -129,11 +138,34 @@ def test_a_class_of_the_legend_is_hidden(viewer, tab):
     until(lambda: has_frame(tab) and at_rest(viewer), "a frame is shown")
     page, before = page_of(viewer), shown(tab)
     for name in NAMES:
-        box = tab.value(BUTTON % name)
-        tab.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        press(tab, name)
         until(lambda name=name: f"{name} (hidden)" in tab.value(TEXT), f"{name} is hidden")
     assert page.session.hidden == {0, 1, 2}
     until(lambda: not np.array_equal(shown(tab), before), "the picture lacks them")
+
+
+def test_a_recorded_path_is_saved_and_rendered(viewer, tab, tmp_path):
+    tab.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    until(lambda: has_frame(tab) and at_rest(viewer), "a frame is shown")
+    page = page_of(viewer)
+    press(tab, "Save camera_path")
+    until(lambda: "found 0; move the camera" in tab.value(TEXT), "it says that there are no keys")
+    press(tab, "Add the camera")
+    until(lambda: len(page.path.recorder.keys) == 1, "there is a key")
+    start = page.session.current.viewpoint
+    tab.drag(MIDDLE, (MIDDLE[0] + 100, MIDDLE[1]))
+    until(lambda: at_rest(viewer) and not page.session.current.viewpoint.same_as(start), "the camera moved")
+    press(tab, "Add the camera")
+    until(lambda: len(page.path.recorder.keys) == 2, "there are two keys")
+    page.path.seconds.value = 0.5
+    press(tab, "Save camera_path")
+    until((tmp_path / FILE_NAME).is_file, "the path is saved")
+    path = read_camera_path(tmp_path / FILE_NAME)
+    torch.testing.assert_close(path.cameras.camera_to_world[0], start.camera_to_world)
+    press(tab, "Render the path")
+    until((tmp_path / VIDEO_NAME).is_file, "the video is saved")
+    assert len(imageio.imread(tmp_path / VIDEO_NAME)) == len(path) == 12
+    assert page.path.job is None and faults(tab) == []
 
 
 def test_two_clients_have_their_own_cameras_and_one_may_vanish(viewer, tab, tmp_path):

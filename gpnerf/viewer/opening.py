@@ -85,6 +85,6 @@ def open_stage(options: Namespace, checkpoint: Checkpoint) -> tuple[Stage, Viewp
 
 def _start(renderer: SceneRenderer) -> Viewpoint:
     """The view of the most central camera."""
-    pose, cameras = most_central(renderer.scene.poses), renderer.cameras
-    number = int((renderer.scene.poses == pose).all(dim=2).all(dim=1).nonzero()[0])
-    return Viewpoint.of(cameras[number])
+    poses = renderer.scene.poses
+    number = (poses == most_central(poses)).flatten(1).all(dim=1).nonzero()[0].item()
+    return Viewpoint.of(renderer.cameras[number])

@@ -58,7 +58,7 @@ class PathPanel:
     def _save(self, event: Any) -> None:
         path = self._path()
         if path is not None:
-            self.client.send_file_download(FILE_NAME, file_of(path))
+            self.client.send_file_download(FILE_NAME, file_of(path), save_immediately=True)
 
     def _render(self, event: Any) -> None:
         path = self._path()
@@ -78,7 +78,7 @@ class PathPanel:
     def _advance(self, share: float) -> None:
         self.state.content = f"Rendered {share:.0%} of the path."
         if share == 1.0:
-            self.client.send_file_download(VIDEO_NAME, self.job.video())
+            self.client.send_file_download(VIDEO_NAME, self.job.video(), save_immediately=True)
             self.close()
 
     def _report(self, sentence: str) -> None:

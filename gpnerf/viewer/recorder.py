@@ -37,6 +37,7 @@ class Recorder:
             self.keys.append(viewpoint)
 
     def clear(self) -> None:
+        """Forgets all keys."""
         self.keys.clear()
 
     def path(self, seconds: float) -> CameraPath:

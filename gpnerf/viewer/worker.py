@@ -32,6 +32,7 @@ class RenderWorker:
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
+        """Starts the thread."""
         self.thread.start()
 
     def stop(self) -> None:
@@ -45,14 +46,16 @@ class RenderWorker:
         self.changed.set()
 
     def join(self, client: Client) -> None:
+        """Renders for a client from now on."""
         with self.lock:
             self.clients.append(client)
         self.wake()
 
     def leave(self, client: Client) -> None:
-        """Forgets a client; what is rendered for it ends if it does not want it any more."""
+        """Forgets a client, if it is known; a rendering for it ends once it does not want it any more."""
         with self.lock:
-            self.clients.remove(client)
+            if client in self.clients:
+                self.clients.remove(client)
 
     def step(self) -> bool:
         """Does the most urgent task; returns whether there was one."""
