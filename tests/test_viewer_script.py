@@ -45,6 +45,12 @@ def test_a_port_that_is_taken_is_named(model, viser):
     assert f"expected a free port {port} on 127.0.0.1" in said.lower() and "another --port" in said
 
 
+@pytest.mark.parametrize("place", [("--port", 70_000), ("--host", "192.0.2.1")])
+def test_a_place_where_nobody_can_listen_is_named(model, viser, place):
+    said = refusal(SCRIPT, model, "--scene", "office", "--port", 0, *place)
+    assert str(place[1]) in said and "choose another --port (0: any free one) or --host" in said
+
+
 def test_a_scene_that_is_not_there_is_named(model, viser, tmp_path):
     said = refusal(SCRIPT, model, "--scene", "nowhere", "--data_root", tmp_path, "--port", 0)
     assert f"folder of a scene, or of one in {tmp_path}, found 'nowhere', which is neither" in said

@@ -36,10 +36,11 @@ def check_free(host: str, port: int) -> None:
     try:
         with socket.create_server((host, port)):
             pass
-    except OSError as error:
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ConfigError(
-            f"Expected a free port {port} on {host}, found: {error.strerror}; choose another --port (0: any "
-            "free one) or --host, or stop the program that has it."
+            f"Expected a free port {port} on {host}, found: {reason}; choose another --port (0: any free "
+            "one) or --host, or stop the program that has it."
         ) from error
 
 
@@ -64,6 +65,7 @@ class Viewer:
 
     @property
     def address(self) -> str:
+        """What a browser opens."""
         return f"http://{self.server.get_host()}:{self.server.get_port()}"
 
     def stop(self) -> None:
