@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gpnerf.config.types import RANGES, SCENE
-from gpnerf.datasets.discover import find_scenes
+from gpnerf.datasets.discover import find_scene
 from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.datasets.layouts import Reading, load_scene
 from gpnerf.datasets.scene import Scene
@@ -18,7 +18,7 @@ from gpnerf.geometry.cameras import Camera
 from gpnerf.methods.method import Method
 from gpnerf.rendering.view import GUIDE, Prepared, Quality, RenderedView, render_view
 from gpnerf.system.devices import PRECISIONS, autocast, choose_device
-from gpnerf.system.errors import ConfigError, DataError
+from gpnerf.system.errors import ConfigError
 from gpnerf.training.find_model import find_model
 
 
@@ -101,12 +101,7 @@ def open_scene(path: str | Path, depth_range: str | tuple[float, float] = SCENE)
     """
     if depth_range not in RANGES:
         _check_range(*depth_range)
-    found = find_scenes(Path(path))
-    if len(found) > 1:
-        raise DataError(
-            f"{path}: expected one scene, found {len(found)}, the first in {found[0].name}; name one of them."
-        )
-    return load_scene(*found[0], Reading(depth_range))
+    return load_scene(*find_scene(Path(path)), Reading(depth_range))
 
 
 def _check(method: Method, images: Tensor, cameras: Camera, masks: Tensor | None) -> None:

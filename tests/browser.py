@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -20,6 +21,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 FLAGS = ("--headless", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions",
          "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
          "--remote-debugging-pipe")  # fmt: skip
+# Draws WebGL without a graphics card.
+WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 # Chromium listens on descriptor 3 and answers on descriptor 4.
 START = """
 import os, sys
@@ -96,8 +99,11 @@ class Tab:
         message, _, self.buffer = self.buffer.partition(b"\0")
         return json.loads(message)
 
-    def open(self, page: Path, width: int, height: int = 900, scripts: bool = True) -> None:
-        """Loads a file into a window of this size, with JavaScript or without, and waits for its end."""
+    def open(self, page: Path | str, width: int, height: int = 900, scripts: bool = True) -> None:
+        """Loads a file or an address into a window of this size, with JavaScript or without.
+
+        Waits until it is loaded.
+        """
         self.events.clear()
         self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -107,7 +113,7 @@ class Tab:
             mobile=False,
         )
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self.call("Page.navigate", url=page.as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         end = time.monotonic() + ANSWER_WITHIN
         while not self.seen("Page.loadEventFired"):
             if time.monotonic() > end:
@@ -134,14 +140,26 @@ class Tab:
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Moves the mouse with its left button held, in CSS pixels."""
+        for kind, (x, y) in (("mousePressed", start), ("mouseMoved", end), ("mouseReleased", end)):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1)
+
+    def screenshot(self) -> bytes:
+        """The window as PNG."""
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+
     def seen(self, method: str) -> list[dict[str, Any]]:
         return [parameters for name, parameters in self.events if name == method]
 
 
 @contextmanager
-def browser(program: str, profile: Path) -> Iterator[Tab]:
-    """A tab of a fresh browser whose files lie in `profile`; it is gone afterwards, whatever happens."""
-    flags = [*FLAGS, f"--user-data-dir={profile}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+def browser(program: str, profile: Path, *more: str) -> Iterator[Tab]:
+    """A tab of a fresh browser whose files lie in `profile`; it is gone afterwards, whatever happens.
+
+    more: further flags.
+    """
+    flags = [*FLAGS, *more, f"--user-data-dir={profile}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     to_read, requests = os.pipe()
     answers, to_write = os.pipe()
     process = subprocess.Popen(

@@ -59,6 +59,17 @@ def find_scenes(root: Path) -> list[FoundScene]:
     return found
 
 
+def find_scene(folder: Path) -> FoundScene:
+    """Finds the one scene in a folder; raises DataError where there is none, or several."""
+    found = find_scenes(folder)
+    if len(found) > 1:
+        raise DataError(
+            f"{folder}: expected one scene, found {len(found)}, the first in {found[0].name}; name one of "
+            "them."
+        )
+    return found[0]
+
+
 def _below(root: Path, folder: Path, depth: int, sure: set[str]) -> list[FoundScene]:
     scenes = []
     for child in sorted(path for path in folder.iterdir() if path.is_dir()):

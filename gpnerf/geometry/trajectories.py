@@ -64,12 +64,12 @@ def orbit(poses: Tensor, frames: int, depth: float, share: float = 0.1) -> Tenso
     """
     _check(poses, frames)
     poses = poses.double().cpu()
-    middle = _most_central(poses)
+    middle = most_central(poses)
     target, distance = _target(poses, middle, depth)
     first, second = _plane(poses, middle, STILL_SHARE * depth)
     angles = torch.arange(frames, dtype=torch.float64)[:, None] * (2 * math.pi / frames)
     circle = angles.cos() * first + angles.sin() * second
-    return _look_at(middle[:3, 3] + share * distance * circle, target, _mean_up(poses, middle))
+    return _look_at(middle[:3, 3] + share * distance * circle, target, mean_up(poses, middle))
 
 
 def _check(poses: Tensor, frames: int) -> None:
@@ -126,7 +126,7 @@ def _rigid(rotations: np.ndarray, positions: np.ndarray) -> Tensor:
     return torch.from_numpy(transforms)
 
 
-def _most_central(poses: Tensor) -> Tensor:
+def most_central(poses: Tensor) -> Tensor:
     """The pose [4, 4] with the smallest sum of distances to the others, the first of equal ones."""
     centers = poses[:, :3, 3]
     # Products of the coordinates, which cdist would use, lose their difference far from the origin.
@@ -173,7 +173,7 @@ def _plane(poses: Tensor, middle: Tensor, still: float) -> tuple[Tensor, Tensor]
     return first, torch.linalg.cross(normal, first)
 
 
-def _mean_up(poses: Tensor, middle: Tensor) -> Tensor:
+def mean_up(poses: Tensor, middle: Tensor) -> Tensor:
     """The mean upward direction [3] of the cameras; that of the middle camera if they cancel out."""
     up = -poses[:, :3, 1].mean(0)
     return up if up.norm() > 0.1 else -middle[:3, 1]

@@ -76,6 +76,11 @@ def error_map(prediction: Values, truth: Values, largest: float = 0.25) -> np.nd
     return _colormap(difference / largest, cv2.COLORMAP_INFERNO)
 
 
+def share_map(shares: Values) -> np.ndarray:
+    """Shares or probabilities [H, W] in [0, 1]: dark blue 0, yellow 1."""
+    return _colormap(_array(shares), cv2.COLORMAP_VIRIDIS)
+
+
 @dataclass(frozen=True)
 class FeaturePCA:
     """Three principal components of a feature map as red, green and blue.

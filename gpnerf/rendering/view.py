@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,10 +17,9 @@ from gpnerf.execution.workload import Workload
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.geometry.rays import Rays
 from gpnerf.methods.method import Method, RayPass
+from gpnerf.rendering.chunks import Chunks, always
 from gpnerf.rendering.guide import guide_map
-from gpnerf.system.devices import autocast, is_out_of_memory, memory_of
-
-log = logging.getLogger(__name__)
+from gpnerf.system.devices import autocast, memory_of
 
 
 @dataclass(frozen=True)
@@ -77,33 +75,6 @@ def workload_of(
     )
 
 
-class Chunks:
-    """Chunks of pixels of one size; the last one is padded, so that compiled layers see a single shape.
-
-    When memory runs out, the size is halved for all further chunks.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-
-    def of(self, pixels: Tensor, render: Callable[[Tensor], RayPass]) -> Iterator[tuple[Tensor, RayPass]]:
-        """Yields each chunk [n, 2] of pixels [N, 2] with its rendered rays, of which the first n count."""
-        start, size = 0, min(self.size, len(pixels))
-        while start < len(pixels):
-            chunk = pixels[start : start + size]
-            filling = chunk[-1:].expand(size - len(chunk), 2)
-            try:
-                rays = render(torch.cat([chunk, filling]))
-            except RuntimeError as error:
-                if size == 1 or not is_out_of_memory(error):
-                    raise
-                size = self.size = size // 2
-                log.warning(f"Out of memory: continuing with {size} rays at a time (--chunk_size {size}).")
-                continue
-            yield chunk, rays
-            start += size
-
-
 class Prepared(NamedTuple):
     """The result of Method.prepare for V source views, and the cameras of these views."""
 
@@ -137,12 +108,19 @@ BEST = Quality(guide=1)
 
 @torch.no_grad()
 def render_view(
-    model: Method, prepared: Prepared, camera: Camera, near: float, far: float, quality: Quality = BEST
+    model: Method,
+    prepared: Prepared,
+    camera: Camera,
+    near: float,
+    far: float,
+    quality: Quality = BEST,
+    wanted: Callable[[], bool] = always,
 ) -> RenderedView:
     """Renders colour and depth of every `stride`-th pixel, and all entries of the label map.
 
     The chunk size is halved with a warning when memory runs out. With a stride, color and depth shrink to
-    [::stride, ::stride] of the image; labels keep its size.
+    [::stride, ::stride] of the image; labels keep its size. wanted: asked before each chunk of rays; raises
+    GivenUp if it says no.
     """
     height, width = camera.height, camera.width
     color = torch.zeros(height, width, 3, device=model.device)
@@ -151,7 +129,8 @@ def render_view(
     colored = (pixels % quality.stride == 0).all(dim=-1)
     of_map = (pixels % model.map_stride == 0).all(dim=-1) & model.has_classes
     entries = []
-    chunks = Chunks(quality.chunk_size or suitable_chunk(model, len(prepared.cameras.intrinsics)))
+    size = quality.chunk_size or suitable_chunk(model, len(prepared.cameras.intrinsics))
+    chunks = Chunks(size, wanted)
 
     def to_render(chunk: Tensor) -> tuple[Any, Camera, Rays]:
         return *prepared, Rays.through(chunk, camera, near, far)
