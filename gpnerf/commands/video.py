@@ -25,7 +25,9 @@ from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.trajectories import interpolate, orbit
 from gpnerf.media.images import read_image, write_image
 from gpnerf.media.video import write_video
+from gpnerf.methods.registry import method_class
 from gpnerf.rendering.panels import Look, video_panel
+from gpnerf.rendering.photograph import check_renders
 from gpnerf.rendering.view import Quality, RenderedView, SourceCache, render_view, workload_of
 from gpnerf.system.devices import autocast, choose_device, keep_freed_memory
 from gpnerf.system.distributed import Processes
@@ -47,6 +49,7 @@ class VideoRenderer:
             raise ConfigError("Expected a scene to render, found none; name it with --render_scene.")
         run = Path(options.out) / options.expname
         self.checkpoint = checkpoint_to_use(run, options.checkpoint, options.method)
+        check_renders(method_class(options.method), f"--method {options.method}")
         with processes.first_alone():
             self.scene = load_scenes(options, [name])[0]
         check_scenes(self.checkpoint, options, [name])
