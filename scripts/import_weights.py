@@ -113,9 +113,13 @@ def options_for_training(options: argparse.Namespace, settings: Settings, target
     defaults = asdict(kinds[0](classes=settings.sizes.classes)) | asdict(kinds[1]())
     values = asdict(settings.sizes) | asdict(settings.function)
     method = [] if options.method == GPNERF else [f"--method {options.method}"]
-    changed = [f"--{name} {value}" for name, value in values.items() if value != defaults[name]]
+    changed = [f"--{name} {_text(value)}" for name, value in values.items() if value != defaults[name]]
     colors = [f"--target {NOTHING}"] if target == NOTHING else []
     return " ".join([*method, f"--load_weights {options.run}", *changed, *colors])
+
+
+def _text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

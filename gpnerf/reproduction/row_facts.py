@@ -38,10 +38,10 @@ def stated(row: Row, model: Method) -> dict[str, str]:
         "setting": row.setting,
         "depth in training": model.trained_depth,
         "depth at test": "source views" if model.needs_depth else "no",
-        "labels from": TEST_IMAGE if row.options.segment == PHOTOGRAPH else "rendering",
         "source policy": row.options.view_metric if views else NOTHING,
         "views": str(views),
         "samples": " + ".join(samples) or NOTHING,
+        "labels from": TEST_IMAGE if row.options.segment == PHOTOGRAPH else "rendering",
     }
 
 

@@ -62,7 +62,7 @@ def _load(
             f"{path}: expected torchvision's weights of {kind.published}, found those of another network "
             f"({wrong}); name such a file."
         )
-    return missing, unused
+    return missing, sorted(unused)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
