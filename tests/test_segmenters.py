@@ -132,13 +132,14 @@ def test_tables_say_who_sees_the_photograph_and_why_cells_are_empty(config, tmp_
     assert "LPIPS are not" not in table
 
 
-def test_a_video_of_a_2d_method_is_refused(config, tmp_path):
+def test_views_of_a_2d_method_are_refused(config, tmp_path):
     path = config("semantic_fpn", steps=1)
     run_here("train.py", "--config", path)
     expected = (
         "Expected a method that renders views, found --method semantic_fpn, which only labels photographs"
     )
     assert expected in refusal("render.py", "--config", path)
+    assert expected in refusal("scripts/export_weights.py", tmp_path / "out" / "semantic_fpn")
     model = gpnerf.load(tmp_path / "out" / "semantic_fpn", device="cpu")
     with pytest.raises(ConfigError, match="renders views, found SemanticFPN, which only labels"):
         model.render(None, None, tiny_example().target.camera, 0.5, 5.0)

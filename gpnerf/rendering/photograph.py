@@ -36,7 +36,7 @@ def check_segment(model: Method, segment: str) -> None:
 
 
 def check_renders(method: type[Method], name: str) -> None:
-    """Raises ConfigError for a method that only labels photographs, and so has no views for a video."""
+    """Raises ConfigError for a method that only labels photographs, where rendered views are wanted."""
     if not method.renders:
         raise ConfigError(
             f"Expected a method that renders views, found {name}, which only labels photographs; score it "
