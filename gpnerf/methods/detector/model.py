@@ -73,5 +73,8 @@ class Detector(Segmenter):
         slots, scores = label_map
         return slots.long(), scores
 
+    def memory_remedy(self, rays: int, views: int) -> str:
+        return "a smaller --min_size"
+
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         return {"network": list(self.parameters())}
