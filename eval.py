@@ -12,7 +12,7 @@ from pathlib import Path
 from gpnerf.commands.options import parse_options
 from gpnerf.evaluation.evaluator import Evaluator
 from gpnerf.evaluation.gsnerf_table import write_gsnerf_table
-from gpnerf.evaluation.paper_tables import Run, write_paper_tables
+from gpnerf.evaluation.paper_tables import run_of, write_paper_tables
 from gpnerf.evaluation.protocols import GSNERF
 from gpnerf.evaluation.report import write_report
 from gpnerf.evaluation.results import EvaluationResult
@@ -63,11 +63,7 @@ def evaluate(options: Namespace, processes: Processes) -> tuple[Evaluator, str]:
     result = EvaluationResult(views, facts(evaluator, len(views)), evaluator.labels.class_names)
     run = Path(options.out) / options.expname
     table = write_report(run, evaluator.folder, result)
-    step = evaluator.checkpoint.step
-    own = Run(
-        options.expname, evaluator.setting, options.dataset, result.scenes, step, evaluator.model.paper_row
-    )
-    write_paper_tables(evaluator.folder, options.table, own, result.facts)
+    write_paper_tables(evaluator.folder, options.table, run_of(options.expname, result), result.facts)
     if options.protocol == GSNERF:
         write_gsnerf_table(evaluator.folder, Path(options.out), result.facts)
     return evaluator, table

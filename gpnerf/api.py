@@ -16,6 +16,7 @@ from gpnerf.datasets.layouts import Reading, load_scene
 from gpnerf.datasets.scene import Scene
 from gpnerf.geometry.cameras import Camera
 from gpnerf.methods.method import Method
+from gpnerf.rendering.photograph import check_renders
 from gpnerf.rendering.view import GUIDE, Prepared, Quality, RenderedView, render_view
 from gpnerf.system.devices import PRECISIONS, autocast, choose_device
 from gpnerf.system.errors import ConfigError
@@ -53,8 +54,9 @@ class Model:
         True for pixels that may be used; None uses all. chunk_size: rays at a time; None chooses a suitable
         number. guide: as --guide of render.py. depths: float [V, h, w], z-depths of the photographs in the
         units of the poses, 0 where unknown, for methods that need them (see Scene.read_map). Raises
-        ConfigError for shapes that do not match.
+        ConfigError for shapes that do not match, and for a method that renders nothing.
         """
+        check_renders(type(self.method), self.method.paper_row)
         if images is None and cameras is None:
             nothing = SourceViews.none(target_camera.height, target_camera.width)
             images, cameras = nothing.images, nothing.cameras

@@ -19,6 +19,8 @@ from gpnerf.config.types import amount
 from gpnerf.evaluation.model_card import model_card
 from gpnerf.evaluation.result_files import read_results
 from gpnerf.evaluation.results import EvaluationResult
+from gpnerf.methods.registry import method_class
+from gpnerf.rendering.photograph import check_renders
 from gpnerf.system.scripting import run_script
 from gpnerf.training.find_model import SHIPPED, find_model
 from gpnerf.training.weights_folder import MODEL, write_weights
@@ -62,6 +64,9 @@ def scores_of(run: Path, step: int) -> EvaluationResult | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     checkpoint = find_model(options.run)
+    # The model card speaks of rendered views.
+    method = checkpoint.settings.method
+    check_renders(method_class(method), f"--method {method}")
     run = options.run if options.run.is_dir() else options.run.parent
     name = options.name or run.resolve().name
     given = {"core_hours": options.core_hours, "commit": options.commit}

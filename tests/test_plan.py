@@ -50,6 +50,18 @@ def test_a_method_without_source_views_has_no_policies(plan):
     assert row.tables == ("3",) and row.sentence_name == "Toy (per scene)"
 
 
+def test_a_method_that_renders_nothing_is_in_no_table_of_reconstructions(plan):
+    blocks = "[FPN]\ngeneralized = gpnerf.txt --method semantic_fpn\n[Boxes]\nper scene = gpnerf.txt"
+    labels, boxes = plan(f"{blocks} --method mask_rcnn").rows
+    assert (labels.tables, boxes.tables) == (("1",), ("2",))
+    assert boxes.sentence_name == "Boxes (per scene, instances)"
+
+
+def test_a_detector_may_start_from_published_weights(plan):
+    (row,) = plan("[Boxes]\nper scene = gpnerf.txt --method mask_rcnn --load_weights coco").rows
+    assert row.options.load_weights == "coco"
+
+
 def test_the_command_line_overrides_a_plan(plan):
     found = plan(
         "[Ours]\nminutes = 5\ngeneralized = gpnerf.txt\nview_metric = angle",

@@ -9,8 +9,8 @@ from helpers import tiny_model
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.methods.gpnerf.heads import build_head
 from gpnerf.methods.gpnerf.perception_head import LinearHead
-from gpnerf.methods.gpnerf.published_head import SemanticFPNHead
 from gpnerf.methods.gpnerf.settings import Sizes
+from gpnerf.networks.semantic_fpn import SemanticFPNHead
 from gpnerf.system.errors import ConfigError
 
 

@@ -149,3 +149,17 @@ def test_the_note_says_whether_rows_can_be_compared(plan, tmp_path):
 def test_the_note_says_how_recipes_were_tuned(plan):
     note = table(plan, "1", {})["note"]
     assert "Tuning of the recipes: As published: 6 runs of 2 core-minutes; Ours, Toy: not stated." in note
+
+
+def test_a_row_says_whether_its_labels_are_of_the_test_photograph(plan, tmp_path):
+    blocks = "[Detector]\nper scene = gpnerf.txt --method mask_rcnn\n[Ceiling]\nview_metric = overlap\n"
+    blocks += "generalized = gpnerf.txt --segment target"
+    (tmp_path / "plan.ini").write_text(f"{PLAN}\n{blocks}\n")
+    plan = read_plan(Path("plan.ini"))
+    rows = table(plan, "1", {})
+    assert rows["Ours, generalized"]["labels from"] == "rendering"
+    assert rows["Ceiling, generalized"]["labels from"] == "test photograph"
+    rows = table(plan, "2", {})
+    detector = rows["Detector, per scene"]
+    assert detector["labels from"] == "test photograph" and detector["paper, Replica AP"] == "75.68"
+    assert "Mask R-CNN and Swin-T label the photograph of the test view" in rows["note"]

@@ -17,7 +17,7 @@ from gpnerf.config.types import WHEN, amount, count, positive, some_of, table_nu
 from gpnerf.datasets.options import FRAMES, PLACE, add_data_options, add_place_options
 from gpnerf.datasets.variation import KINDS
 from gpnerf.evaluation.protocols import PAPER, PROTOCOLS
-from gpnerf.methods.method import Method
+from gpnerf.methods.method import RENDERED, SEGMENTED, Method
 from gpnerf.methods.registry import METHODS, method_class
 from gpnerf.rendering.view import GUIDE
 from gpnerf.system.errors import ConfigError
@@ -245,9 +245,9 @@ def _evaluation(parser: Parser) -> None:
     add = parser.add_argument_group(EVALUATION).add_argument
     add(
         "--segment",
-        choices=("rendered", "target"),
-        default="rendered",
-        help="features that the head segments: rendered, or of the true image (red curve of Fig. 8)",
+        choices=SEGMENTED,
+        default=RENDERED,
+        help="what is segmented: the rendered view, or the true image (red curve of Fig. 8)",
     )
     add(
         "--protocol",

@@ -26,7 +26,9 @@ from gpnerf.datasets.views import check_candidates
 from gpnerf.execution.numerics import settle
 from gpnerf.geometry.cameras import Camera
 from gpnerf.media.visualize import resized
+from gpnerf.methods.registry import method_class
 from gpnerf.rendering.fade import blend, fade_weights
+from gpnerf.rendering.photograph import check_renders
 from gpnerf.rendering.video_pictures import Look, chosen_modes, mode_picture, panel
 from gpnerf.rendering.view import Quality, RenderedView, SourceCache, render_view, workload_of
 from gpnerf.system.devices import autocast, choose_device, keep_freed_memory
@@ -51,6 +53,7 @@ class VideoRenderer:
             raise ConfigError("Expected a scene to render, found none; name it with --render_scene.")
         run = Path(options.out) / options.expname
         self.checkpoint = checkpoint_to_use(run, options.checkpoint, options.method)
+        check_renders(method_class(options.method), f"--method {options.method}")
         self.modes = chosen_modes(options.modes, self.checkpoint.class_names)
         with processes.first_alone():
             self.scene = load_scenes(options, [name])[0]

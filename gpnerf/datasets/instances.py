@@ -37,7 +37,10 @@ def instance_ids(scene: Scene, frames: Iterable[int], height: int, width: int) -
 def known_objects(
     trained: TrainingScene, tested: Sequence[TestView], height: int, width: int
 ) -> tuple[str, ...]:
-    """Names a class for every object of the training frames; logs how many occur in test frames only."""
+    """Names a class for every object of the training frames; logs how many occur in test frames only.
+
+    Raises DataError if there are none.
+    """
     known = instance_ids(trained.scene, trained.targets, height, width)
     seen: set[int] = set()
     for view in tested:
@@ -46,6 +49,11 @@ def known_objects(
         log.info(
             f"{trained.scene.name}: {len(seen - known)} of {len(seen)} objects of the test frames occur in "
             "no training frame; the model has no output for them, and they count as missed."
+        )
+    if not known:
+        raise DataError(
+            f"{trained.scene.name}: expected instances in the training frames for --target instance, found "
+            "none in their maps; correct the maps, or train on classes."
         )
     return object_names(known)
 

@@ -108,6 +108,10 @@ class Scene:
             return 0 if self.labels is None else self.index.count(self.labelled_by)
         return self.index.count(kind)
 
+    def is_labelled(self, number: int) -> bool:
+        """Whether a view has labels."""
+        return self.labels is not None and bool(self.index.files[self.labelled_by][number])
+
     @cached_property
     def poses(self) -> Tensor:
         """Camera-to-world of every view [N, 4, 4] float64, in metres or the scene's own units."""

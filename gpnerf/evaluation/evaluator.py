@@ -30,9 +30,11 @@ from gpnerf.evaluation.results import TITLES, ViewResult, with_majority_class
 from gpnerf.evaluation.scorer import Scorer, at_stride, nearest_photograph
 from gpnerf.execution.numerics import settle
 from gpnerf.media.images import write_image
+from gpnerf.methods.method import PHOTOGRAPH
 from gpnerf.metrics.lpips import load_lpips
 from gpnerf.rendering.panels import comparison_panel, view_pictures, with_matched_labels
-from gpnerf.rendering.view import Quality, RenderedView, render_example, segment_target, workload_of
+from gpnerf.rendering.photograph import check_segment, segment_target
+from gpnerf.rendering.view import Quality, RenderedView, render_example, workload_of
 from gpnerf.system.devices import choose_device, keep_freed_memory
 from gpnerf.system.distributed import Processes
 from gpnerf.system.errors import ConfigError, Faults, GPNeRFError
@@ -78,11 +80,7 @@ class Evaluator:
         self.model = self.checkpoint.build().to(device).eval()
         self.model.check_size(options.height, options.width)
         self.model.check_depth(self.scenes)
-        if options.segment == "target" and not (self.model.sees_target and self.model.has_classes):
-            raise ConfigError(
-                "Expected a model that labels a true image with --segment target, found one that does not; "
-                "leave the option out."
-            )
+        check_segment(self.model, options.segment)
         self.labels = score_labels(self.checkpoint.class_names, self.scenes, options.map_classes)
         self.scenes = self.labels.scenes
         scored = len(self.labels.class_names) if self.labels.scored else 0
@@ -106,7 +104,9 @@ class Evaluator:
         trained = Path(training.get("data_root", "")), training.get("train_scenes", ())
         if not some_known(Path(options.data_root), options.test_scenes, *trained):
             return "generalized"
-        return "finetuned" if training.get("load_weights") else "per scene"
+        # A method for one scene learns none before, whatever weights it starts from.
+        learnt_before = training.get("load_weights") and not self.model.per_scene
+        return "finetuned" if learnt_before else "per scene"
 
     def _load_scenes(self) -> list[Scene]:
         """The test scenes that can be read; errors of the others go to the faults."""
@@ -212,7 +212,7 @@ class Evaluator:
     def _render(self, example: Example) -> RenderedView:
         options, precision = self.options, self.numerics.precision
         view = render_example(self.model, example, precision, Quality.of(options))
-        if options.segment == "target":
+        if options.segment == PHOTOGRAPH and self.model.renders:
             labels, confidence = segment_target(self.model, example, precision)
             view = replace(view, labels=labels, confidence=confidence)
         if self.labels.predicted is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gpnerf.evaluation.published_numbers import (
+    DETECTORS,
     TABLE_1,
     TABLE_2,
     TABLE_2_AVERAGE,
@@ -17,8 +18,9 @@ from gpnerf.evaluation.published_numbers import (
     TABLE_4_PARTS,
 )
 from gpnerf.evaluation.result_files import read_results
-from gpnerf.evaluation.results import SceneResult, Scores, overall
+from gpnerf.evaluation.results import EvaluationResult, SceneResult, Scores, overall
 from gpnerf.evaluation.table import Table, write_table
+from gpnerf.methods.method import PHOTOGRAPH, RENDERED
 
 OURS = "this repository"
 PAPER = "GP-NeRF"
@@ -34,7 +36,7 @@ class Run:
     """One evaluated run.
 
     setting: "generalized", "finetuned" or "per scene"; step: training steps of its checkpoint; row: name of
-    the published rows that it is compared with.
+    the published rows that it is compared with; segment: the image that is labelled, of method.SEGMENTED.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Run:
     scenes: Sequence[SceneResult]
     step: int
     row: str = PAPER
+    segment: str = RENDERED
 
     @property
     def scores(self) -> Scores:
@@ -74,18 +77,15 @@ def _kept_runs(out: Path, pattern: str) -> list[Run]:
     for folder in sorted(out.glob(f"{pattern}/eval")):
         found = read_results(folder)
         if found:
-            facts = found.facts
-            runs.append(
-                Run(
-                    folder.parent.name,
-                    facts["setting"],
-                    facts["dataset"],
-                    found.scenes,
-                    facts["step"],
-                    facts.get("row of the paper", PAPER),
-                )
-            )
+            runs.append(run_of(folder.parent.name, found))
     return runs
+
+
+def run_of(name: str, found: EvaluationResult) -> Run:
+    """The evaluated run of this name."""
+    facts = found.facts
+    row, segment = facts.get("row of the paper", PAPER), facts.get("segment", RENDERED)
+    return Run(name, facts["setting"], facts["dataset"], found.scenes, facts["step"], row, segment)
 
 
 def _ablations(out: Path, number: str) -> list[Run]:
@@ -114,7 +114,8 @@ def table_1(runs: Sequence[Run]) -> Table:
         rows,
         "Percent. mIoU and average accuracy over the classes present in the labels of a view, averaged over "
         "the views of a scene and then over scenes; unlabelled pixels do not count."
-        + _gaps(runs, ACCURACIES),
+        + _gaps(runs, ACCURACIES)
+        + _seen(runs),
     )
 
 
@@ -136,6 +137,7 @@ def table_2(runs: Sequence[Run]) -> Table:
     for scene, value in others.items():
         rows.append([scene, *_cells([(None,) * len(TABLE_2_METHODS), (value,)], 2), NOTHING])
     average = sum(own.values()) / len(own) if own else None
+    scored = [run for run in runs if run.scores.get(TABLE_2_SCORE) is not None]
     gap = "" if own else _gaps(runs, (TABLE_2_SCORE,))
     rows.append(["**average**", *_cells([TABLE_2_AVERAGE, (average,)], 2), NOTHING])
     return Table(
@@ -143,13 +145,14 @@ def table_2(runs: Sequence[Run]) -> Table:
         ["scene", *TABLE_2_METHODS, OURS, f"ours - {row}"],
         rows,
         "Percent; per image, by the recipe of DM-NeRF, which does not count unmatched predictions as false "
-        "positives (table.md also has the strict AP)." + gap,
+        f"positives (table.md also has the strict AP). {' and '.join(DETECTORS)} label the photograph of the "
+        "test view, which the others do not see." + gap + _seen(scored),
     )
 
 
 def table_3(runs: Sequence[Run]) -> Table:
     """Reconstruction: PSNR, SSIM and LPIPS as published."""
-    decimals = (2, 3, 3)
+    decimals, rendered = (2, 3, 3), [run for run in runs if run.scores.get("psnr") is not None]
     rows = [
         [method, setting, *_cells([published], decimals), NOTHING]
         for (method, setting), published in TABLE_3.items()
@@ -165,7 +168,8 @@ def table_3(runs: Sequence[Run]) -> Table:
         rows,
         "PSNR of unclipped colours; SSIM with an 11x11 Gaussian window, zero-padded (published rows taken "
         "from Semantic-Ray: uniform window); LPIPS: VGG with inputs in [0, 1], as published."
-        + _gaps(runs, QUALITIES),
+        + _gaps(runs, QUALITIES[:1])
+        + _gaps(rendered, QUALITIES),
     )
 
 
@@ -227,6 +231,7 @@ def _cells(groups: Sequence[Sequence[float | None]], decimals: int | Sequence[in
 def _gaps(runs: Sequence[Run], names: Sequence[str]) -> str:
     """Sentences that say why cells of our rows are empty."""
     reasons = {
+        "psnr": "the method only labels photographs",
         "lpips_as_published": "the VGG weights of LPIPS are not on this machine (run scripts/fetch_lpips.py)",
         TABLE_2_SCORE: "the run was not trained with --target instance",
         "miou": "the run has no classes, or its test views have no labels",
@@ -235,3 +240,9 @@ def _gaps(runs: Sequence[Run], names: Sequence[str]) -> str:
         name for name in names if name in reasons and any(run.scores.get(name) is None for run in runs)
     ]
     return "".join(f" Empty cells of ours: {reasons[name]}." for name in missing)
+
+
+def _seen(runs: Sequence[Run]) -> str:
+    """A sentence that names those of our runs whose labels are not of a rendered view."""
+    names = [run.name for run in runs if run.segment == PHOTOGRAPH]
+    return f" Labels of the photograph of the test view: {', '.join(names)}." if names else ""

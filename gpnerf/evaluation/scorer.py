@@ -51,15 +51,11 @@ class Scorer:
         """
         truth = at_stride(target, stride)
         scores: Scores = dict.fromkeys(TITLES)
-        scores["psnr"] = psnr(view.color, truth.image, truth.mask)
-        scores["ssim"] = ssim(view.color, truth.image, truth.mask)
-        scores["ssim_scikit"] = ssim_scikit(view.color, truth.image, truth.mask)
+        if view.color is not None:
+            scores |= self._color_scores(view.color, truth)
         if nearest:
             scores["psnr_nearest_view"] = _psnr_of_copy(nearest, truth, stride)
-        if self.lpips:
-            for name, as_published in (("lpips", False), ("lpips_as_published", True)):
-                scores[name] = self.lpips(view.color, truth.image, as_published, truth.mask)
-        if truth.depth is not None:
+        if view.depth is not None and truth.depth is not None:
             scores |= _depth_scores(view.depth, truth.depth)
         confusion = overlaps = None
         if self.num_classes and self.objects and target.instance is not None:
@@ -71,6 +67,18 @@ class Scorer:
             confusion = confusion_matrix(view.labels, target.semantic, self.num_classes)
             scores |= image_scores(confusion)._asdict()
         return ViewResult(target.scene, target.name, scores, confusion, overlaps)
+
+    def _color_scores(self, color: Tensor, truth: Frame) -> Scores:
+        compared = color, truth.image
+        scores: Scores = {
+            "psnr": psnr(*compared, truth.mask),
+            "ssim": ssim(*compared, truth.mask),
+            "ssim_scikit": ssim_scikit(*compared, truth.mask),
+        }
+        if self.lpips:
+            for name, as_published in (("lpips", False), ("lpips_as_published", True)):
+                scores[name] = self.lpips(*compared, as_published, truth.mask)
+        return scores
 
     def _instance_scores(self, view: RenderedView, truth: Tensor) -> Scores:
         found = match_instances(view.labels, view.confidence, truth, self.num_classes)

@@ -66,7 +66,7 @@ def worth_compiling(wanted: str, sample: Sample, precision: str, machine: str) -
         return wanted == "yes"
     if not sample.work.one_shape or (model.training and model.device.type == "cpu"):
         return False
-    if missing_compiler(model.device):
+    if not model.compiled_parts() or missing_compiler(model.device):
         return False
     facts = [*sample.facts(machine), precision]
     plain = timed("plain", facts, {"plain": lambda: sample.run(precision)})["plain"]

@@ -112,6 +112,9 @@ def _faster_precision(sample: Sample, machine: str) -> str:
     device = sample.model.device
     if device.type != "cpu":
         return "bfloat16" if device.type == "cuda" and has_bfloat16(device) else "float32"
+    # A sample consists of rays.
+    if not sample.model.renders:
+        return "float32"
     candidates = {name: partial(sample.run, name) for name in PRECISIONS}
     seconds = timed("precision", sample.facts(machine), candidates)
     ratio = seconds["float32"] / seconds["bfloat16"]

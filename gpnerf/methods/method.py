@@ -16,11 +16,15 @@ from torch import Tensor, nn
 from gpnerf.datasets.examples import Example
 from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.datasets.labels import IGNORE
+from gpnerf.datasets.options import TARGETS
 from gpnerf.datasets.scene import Scene
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.rays import Rays
 from gpnerf.geometry.sampling import Guide
 from gpnerf.system.errors import ConfigError, DataError
+
+# The image that gives the labels (--segment): the rendered view, or the photograph of the same view.
+SEGMENTED = RENDERED, PHOTOGRAPH = ("rendered", "target")
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,10 @@ class RayPass:
 
 
 class StepLosses(NamedTuple):
-    """The losses of one example: unweighted, by name, and the PSNR of its rendered colours in dB."""
+    """The losses of one example: unweighted, by name, and the PSNR of its rendered colours in dB, if any."""
 
     losses: dict[str, Tensor]
-    psnr: Tensor
+    psnr: Tensor | None = None
 
 
 class Method(nn.Module):
@@ -66,20 +70,23 @@ class Method(nn.Module):
     Sizes: the shapes of the parameters; has a field `classes`. Function: what else changes the outputs.
     Recipe: what only training reads; has a field lr_NAME per parameter group and weight_NAME per loss.
 
-    per_scene: every model represents the one scene on which it was trained. source_views: their default
-    number, and the only one if fixed_source_views. fewest_source_views: their smallest number. separable:
-    each source view is prepared without the others, so that it can be kept. map_stride: pixels between
-    neighbouring entries of the label map. smallest_image: shortest side that can be rendered, in pixels.
-    sees_target: it can compute the label map of a true image. label_sizes: the sizes that nothing depends on
-    in a model without classes, whose weights therefore leave them open. version: to be raised when the same
-    options give other results, so that stored ones are no longer used. defaults: its own defaults of options
-    that all methods share, such as {"num_rays": 1024}. depth_remedy: what a user without depth maps can do,
-    if they are needed.
+    renders: it renders rays; a method that does not only labels photographs, so that nobody asks it for
+    colour or depth. targets: what it can learn to label, of TARGETS. per_scene: every model represents the
+    one scene on which it was trained. source_views: their default number, and the only one if
+    fixed_source_views. fewest_source_views: their smallest number. separable: each source view is prepared
+    without the others, so that it can be kept. map_stride: pixels between neighbouring entries of the label
+    map. smallest_image: shortest side that can be rendered, in pixels. sees_target: it can compute the label
+    map of a true image. label_sizes: the sizes that nothing depends on in a model without classes, whose
+    weights therefore leave them open. version: to be raised when the same options give other results, so
+    that stored ones are no longer used. defaults: its own defaults of options that all methods share, such as
+    {"num_rays": 1024}. depth_remedy: what a user without depth maps can do, if they are needed.
     """
 
     Sizes: ClassVar[type]
     Function: ClassVar[type]
     Recipe: ClassVar[type]
+    renders: ClassVar[bool] = True
+    targets: ClassVar[tuple[str, ...]] = TARGETS
     per_scene: ClassVar[bool] = False
     source_views: ClassVar[int] = 10
     fixed_source_views: ClassVar[bool] = False

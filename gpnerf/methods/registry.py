@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from gpnerf.methods.dm_nerf.model import DMNeRF
 from gpnerf.methods.gpnerf.model import GPNeRF
+from gpnerf.methods.mask_rcnn.model import MaskRCNN
 from gpnerf.methods.method import Method
 from gpnerf.methods.mvsnerf.model import MVSNeRF
 from gpnerf.methods.neuray.model import NeuRay
+from gpnerf.methods.semantic_fpn.model import SemanticFPN
 from gpnerf.methods.semantic_nerf.model import SemanticNeRF
 from gpnerf.methods.semantic_ray.model import SemanticRay
+from gpnerf.methods.swin_t.model import SwinT
 from gpnerf.system.errors import ConfigError
 
 METHODS: dict[str, type[Method]] = {
@@ -18,6 +21,9 @@ METHODS: dict[str, type[Method]] = {
     "mvsnerf": MVSNeRF,
     "neuray": NeuRay,
     "semantic_ray": SemanticRay,
+    "semantic_fpn": SemanticFPN,
+    "mask_rcnn": MaskRCNN,
+    "swin_t": SwinT,
 }
 
 

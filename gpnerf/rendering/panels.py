@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gpnerf.datasets.instances import are_slots
 from gpnerf.datasets.labels import class_colors
@@ -53,17 +54,12 @@ def view_pictures(view: RenderedView, truth: Frame, class_names: tuple[str, ...]
 
     truth: at the rendered pixels. A picture is left out where the data or the model lacks its content.
     """
-    near, far = depth_range(view.depth if truth.depth is None else truth.depth)
     table = class_colors(class_names)
-    compared = view.color if truth.mask is None else torch.where(truth.mask, view.color, truth.image)
-    pictures = {
-        "photograph": without_masked(colors(truth.image), truth.mask),
-        "rendered": colors(view.color),
-        "color_error": error_map(compared, truth.image),
-        "rendered_depth": depth_map(view.depth, near, far),
-    }
-    if truth.depth is not None:
-        pictures["true_depth"] = depth_map(truth.depth, near, far)
+    pictures = {"photograph": without_masked(colors(truth.image), truth.mask)}
+    if view.color is not None:
+        pictures |= _color_pictures(view.color, truth)
+    if view.depth is not None:
+        pictures |= _depth_pictures(view.depth, truth.depth)
     if view.labels is not None:
         if truth.semantic is not None:
             pictures["labels"] = label_map(truth.semantic, table)
@@ -71,6 +67,17 @@ def view_pictures(view: RenderedView, truth: Frame, class_names: tuple[str, ...]
     if view.features is not None:
         pictures["features"] = FeaturePCA.fit(view.features)(view.features)
     return pictures
+
+
+def _color_pictures(color: Tensor, truth: Frame) -> dict[str, np.ndarray]:
+    compared = color if truth.mask is None else torch.where(truth.mask, color, truth.image)
+    return {"rendered": colors(color), "color_error": error_map(compared, truth.image)}
+
+
+def _depth_pictures(depth: Tensor, truth: Tensor | None) -> dict[str, np.ndarray]:
+    limits = depth_range(depth if truth is None else truth)
+    pictures = {"rendered_depth": depth_map(depth, *limits)}
+    return pictures if truth is None else pictures | {"true_depth": depth_map(truth, *limits)}
 
 
 def comparison_panel(

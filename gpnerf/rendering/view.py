@@ -19,6 +19,7 @@ from gpnerf.geometry.rays import Rays
 from gpnerf.methods.method import Method, RayPass
 from gpnerf.rendering.chunks import Chunks, always
 from gpnerf.rendering.guide import guide_map
+from gpnerf.rendering.photograph import segment_target
 from gpnerf.system.devices import autocast, memory_of
 
 
@@ -27,12 +28,13 @@ class RenderedView:
     """A rendered view, on the CPU.
 
     color: [3, H, W], not clipped to [0, 1]. depth: [H, W], z in metres. features: [D, h, w], the rendered
-    label map (S_sem of Fig. 3b). labels: [H, W]. confidence: [H, W], the probabilities of the labels. The
-    last three are None for a model without classes.
+    label map (S_sem of Fig. 3b). These three are None for a method that only labels photographs. labels:
+    [H, W]. confidence: [H, W], the probabilities of the labels. The last three are None for a model without
+    classes.
     """
 
-    color: Tensor
-    depth: Tensor
+    color: Tensor | None = None
+    depth: Tensor | None = None
     features: Tensor | None = None
     labels: Tensor | None = None
     confidence: Tensor | None = None
@@ -202,19 +204,15 @@ class SourceCache:
 
 @torch.no_grad()
 def render_example(model: Method, example: Example, precision: str, quality: Quality = BEST) -> RenderedView:
-    """Renders the target view of an example from its source views, without using the target image."""
+    """Renders the target view of an example from its source views, without using the target image.
+
+    A method that renders nothing labels the target image.
+    """
+    if not model.renders:
+        labels, confidence = segment_target(model, example, precision)
+        return RenderedView(labels=labels, confidence=confidence)
     example = example.to(model.device)
     with autocast(model.device, precision):
         record = model.prepare(example.sources, example.near, example.far)
         prepared = Prepared(record, example.sources.cameras)
         return render_view(model, prepared, example.target.camera, example.near, example.far, quality)
-
-
-@torch.no_grad()
-def segment_target(model: Method, example: Example, precision: str) -> tuple[Tensor, Tensor]:
-    """Labels and probabilities [H, W] from the features of the *true* target image (Fig. 8, red)."""
-    target = example.target.to(model.device)
-    with autocast(model.device, precision):
-        label_map = model.target_map(target.image)
-        labels, confidence = model.labels(label_map, target.camera.height, target.camera.width)
-        return labels.cpu(), confidence.cpu()

@@ -28,7 +28,8 @@ SETTINGS = GENERALIZED, FINETUNED, PER_SCENE = ("generalized", "finetuned", "per
 SHARED_KEYS = ("scenes", "seeds")
 KEYS = ("view_metric", "minutes", "tuned")
 # The tables in which the scores of a target stand.
-TABLES_OF = {SEMANTIC: ("1", "3"), INSTANCE: ("2",), NOTHING: ("3",)}
+RECONSTRUCTION = "3"
+TABLES_OF = {SEMANTIC: ("1", RECONSTRUCTION), INSTANCE: ("2",), NOTHING: (RECONSTRUCTION,)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,10 @@ class Row:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        return TABLES_OF[self.options.target]
+        """The numbers of the tables that have the row; reconstructions are scored of methods that render."""
+        numbers = TABLES_OF[self.options.target]
+        renders = method_class(self.options.method).renders
+        return tuple(number for number in numbers if renders or number != RECONSTRUCTION)
 
     @property
     def sentence_name(self) -> str:
@@ -183,19 +187,20 @@ def _row(where: str, block: SectionProxy, setting: str, words: Sequence[str], st
 
 def _check_row(where: str, row: Row, scenes: Sequence[str]) -> None:
     """Raises ConfigError for a setting that the method or the config rules out."""
-    options = row.options
+    options, method = row.options, method_class(row.options.method)
     root = Path(options.data_root)
     if options.protocol == GSNERF:
         raise ConfigError(
             f"{where}: expected --protocol {PAPER}, as the tables hold the paper's numbers, found {GSNERF}, "
             f"whose test scenes are others; evaluate such a run with eval.py --protocol {GSNERF}."
         )
-    if method_class(options.method).per_scene and row.setting != PER_SCENE:
+    if method.per_scene and row.setting != PER_SCENE:
         raise ConfigError(
             f"{where}: expected '{PER_SCENE} = ...', as --method {options.method} learns a single scene, "
             f"found '{row.setting} = ...'; rename the line."
         )
-    if row.setting == PER_SCENE and options.load_weights:
+    # A network for photographs may have learnt on those of another data set first.
+    if row.setting == PER_SCENE and options.load_weights and method.renders:
         raise ConfigError(
             f"{where}: expected a config that starts from no weights in '{PER_SCENE}', found load_weights "
             f"{options.load_weights}; name another config, or add --load_weights ''."

@@ -9,13 +9,15 @@ from typing import Any
 import torch
 
 from gpnerf.datasets.options import NOTHING as NO_LABELS
-from gpnerf.methods.method import Method
+from gpnerf.methods.method import PHOTOGRAPH, Method
 from gpnerf.methods.settings import Settings
 from gpnerf.reproduction.plan import Row
 from gpnerf.system.usage import cost
 
 NOTHING = "–"
 MINUTE = 60.0
+# What gives the labels of a row that sees the true image of the test view.
+TEST_IMAGE = "test photograph"
 # The fields of a method's Function that say how many samples a ray has, pass by pass.
 SAMPLES = ("samples", "fine_samples")
 
@@ -39,6 +41,7 @@ def stated(row: Row, model: Method) -> dict[str, str]:
         "source policy": row.options.view_metric if views else NOTHING,
         "views": str(views),
         "samples": " + ".join(samples) or NOTHING,
+        "labels from": TEST_IMAGE if row.options.segment == PHOTOGRAPH else "rendering",
     }
 
 

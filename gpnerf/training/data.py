@@ -19,6 +19,7 @@ from gpnerf.datasets.instances import (
     with_objects,
 )
 from gpnerf.datasets.options import INSTANCE, NOTHING
+from gpnerf.datasets.probes.object_ids import id_agreement
 from gpnerf.datasets.run_scenes import (
     common_labels,
     describe_gaps,
@@ -35,9 +36,13 @@ from gpnerf.datasets.views import FrameRule
 from gpnerf.geometry.canonical import CAMERA, WORLD
 from gpnerf.methods.method import Method
 from gpnerf.methods.registry import method_class
-from gpnerf.system.errors import ConfigError
+from gpnerf.system.errors import ConfigError, DataError
+from gpnerf.system.wording import some
 
 log = logging.getLogger("train")
+
+# Below this share of points with equal ids in neighbouring frames, ids mean other objects in other views.
+FEWEST_EQUAL = 0.5
 
 
 class TrainingData(NamedTuple):
@@ -70,7 +75,22 @@ def load_training_data(options: Namespace) -> TrainingData:
     labels = None if options.target == NOTHING else common_labels(train)
     names = labels.names if labels else ()
     test = [_without_other_labels(scene, names) for scene in test]
-    return TrainingData(training_scenes(train, test, rule), test_views(test, rule), names)
+    trained = training_scenes(train, test, rule)
+    if not method_class(options.method).renders:
+        trained = _labelled_alone(trained, options.method)
+    return TrainingData(trained, test_views(test, rule), names)
+
+
+def _labelled_alone(trained: Sequence[TrainingScene], method: str) -> list[TrainingScene]:
+    """The scenes with those targets alone that have labels. Raises DataError if there are none."""
+    found = [one._replace(targets=list(filter(one.scene.is_labelled, one.targets))) for one in trained]
+    found = [one for one in found if one.targets]
+    if not found:
+        raise DataError(
+            f"{some(one.scene.name for one in trained)}: expected labels, which are all that --method "
+            f"{method} learns, found none in the training frames; add label maps, or choose another method."
+        )
+    return found
 
 
 def _without_other_labels(scene: Scene, names: tuple[str, ...]) -> Scene:
@@ -94,6 +114,11 @@ def _check(options: Namespace, train: Sequence[Scene]) -> None:
         )
     if options.vary:
         _check_variation(options, method)
+    if options.target not in method.targets:
+        raise ConfigError(
+            f"Expected --target {' or '.join(method.targets)}, which is all that --method {options.method} "
+            f"learns, found {options.target}; change one of them."
+        )
     if _matches_objects(options) and options.target != INSTANCE:
         raise ConfigError(
             f"Expected --target {INSTANCE} with --instance_matching {HUNGARIAN}, found {options.target}; "
@@ -132,9 +157,28 @@ def _objects(
     if len(trained) > 1:
         raise ConfigError(
             f"Expected one scene with --target instance, found {len(trained)}, whose instance ids mean "
-            "different objects; train on one, or add --instance_matching hungarian."
+            f"different objects; train on one, or add {_matching_option(options)}."
         )
+    _check_ids(trained[0], options)
     return known_objects(trained[0], tested, options.height, options.width)
+
+
+def _check_ids(trained: TrainingScene, options: Namespace) -> None:
+    """Raises DataError if true depth shows that ids mean other objects in other views."""
+    scene, frames, _ = trained
+    share = id_agreement(scene, frames, options.height, options.width)
+    if share is not None and share < FEWEST_EQUAL:
+        raise DataError(
+            f"{scene.name}: expected instance ids that mean the same objects in all views, found that "
+            f"neighbouring frames give only {share:.0%} of the points that both show the same id; give each "
+            f"object one id, or add {_matching_option(options)}."
+        )
+
+
+def _matching_option(options: Namespace) -> str:
+    """The options with which ids may mean other objects in each view."""
+    method = "" if hasattr(options, "instance_matching") else "--method gpnerf "
+    return f"{method}--instance_matching {HUNGARIAN}"
 
 
 def _slots(options: Namespace, trained: Sequence[TrainingScene]) -> int:

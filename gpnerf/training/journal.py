@@ -9,6 +9,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from gpnerf.datasets.examples import Example
+from gpnerf.datasets.scene import Frame
 from gpnerf.media.images import write_image
 from gpnerf.metrics.depth import depth_scores
 from gpnerf.metrics.image import psnr
@@ -25,14 +26,23 @@ class Journal:
         self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def numbers(
-        self, step: int, values: dict[str, torch.Tensor], rates: dict[str, float], rays: float, skipped: int
+        self,
+        step: int,
+        values: dict[str, torch.Tensor],
+        rates: dict[str, float],
+        rays: float | None,
+        skipped: int,
     ) -> None:
-        """Writes losses, PSNR, learning rates by group, rays per second, and the number of skipped steps."""
+        """Writes losses, PSNR, learning rates by group, rays per second, and the number of skipped steps.
+
+        rays: None for a method that renders none.
+        """
         for name, value in values.items():
             self.board.add_scalar(f"training/{name}", value.item(), step)
         for name, rate in rates.items():
             self.board.add_scalar(f"learning_rate/{name}", rate, step)
-        self.board.add_scalar("speed/rays_per_second", rays, step)
+        if rays is not None:
+            self.board.add_scalar("speed/rays_per_second", rays, step)
         self.board.add_scalar("training/skipped_steps", skipped, step)
 
     def picture(self, step: int, view: RenderedView, example: Example, class_names: tuple[str, ...]) -> None:
@@ -40,19 +50,26 @@ class Journal:
         truth = with_matched_labels(view, example.target, class_names)
         panel = comparison_panel(view_pictures(view, truth, class_names), view, truth, class_names)
         self.board.add_image("held_out", panel, step, dataformats="HWC")
-        quality = psnr(view.color, example.target.image, example.target.mask)
-        if quality is not None:
-            self.board.add_scalar("held_out/psnr", quality, step)
-        depths = None if example.target.depth is None else depth_scores(view.depth, example.target.depth)
-        if depths:
-            self.board.add_scalar("held_out/depth_abs_rel", depths.absolute_relative, step)
+        for name, value in _held_out(view, example.target).items():
+            self.board.add_scalar(f"held_out/{name}", value, step)
         write_image(make_folder(self.folder / "pictures") / f"step_{step:07d}.png", panel)
 
     def close(self) -> None:
         self.board.close()
 
 
-def show(bar: tqdm, values: dict[str, torch.Tensor], rays: float) -> None:
-    """Shows the numbers of a step in the progress bar."""
+def show(bar: tqdm, values: dict[str, torch.Tensor], rays: float | None) -> None:
+    """Shows the numbers of a step in the progress bar; rays: per second, None for none."""
     texts = [f"{name} {value.item():.3g}" for name, value in values.items()]
-    bar.set_postfix_str(", ".join([*texts, f"{rays:.0f} rays/s"]))
+    bar.set_postfix_str(", ".join([*texts, *([] if rays is None else [f"{rays:.0f} rays/s"])]))
+
+
+def _held_out(view: RenderedView, truth: Frame) -> dict[str, float]:
+    """Scores of colour and depth, as far as the method renders them and the data have the truth."""
+    quality = depths = None
+    if view.color is not None:
+        quality = psnr(view.color, truth.image, truth.mask)
+    if view.depth is not None and truth.depth is not None:
+        depths = depth_scores(view.depth, truth.depth)
+    scores = {"psnr": quality, "depth_abs_rel": depths and depths.absolute_relative}
+    return {name: value for name, value in scores.items() if value is not None}

@@ -63,6 +63,11 @@ def check_scenes(checkpoint: Checkpoint, options: Namespace, names: Sequence[str
     settings = checkpoint.settings
     if not method_class(settings.method).of_one_scene(settings.recipe):
         return
+    if "train_scenes" not in checkpoint.options:
+        raise CheckpointError(
+            f"Expected a model of --method {checkpoint.settings.method} that has learnt a scene, found "
+            "imported weights; train one from them with --load_weights."
+        )
     trained = Path(checkpoint.options["data_root"]), checkpoint.options["train_scenes"]
     unknown = [name for name in names if not some_known(Path(options.data_root), [name], *trained)]
     if unknown:

@@ -211,7 +211,9 @@ class Trainer:
             self._report(bar, values)
 
     def _report(self, bar: tqdm, values: dict[str, torch.Tensor]) -> None:
-        rays = (bar.format_dict["rate"] or 0.0) * self.options.num_rays * self.update.examples_per_step
+        rays = None
+        if self.model.renders:
+            rays = (bar.format_dict["rate"] or 0.0) * self.options.num_rays * self.update.examples_per_step
         show(bar, values, rays)
         rates = {group["name"]: group["lr"] for group in self.optimizer.param_groups}
         self.journal.numbers(self.step, values, rates, rays, self.update.skipped)

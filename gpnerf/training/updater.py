@@ -85,7 +85,9 @@ class Updater:
         return self._means(values)
 
     def _add_gradients(self, number: int, example: Example | GPNeRFError) -> dict[str, Tensor]:
-        """Adds the gradient of example `number` of the training; returns its total loss, PSNR and losses."""
+        """Adds the gradient of example `number` of the training; returns its total loss, its PSNR if
+        there is one, and its losses.
+        """
         if isinstance(example, GPNeRFError):
             raise example
         try:
@@ -93,21 +95,29 @@ class Updater:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            rays, views = self.options.num_rays, len(example.sources.images)
-            fewer = "" if self.model.fixed_source_views else "--num_source_views, "
-            remedy = self.model.memory_remedy(rays, views)
-            raise TrainingError(
-                f"Out of memory in a step of {rays} rays and {views} source views; lower --num_rays (and "
-                f"raise --accumulate), {fewer}or --height and --width"
-                f"{f', or add {remedy}' if remedy else ''}."
-            ) from error
+            raise TrainingError(self._out_of_memory(example)) from error
+
+    def _out_of_memory(self, example: Example) -> str:
+        """A sentence that says in what kind of step memory ran out, and what needs less."""
+        height, width = example.target.image.shape[1:]
+        rays, views = self.options.num_rays, len(example.sources.images)
+        remedy = self.model.memory_remedy(rays, views)
+        added = f"{f', or add {remedy}' if remedy else ''}."
+        if not self.model.renders:
+            return f"Out of memory in a step of {width}x{height} pixels; lower --height and --width{added}"
+        fewer = "" if self.model.fixed_source_views else "--num_source_views, "
+        return (
+            f"Out of memory in a step of {rays} rays and {views} source views; lower --num_rays (and "
+            f"raise --accumulate), {fewer}or --height and --width{added}"
+        )
 
     def _losses(self, number: int, example: Example) -> dict[str, Tensor]:
         generator = step_generator(self.seed, number)
         with autocast(self.model.device, self.precision):
             losses, psnr = self.model.losses(example, self.options.num_rays, generator)
         total = self.model.backward(losses, 1.0 / self.examples_per_step)
-        return {"loss": total, "psnr": psnr, **{name: loss.detach() for name, loss in losses.items()}}
+        rendered = {} if psnr is None else {"psnr": psnr}
+        return {"loss": total, **rendered, **{name: loss.detach() for name, loss in losses.items()}}
 
     def _means(self, values: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
         """The mean of each value over the examples of all processes that have it."""

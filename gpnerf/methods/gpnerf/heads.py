@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import nn
 
 from gpnerf.methods.gpnerf.perception_head import RAYS, LinearHead, UNetHead
-from gpnerf.methods.gpnerf.published_head import SemanticFPNHead
 from gpnerf.methods.gpnerf.ray_head import RayHead
 from gpnerf.methods.gpnerf.settings import Sizes
+from gpnerf.networks.semantic_fpn import SemanticFPNHead
 
 
 def build_head(sizes: Sizes) -> nn.Module:

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gpnerf.networks.semantic_fpn import pad_to_multiple
+
 # No perception head: labels are rendered as colours are, without a semantic field (ray_head.py).
 RAYS = "rays"
 HEADS = ("unet", "linear", "published", RAYS)
@@ -72,11 +74,6 @@ def _two_convolutions(inputs: int, outputs: int, norm: str) -> nn.Sequential:
 
 def _reduce(part: Tensor, factor: int) -> Tensor:
     return part if factor == 1 else F.avg_pool2d(part, factor)
-
-
-def pad_to_multiple(features: Tensor, multiple: int) -> Tensor:
-    rows, columns = features.shape[-2:]
-    return F.pad(features, (0, -columns % multiple, 0, -rows % multiple), mode="replicate")
 
 
 def to_pixels(cells: Tensor, height: int, width: int) -> Tensor:

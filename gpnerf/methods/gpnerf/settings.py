@@ -11,8 +11,8 @@ from gpnerf.geometry.canonical import CAMERA, COORDINATES, WORLD
 from gpnerf.geometry.sampling import SMALLEST_COARSE, SPACINGS
 from gpnerf.methods.gpnerf.field_transformer import ATTENTION_BOTTLENECK
 from gpnerf.methods.gpnerf.perception_head import COMBINATIONS, HEADS, NORMS
-from gpnerf.methods.gpnerf.published_head import GROUPS
 from gpnerf.networks.extractor import PYRAMID_LEVELS, check_blocks
+from gpnerf.networks.semantic_fpn import GROUPS
 from gpnerf.system.errors import ConfigError
 
 # Where the gradient of the distillation losses stops. full: before the extractor, as in the paper. features:

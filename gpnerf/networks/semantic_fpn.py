@@ -1,11 +1,12 @@
-"""The perception head of the released code (semantic FPN), kept so that published weights can be used."""
+"""The head of semantic FPN: features of four levels -> logits of every pixel.
+
+It is that of the released code of GP-NeRF, whose published weights fit.
+"""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from gpnerf.methods.gpnerf.perception_head import pad_to_multiple
 
 # Groups of the group norm.
 GROUPS = 32
@@ -44,6 +45,12 @@ class SemanticFPNHead(nn.Module):
             if level:
                 part = F.interpolate(part, scale_factor=2, mode="bilinear", align_corners=False)
         return part
+
+
+def pad_to_multiple(features: Tensor, multiple: int) -> Tensor:
+    """Repeats the last rows and columns of features [N, D, h, w] until both sides are multiples."""
+    rows, columns = features.shape[-2:]
+    return F.pad(features, (0, -columns % multiple, 0, -rows % multiple), mode="replicate")
 
 
 def _branch(width: int, blocks: int) -> nn.ModuleList:
