@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gpnerf.evaluation.label_scoring import joint_origin
 from gpnerf.evaluation.published_numbers import (
     TABLE_1,
     TABLE_2,
@@ -34,7 +35,7 @@ class Run:
     """One evaluated run.
 
     setting: "generalized", "finetuned" or "per scene"; step: training steps of its checkpoint; row: name of
-    the published rows that it is compared with.
+    the published rows that it is compared with; facts: how it was made.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Run:
     scenes: Sequence[SceneResult]
     step: int
     row: str = PAPER
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def scores(self) -> Scores:
@@ -63,6 +65,7 @@ def write_paper_tables(folder: Path, numbers: Sequence[str], run: Run, facts: Ma
         "3": lambda: table_3([one for one in runs if one.scores.get("ap_75") is None]),
         "4": lambda: table_4({number: _ablations(out, number) for number in TABLE_4}),
     }
+    facts = {**facts, **joint_origin([facts, *(one.facts for one in runs)])}
     for number in numbers:
         write_table(folder, f"table_{number}", tables[number](), facts)
     return [f"table_{number}" for number in numbers]
@@ -83,6 +86,7 @@ def _kept_runs(out: Path, pattern: str) -> list[Run]:
                     found.scenes,
                     facts["step"],
                     facts.get("row of the paper", PAPER),
+                    facts,
                 )
             )
     return runs
