@@ -149,3 +149,11 @@ def test_the_note_says_whether_rows_can_be_compared(plan, tmp_path):
 def test_the_note_says_how_recipes_were_tuned(plan):
     note = table(plan, "1", {})["note"]
     assert "Tuning of the recipes: As published: 6 runs of 2 core-minutes; Ours, Toy: not stated." in note
+
+
+def test_a_table_with_labels_of_a_model_says_so(plan):
+    cell = record(0, miou=0.5)
+    told = cell | {"labels": "made by m, not the truth"}
+    for one, said in ((cell, False), (told, True)):
+        note = table(plan, "1", {("Ours", "generalized", 0, "1000"): one})["note"]
+        assert ("**Labels made by m, not the truth.**" in note) == said
