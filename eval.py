@@ -12,6 +12,7 @@ from pathlib import Path
 from gpnerf.commands.options import parse_options
 from gpnerf.evaluation.evaluator import Evaluator
 from gpnerf.evaluation.gsnerf_table import write_gsnerf_table
+from gpnerf.evaluation.label_scoring import label_origin
 from gpnerf.evaluation.paper_tables import run_of, write_paper_tables
 from gpnerf.evaluation.protocols import GSNERF
 from gpnerf.evaluation.report import write_report
@@ -46,6 +47,7 @@ def facts(evaluator: Evaluator, views: int) -> dict[str, object]:
         "guide": options.guide,
         "segment": options.segment,
         **({"classes scored": shared} if shared else {}),
+        **label_origin(evaluator.scenes),
         "source views": options.num_source_views,
         "command": shlex.join(["python", *sys.argv]),
     }

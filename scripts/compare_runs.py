@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gpnerf.config.parser import Parser
 from gpnerf.config.types import names
+from gpnerf.evaluation.label_scoring import ORIGIN
 from gpnerf.evaluation.result_files import read_results
 from gpnerf.evaluation.results import POOLED_TITLES, TITLES, EvaluationResult, Scores, overall
 from gpnerf.evaluation.scene_table import cell
@@ -120,6 +121,11 @@ def disagreements(runs: dict[str, EvaluationResult]) -> list[str]:
     return sentences
 
 
+def origins(runs: dict[str, EvaluationResult]) -> list[str]:
+    """One sentence for each run whose labels a model made."""
+    return [f"{run}: labels {one.facts[ORIGIN]}." for run, one in runs.items() if one.facts.get(ORIGIN)]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     runs = {str(run): load(run, options.scenes) for run in options.runs}
@@ -129,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"Expected two runs with one of the scores {', '.join(options.scores)}, found none; choose other "
             "--scores."
         )
-    for text in [*disagreements(runs), *map(markdown, tables)]:
+    for text in [*disagreements(runs), *origins(runs), *map(markdown, tables)]:
         sys.stdout.write(f"{text}\n")
     return 0
 

@@ -163,3 +163,11 @@ def test_a_row_says_whether_its_labels_are_of_the_test_photograph(plan, tmp_path
     detector = rows["Detector, per scene"]
     assert detector["labels from"] == "test photograph" and detector["paper, Replica AP"] == "75.68"
     assert "Mask R-CNN and Swin-T label the photograph of the test view" in rows["note"]
+
+
+def test_a_table_with_labels_of_a_model_says_so(plan):
+    cell = record(0, miou=0.5)
+    told = cell | {"labels": "made by m, not the truth"}
+    for one, said in ((cell, False), (told, True)):
+        note = table(plan, "1", {("Ours", "generalized", 0, "1000"): one})["note"]
+        assert ("**Labels made by m, not the truth.**" in note) == said

@@ -56,12 +56,12 @@ class ClassMap:
 
 def _counterpart(name: str, others: Iterable[str]) -> str | None:
     """The other name of the same thing; an equal one comes first."""
-    plain = {other: _plain(other) for other in others}
-    own = _plain(name)
+    plain = {other: plain_name(other) for other in others}
+    own = plain_name(name)
     same = next((names for names in SAME if own in names), set())
     return next((other for wanted in ({own}, same) for other in plain if plain[other] in wanted), None)
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """The name in small letters, its words separated by spaces."""
     return name.lower().replace("-", " ").replace("_", " ")

@@ -26,6 +26,11 @@ PRECURSORS = {
     "cameras.txt": "write a transforms.json with scripts/colmap_to_transforms.py",
     "scans": "export the download with scripts/prepare_scannet.py",
     "*.sens": "export the download with scripts/prepare_scannet.py",
+    "poses_bounds.npy": "convert the folder with scripts/convert.py llff",
+    "keyframes": "convert the recording with scripts/convert.py polycam",
+    "groundtruth.txt": "convert the sequence with scripts/convert.py tum",
+    "*.r3d": "convert the recording with scripts/convert.py record3d",
+    "*/traj.txt": "convert each scene with scripts/convert.py nice_slam",
     "*.zip": "unpack the download with scripts/prepare_replica.py",
     **{f"*{suffix}": "find the poses with scripts/find_poses.py" for suffix in PHOTOGRAPH_SUFFIXES},
 }

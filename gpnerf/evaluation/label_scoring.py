@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
@@ -16,6 +17,8 @@ from gpnerf.system.wording import some
 log = logging.getLogger("eval")
 
 LEFT_OUT = "mIoU and accuracies are left out."
+# The fact of an evaluation that tells of labels that a model made.
+ORIGIN = "labels"
 
 
 @dataclass(frozen=True)
@@ -71,3 +74,16 @@ def _of_other_classes(
     )
     mapped = [found.relabelled(scene) for scene in scenes]
     return LabelScoring(mapped, found.names, True, found.predicted, extent)
+
+
+def label_origin(scenes: Iterable[Scene]) -> dict[str, str]:
+    """The fact that models made the labels of some scenes, for tables; empty where all labels are true."""
+    models = dict.fromkeys(scene.index.labels_made_by for scene in scenes)
+    models.pop("", None)
+    return {ORIGIN: f"made by {', '.join(models)}, not the truth"} if models else {}
+
+
+def joint_origin(facts: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The same for a table of several evaluations, of which these are the facts."""
+    told = dict.fromkeys(one[ORIGIN] for one in facts if one.get(ORIGIN))
+    return {ORIGIN: "; ".join(told)} if told else {}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gpnerf.datasets.variation import SIZE, SOURCES
+from gpnerf.evaluation.label_scoring import ORIGIN
 from gpnerf.evaluation.results import EvaluationResult
 from gpnerf.evaluation.scene_table import scene_table
 from gpnerf.evaluation.table import facts_line, markdown_rows
@@ -25,7 +26,18 @@ tags:
 ---
 """
 # Facts of an evaluation that its scores depend on.
-SCORED = ("protocol", "setting", "dataset", "step", "commit", "size", "stride", "guide", "source views")
+SCORED = (
+    "protocol",
+    "setting",
+    "dataset",
+    "step",
+    "commit",
+    "size",
+    "stride",
+    "guide",
+    "source views",
+    ORIGIN,
+)
 SYNTHETIC = "rooms"
 # What is the same in all examples, unless a training varied it.
 UNTRAINED = {SIZE: "image sizes", SOURCES: "numbers of source views"}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gpnerf.evaluation.label_scoring import joint_origin
 from gpnerf.evaluation.published_numbers import (
     DETECTORS,
     TABLE_1,
@@ -20,7 +21,7 @@ from gpnerf.evaluation.published_numbers import (
 from gpnerf.evaluation.result_files import read_results
 from gpnerf.evaluation.results import EvaluationResult, SceneResult, Scores, overall
 from gpnerf.evaluation.table import Table, write_table
-from gpnerf.methods.method import PHOTOGRAPH, RENDERED
+from gpnerf.methods.method import PHOTOGRAPH
 
 OURS = "this repository"
 PAPER = "GP-NeRF"
@@ -36,7 +37,7 @@ class Run:
     """One evaluated run.
 
     setting: "generalized", "finetuned" or "per scene"; step: training steps of its checkpoint; row: name of
-    the published rows that it is compared with; segment: the image that is labelled, of method.SEGMENTED.
+    the published rows that it is compared with; facts: how it was made.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Run:
     scenes: Sequence[SceneResult]
     step: int
     row: str = PAPER
-    segment: str = RENDERED
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def scores(self) -> Scores:
@@ -66,6 +67,7 @@ def write_paper_tables(folder: Path, numbers: Sequence[str], run: Run, facts: Ma
         "3": lambda: table_3([one for one in runs if one.scores.get("ap_75") is None]),
         "4": lambda: table_4({number: _ablations(out, number) for number in TABLE_4}),
     }
+    facts = {**facts, **joint_origin([facts, *(one.facts for one in runs)])}
     for number in numbers:
         write_table(folder, f"table_{number}", tables[number](), facts)
     return [f"table_{number}" for number in numbers]
@@ -84,8 +86,8 @@ def _kept_runs(out: Path, pattern: str) -> list[Run]:
 def run_of(name: str, found: EvaluationResult) -> Run:
     """The evaluated run of this name."""
     facts = found.facts
-    row, segment = facts.get("row of the paper", PAPER), facts.get("segment", RENDERED)
-    return Run(name, facts["setting"], facts["dataset"], found.scenes, facts["step"], row, segment)
+    row = facts.get("row of the paper", PAPER)
+    return Run(name, facts["setting"], facts["dataset"], found.scenes, facts["step"], row, facts)
 
 
 def _ablations(out: Path, number: str) -> list[Run]:
@@ -244,5 +246,5 @@ def _gaps(runs: Sequence[Run], names: Sequence[str]) -> str:
 
 def _seen(runs: Sequence[Run]) -> str:
     """A sentence that names those of our runs whose labels are not of a rendered view."""
-    names = [run.name for run in runs if run.segment == PHOTOGRAPH]
+    names = [run.name for run in runs if run.facts.get("segment") == PHOTOGRAPH]
     return f" Labels of the photograph of the test view: {', '.join(names)}." if names else ""

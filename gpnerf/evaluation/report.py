@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from gpnerf.datasets.labels import class_colors
+from gpnerf.evaluation.label_scoring import joint_origin
 from gpnerf.evaluation.page import Report, ViewEntry, read_curves, write_page
 from gpnerf.evaluation.result_files import read_results, write_results
 from gpnerf.evaluation.results import AP_NAMES, ONE_CLASS_PQ_NAMES, PQ_NAMES, EvaluationResult, ViewResult
@@ -52,7 +53,8 @@ def write_joint_report(run: Path, parts: Sequence[Path], command: str, folder: s
     views = [view for result in found.values() for view in result.views]
     entries = [_entry(part / folder, view) for part, result in found.items() for view in result.views]
     last = list(found.values())[-1]
-    facts = {**last.facts, "run": str(run), "views": len(views), "command": command}
+    origin = joint_origin(result.facts for result in found.values())
+    facts = {**last.facts, "run": str(run), "views": len(views), "command": command, **origin}
     names = {result.class_names for result in found.values()}
     joint = EvaluationResult(views, facts, last.class_names if len(names) == 1 else ())
     write_page(run / folder / "report.html", _page_content(run, joint, entries))

@@ -10,6 +10,7 @@ from functools import partial
 
 import torch
 
+from gpnerf.evaluation.label_scoring import joint_origin
 from gpnerf.evaluation.result_files import read_results, rendering_seconds
 from gpnerf.methods.settings import Settings
 from gpnerf.reproduction.runs import Cell, Run, cells_by_run
@@ -124,6 +125,7 @@ def _evaluate(store: Store, cell: Cell, lock: Lock) -> None:
         "seconds_per_view": rendering_seconds(folder / "eval"),
         "protocol": found.facts["protocol"],
         "commit": found.facts["commit"],
+        **joint_origin([found.facts]),
         "training": store.training(name),
     }
     write_record(folder / CELL, record)

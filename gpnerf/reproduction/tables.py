@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from gpnerf.evaluation.label_scoring import joint_origin
 from gpnerf.evaluation.published_numbers import (
     DETECTORS,
     TABLE_1,
@@ -123,12 +124,13 @@ def make_table(
     """
     shape = SHAPES[number]
     rows = [row for row in plan.rows if number in row.tables]
-    lines, known, lacking = [], set(), []
+    lines, known, lacking, records = [], set(), [], []
     for row in rows:
         model = model_of(row)
         found = {(seed, scene): lookup(row, seed, scene) for seed in seeds for scene in plan.scenes}
         cells = [cell for cell in found.values() if cell]
         lacking += [row.title] if len(cells) < len(found) else []
+        records += cells
         values = {**stated(row, model), **measured(cells), **_scores(shape, plan.scenes, seeds, found)}
         known.add((model.paper_row, row.setting))
         lines.append(values | _paper(shape, shape.published.get((model.paper_row, row.setting))))
@@ -138,7 +140,8 @@ def make_table(
     lines[len(rows) :] = sorted(lines[len(rows) :], key=lambda line: (line["method"], line["setting"]))
     columns = list(lines[0]) if lines else ["method"]
     body = [[line.get(column, NOTHING) for column in columns] for line in lines]
-    return Table(f"{shape.title}", columns, body, _note(shape, rows, lacking, command))
+    note = " ".join([_note(shape, rows, lacking, command), *_origin(records)])
+    return Table(f"{shape.title}", columns, body, note)
 
 
 def _scores(
@@ -180,6 +183,11 @@ def _note(
     if lacking:
         sentences.append(f"Empty cells are filled by `{command(list(dict.fromkeys(lacking)))}`.")
     return " ".join(filter(None, sentences))
+
+
+def _origin(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence on labels that models made, if any cell was scored on such."""
+    return [f"**Labels {told}.**" for told in joint_origin(cells).values()]
 
 
 def _fairness(rows: Sequence[Row]) -> str:

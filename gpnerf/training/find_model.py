@@ -9,6 +9,7 @@ import logging
 from pathlib import Path
 
 from gpnerf.system.errors import CheckpointError
+from gpnerf.system.hub import hub_folder
 from gpnerf.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint
 from gpnerf.training.weights_folder import CONFIG, MODEL, is_weights_folder, read_weights
 
@@ -27,7 +28,7 @@ def find_model(reference: str | Path) -> Checkpoint:
     """
     text = str(reference)
     if text.startswith(HUB):
-        place = _download(text.removeprefix(HUB))
+        place = hub_folder(text.removeprefix(HUB), (MODEL, CONFIG), said=text)
     else:
         place = _place(Path(text)) or shipped_models().get(text) or Path(text)
     if place.is_dir() and not list_checkpoints(place) and is_weights_folder(place):
@@ -59,21 +60,3 @@ def shipped_models() -> dict[str, Path]:
 def _known() -> str:
     names = sorted(shipped_models())
     return f"no shipped model has this name ({', '.join(names)} do)" if names else "no model is shipped"
-
-
-def _download(name: str) -> Path:
-    """The folder of a model of the Hugging Face hub, from its cache if it lies there already."""
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError as error:
-        raise CheckpointError(
-            f"{HUB}{name} needs the package huggingface_hub, which is not installed; run `pip install "
-            "huggingface_hub`, or install this project with its extra: `pip install -e .[hub]`."
-        ) from error
-    try:
-        return Path(snapshot_download(name, allow_patterns=[MODEL, CONFIG]))
-    except Exception as error:  # The hub raises errors of many kinds, among them its own and the network's.
-        raise CheckpointError(
-            f"{HUB}{name} can neither be found in the cache of huggingface_hub nor be downloaded "
-            f"({type(error).__name__}); correct the name, or name a folder that you downloaded."
-        ) from error

@@ -20,12 +20,12 @@ from gpnerf.system.files import cache_folder
 log = logging.getLogger(__name__)
 
 # Increment it whenever a loader makes another index of the same files.
-VERSION = 6
+VERSION = 7
 ARRAYS = ("intrinsics", "poses", "sizes", "distortion")
 TEXTS = ("names", "watched", "splits")
 VALUES = (
     "near", "far", "stated_in", "points", "no_points", "depth_unit", "instance_ignore", "class_names",
-    "ignore_label", "black_strip", "warnings",
+    "ignore_label", "labels_made_by", "black_strip", "warnings",
 )  # fmt: skip
 
 

@@ -28,9 +28,10 @@ class SceneIndex:
     the world of the poses, "" if there is none, for the reason no_points. depth_unit: units of the poses per
     stored unit, None if not stated (maps.read_depth). splits: "train", "val", "test", or "" if not stated.
     instance_ignore: instance id that means "none", or IGNORE. class_names, ignore_label: meaning of the
-    labels, if the scene itself states it. black_strip: width in pixels of the black strips at the sides of
-    all photographs. watched: files and folders; the index is valid until the size or modification time of one
-    of them changes. warnings: what looked odd when the index was made, a sentence each.
+    labels, if the scene itself states it; labels_made_by: the model that made them, "" for true labels.
+    black_strip: width in pixels of the black strips at the sides of all photographs. watched: files and
+    folders; the index is valid until the size or modification time of one of them changes. warnings: what
+    looked odd when the index was made, a sentence each.
 
     A loader may omit kinds of files, and splits, that its layout does not have.
     """
@@ -52,6 +53,7 @@ class SceneIndex:
     instance_ignore: int = -1
     class_names: tuple[str, ...] = ()
     ignore_label: int = 255
+    labels_made_by: str = ""
     black_strip: int = 0
     warnings: tuple[str, ...] = ()
 

@@ -43,14 +43,19 @@ class StoredView:
 
     def image(self, height: int, width: int) -> Tensor:
         """Reads the photograph as [3, height, width] in [0, 1]; masked pixels are filled from nearby."""
-        stored, path = self._stored_mask, self.folder / self.files["image"]
-        pixels = read_photograph(path)
-        self._check_size(path, pixels, exactly=True)
+        stored, pixels = self._stored_mask, self.photograph()
         if stored is not None:
             pixels = filled(pixels, stored)
         pixels = filled(self.lens.removed(pixels, cv2.INTER_LINEAR), self.lens.covered())
         pixels = resize_colors(self._cropped(pixels), height, width)
         return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255.0
+
+    def photograph(self) -> np.ndarray:
+        """Reads the photograph as it is stored: uint8 [H, W, 3]. Raises DataError for any other image."""
+        path = self.folder / self.files["image"]
+        pixels = read_photograph(path)
+        self._check_size(path, pixels, exactly=True)
+        return pixels
 
     def mask(self, height: int, width: int) -> Tensor | None:
         """Reads the mask: bool [height, width], True where a pixel counts, None if all count.

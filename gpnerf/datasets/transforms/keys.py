@@ -20,7 +20,8 @@ from gpnerf.system.errors import Faults
 # Read at the top level, for all frames at once.
 OF_THE_SCENE = (
     "near", "far", "ply_file_path", "depth_unit_scale_factor", "integer_depth_scale", "enable_depth_loading",
-    "semantic_classes", "ignore_label", "train_filenames", "val_filenames", "test_filenames",
+    "semantic_classes", "ignore_label", "no_object_id", "labels_made_by", "train_filenames",
+    "val_filenames", "test_filenames",
 )  # fmt: skip
 # Read in a frame, or at the top level for all frames that lack them.
 OF_A_FRAME = (

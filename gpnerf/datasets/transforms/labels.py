@@ -1,4 +1,4 @@
-"""Class names of transforms.json, and the id that means "no label"."""
+"""Class names of transforms.json, the id that means "no label", and who made the labels."""
 
 from __future__ import annotations
 
@@ -46,3 +46,11 @@ def ignore_label(text: SceneText, class_names: tuple[str, ...], warnings: list[s
             raise text.top.fault(key, expected, f"state it, as {LARGEST_ID} if every pixel has a label")
         warnings.append(f"{text.top.place}: {meant} and unlabelled by '{key}', so that class is never seen.")
     return label
+
+
+def labels_made_by(text: SceneText, warnings: list[str]) -> str:
+    """The model that made the labels, which is added to `warnings`; "" for true labels."""
+    model = text.top.text("labels_made_by") or ""
+    if model:
+        warnings.append(f"{text.top.place}: its labels were made by {model}, so they are not the truth.")
+    return model

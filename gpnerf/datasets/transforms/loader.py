@@ -1,8 +1,8 @@
 """transforms.json of nerfstudio / instant-ngp -> SceneIndex.
 
 In addition to their keys, a frame may have `semantic_path` and `instance_path`, and the top level
-`semantic_classes` (names in the order of their ids), `ignore_label` (255), `near` and `far` (in the units of
-the poses). keys.py lists all known keys.
+`semantic_classes` (names in the order of their ids), `ignore_label` (255), `no_object_id` (none),
+`labels_made_by` (a model), `near` and `far` (in the units of the poses). keys.py lists all known keys.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import numpy as np
 from gpnerf.datasets.files.records import Record
 from gpnerf.datasets.index.file_checks import check_lossless, check_shared, check_sizes
 from gpnerf.datasets.index.scene_index import KINDS, SceneIndex, folders_of, probe
+from gpnerf.datasets.labels import IGNORE, LARGEST_ID
 from gpnerf.datasets.transforms import camera, depth
 from gpnerf.datasets.transforms.files import missing_files, named_files, unused_warnings
 from gpnerf.datasets.transforms.keys import check_keys, is_refused
-from gpnerf.datasets.transforms.labels import class_names_of, ignore_label
+from gpnerf.datasets.transforms.labels import class_names_of, ignore_label, labels_made_by
 from gpnerf.datasets.transforms.splits import stated_splits
 from gpnerf.datasets.transforms.text import FILE_NAMES, SceneText, read_text
 from gpnerf.system.errors import Faults
@@ -55,8 +56,10 @@ def index_scene(folder: Path, faults: Faults) -> SceneIndex:
         splits=splits,
         watched=(*FILE_NAMES, *folders_of(files), *probe(files)),
         depth_unit=unit,
+        instance_ignore=text.top.integer("no_object_id", IGNORE, IGNORE, LARGEST_ID),
         class_names=class_names,
         ignore_label=ignore_label(text, class_names, warnings),
+        labels_made_by=labels_made_by(text, warnings),
         warnings=tuple(warnings),
         **columns,
     )
