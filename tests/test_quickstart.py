@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from script_runs import REPOSITORY, run_here
 from test_scripts_shell import Checkout
+from textured_box import box_photograph, pose_on_walk
+
+from gpnerf.media.images import write_image
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +78,18 @@ def test_a_scene_of_one_s_own_before_and_after_finetuning(whole_checkout, scene_
     said = quickstart(whole_checkout, str(folder))
     assert_shown(whole_checkout.root / "out" / "quickstart" / "scenes" / "my office", "my office")
     assert "### my office" in said[said.index("Before and after") :] and "| PSNR |" in said
+
+
+def test_photographs_without_poses_before_and_after_finetuning(whole_checkout, tmp_path):
+    pytest.importorskip("pycolmap")
+    photographs = tmp_path / "my walk"
+    for step in range(8):
+        write_image(photographs / f"{step}.png", box_photograph(pose_on_walk(step)))
+    out = whole_checkout.root / "out" / "quickstart"
+    assert "8 of 8 photographs have poses" in quickstart(whole_checkout, str(photographs))
+    assert_shown(out / "scenes" / "my walk", "my walk")
+    again = quickstart(whole_checkout, str(photographs))
+    assert "has the poses of these photographs already" in again and "finished its 2 steps" in again
 
 
 def test_a_recorded_scene_before_and_after_finetuning(whole_checkout, real_scene):

@@ -78,6 +78,11 @@ class Search:
         folder.mkdir(exist_ok=True)
         with tqdm(total=total, desc="Finding poses", unit="photograph") as bar:
             models = self.pycolmap.incremental_mapping(
-                self.database, self.images, folder, options, next_image_callback=bar.update
+                self.database,
+                self.images,
+                folder,
+                options,
+                # COLMAP may try a photograph more than once.
+                next_image_callback=lambda: bar.update(min(1, total - bar.n)),
             )
         return sorted(models.values(), key=lambda model: -model.num_reg_images())
