@@ -211,5 +211,5 @@ def test_the_frames_of_a_path_become_a_video(renderer, tmp_path: Path):
 
 def test_a_scene_with_too_few_photographs_is_refused(scene_writer):
     scene = load_folder(scene_writer(frames=2).write())
-    with pytest.raises(DataError, match="expected at least 4 source views .* found 2; lower --num_source"):
+    with pytest.raises(DataError, match="expected at least 4 source views .* found 2; add frames"):
         SceneRenderer(tiny_model().eval(), scene, SourceChoice(24, 32, 4, "distance"), "float32")
