@@ -51,6 +51,21 @@ class RayPass:
         return replace(self, depth=factor * self.depth, depths=factor * self.depths)
 
 
+class Labels(NamedTuple):
+    """The labels of a view.
+
+    classes: int64 [H, W], IGNORE for none. confidence: [H, W], their probabilities. instances: int64 [H, W],
+    ids of this view alone, from 0 on, IGNORE for none; None if the method finds no instances.
+    """
+
+    classes: Tensor
+    confidence: Tensor
+    instances: Tensor | None = None
+
+    def cpu(self) -> Labels:
+        return Labels(*(None if one is None else one.cpu() for one in self))
+
+
 class StepLosses(NamedTuple):
     """The losses of one example: unweighted, by name, and the PSNR of its rendered colours in dB."""
 
@@ -70,10 +85,10 @@ class Method(nn.Module):
     view is prepared without the others, so that it can be kept. map_stride: pixels between neighbouring
     entries of the label map. smallest_image: shortest side that can be rendered, in pixels. sees_target: it
     can compute the label map of a true image. label_sizes: the sizes that nothing depends on in a model
-    without classes, whose weights therefore leave them open. version: to be raised when the same options give
-    other results, so that stored ones are no longer used. defaults: its own defaults of options that all
-    methods share, such as {"num_rays": 1024}. depth_remedy: what a user without depth maps can do, if they
-    are needed.
+    without classes, whose weights therefore leave them open. optional_sizes: the sizes of parts that a model
+    may lack, 0 if it does. version: to be raised when the same options give other results, so that stored
+    ones are no longer used. defaults: its own defaults of options that all methods share, such as
+    {"num_rays": 1024}. depth_remedy: what a user without depth maps can do, if they are needed.
     """
 
     Sizes: ClassVar[type]
@@ -88,6 +103,7 @@ class Method(nn.Module):
     smallest_image: ClassVar[int] = 1
     sees_target: ClassVar[bool] = False
     label_sizes: ClassVar[tuple[str, ...]] = ()
+    optional_sizes: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     defaults: ClassVar[Mapping[str, Any]] = {}
     depth_remedy: ClassVar[str] = "choose another --method"
@@ -163,10 +179,10 @@ class Method(nn.Module):
         """Renders only the first pass of R rays, to guide others (if guided)."""
         raise NotImplementedError
 
-    def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """Turns a label map [D, h, w] into classes [height, width], IGNORE for none, and probabilities."""
-        confidence, labels = label_map.softmax(dim=0).max(dim=0)
-        return labels, confidence
+    def labels(self, label_map: Tensor, height: int, width: int) -> Labels:
+        """Turns a label map [D, h, w] into the labels of a view of height x width."""
+        confidence, classes = label_map.softmax(dim=0).max(dim=0)
+        return Labels(classes, confidence)
 
     def target_map(self, image: Tensor) -> Tensor:
         """The label map [D, h, w] of a true image [3, H, W]; for methods that look at it."""

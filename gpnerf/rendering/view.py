@@ -17,7 +17,7 @@ from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.execution.workload import Workload
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.geometry.rays import Rays
-from gpnerf.methods.method import Method, RayPass
+from gpnerf.methods.method import Labels, Method, RayPass
 from gpnerf.rendering.guide import guide_map
 from gpnerf.system.devices import autocast, is_out_of_memory, memory_of
 
@@ -29,8 +29,9 @@ class RenderedView:
     """A rendered view, on the CPU.
 
     color: [3, H, W], not clipped to [0, 1]. depth: [H, W], z in metres. features: [D, h, w], the rendered
-    label map (S_sem of Fig. 3b). labels: [H, W]. confidence: [H, W], the probabilities of the labels. The
-    last three are None for a model without classes.
+    label map (S_sem of Fig. 3b). labels: [H, W]. confidence: [H, W], the probabilities of the labels. These
+    three are None for a model without classes. instances: [H, W], ids of this view alone, from 0 on, -1 for
+    none; None for a model that finds none.
     """
 
     color: Tensor
@@ -38,6 +39,7 @@ class RenderedView:
     features: Tensor | None = None
     labels: Tensor | None = None
     confidence: Tensor | None = None
+    instances: Tensor | None = None
 
 
 # Size at which the largest tensor of a layer, [V, R, S, C], is fast: it fits a CPU's caches, or keeps a GPU
@@ -176,8 +178,8 @@ def render_view(
         return RenderedView(color, depth)
     rows, columns = (-(-side // model.map_stride) for side in (height, width))
     label_map = torch.cat(entries).T.reshape(-1, rows, columns)
-    labels, confidence = model.labels(label_map, height, width)
-    return RenderedView(color, depth, label_map.float().cpu(), labels.cpu(), confidence.cpu())
+    labels = model.labels(label_map, height, width).cpu()
+    return RenderedView(color, depth, label_map.float().cpu(), *labels)
 
 
 class SourceCache:
@@ -222,10 +224,9 @@ def render_example(model: Method, example: Example, precision: str, quality: Qua
 
 
 @torch.no_grad()
-def segment_target(model: Method, example: Example, precision: str) -> tuple[Tensor, Tensor]:
-    """Labels and probabilities [H, W] from the features of the *true* target image (Fig. 8, red)."""
+def segment_target(model: Method, example: Example, precision: str) -> Labels:
+    """Labels from the features of the *true* target image (Fig. 8, red), on the CPU."""
     target = example.target.to(model.device)
     with autocast(model.device, precision):
         label_map = model.target_map(target.image)
-        labels, confidence = model.labels(label_map, target.camera.height, target.camera.width)
-        return labels.cpu(), confidence.cpu()
+        return model.labels(label_map, target.camera.height, target.camera.width).cpu()

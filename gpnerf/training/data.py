@@ -12,13 +12,14 @@ from gpnerf.config.fields import from_options
 from gpnerf.datasets.examples import TestView, TrainingScene
 from gpnerf.datasets.instances import (
     HUNGARIAN,
+    check_segments,
     instance_ids,
     known_objects,
     most_instances,
     slot_names,
     with_objects,
 )
-from gpnerf.datasets.options import INSTANCE, NOTHING
+from gpnerf.datasets.options import INSTANCE, NOTHING, PANOPTIC
 from gpnerf.datasets.run_scenes import (
     common_labels,
     describe_gaps,
@@ -38,6 +39,11 @@ from gpnerf.methods.registry import method_class
 from gpnerf.system.errors import ConfigError
 
 log = logging.getLogger("train")
+
+
+PANOPTIC_VARIANT = "configs/variants/panoptic.txt"
+# Frames of a scene in which objects are counted, for a warning.
+FRAMES_COUNTED = 8
 
 
 class TrainingData(NamedTuple):
@@ -70,7 +76,21 @@ def load_training_data(options: Namespace) -> TrainingData:
     labels = None if options.target == NOTHING else common_labels(train)
     names = labels.names if labels else ()
     test = [_without_other_labels(scene, names) for scene in test]
-    return TrainingData(training_scenes(train, test, rule), test_views(test, rule), names)
+    trained = training_scenes(train, test, rule)
+    if options.target == PANOPTIC:
+        check_segments(train)
+        _warn_of_crowds(options, trained)
+    return TrainingData(trained, test_views(test, rule), names)
+
+
+def _warn_of_crowds(options: Namespace, trained: Sequence[TrainingScene]) -> None:
+    """Logs a warning if some of the training frames show more objects than there are queries."""
+    most = most_instances(trained, options.height, options.width, FRAMES_COUNTED)
+    if most > options.queries:
+        log.warning(
+            f"Warning: there are views with {most} objects, but --queries {options.queries}, each of which "
+            f"finds one: in such views, some are never found; raise --queries to {most} or more."
+        )
 
 
 def _without_other_labels(scene: Scene, names: tuple[str, ...]) -> Scene:
@@ -92,10 +112,29 @@ def _check(options: Namespace, train: Sequence[Scene]) -> None:
         )
     if options.vary:
         _check_variation(options, method)
+    _check_queries(options)
     if _matches_objects(options) and options.target != INSTANCE:
         raise ConfigError(
             f"Expected --target {INSTANCE} with --instance_matching {HUNGARIAN}, found {options.target}; "
             "change one of them."
+        )
+
+
+def _check_queries(options: Namespace) -> None:
+    """Raises ConfigError for queries without their target or their losses, and the reverse."""
+    queries = getattr(options, "queries", 0)
+    if bool(queries) != (options.target == PANOPTIC):
+        remedy = f"add --queries, as {PANOPTIC_VARIANT} does" if not queries else f"add --target {PANOPTIC}"
+        remedy = remedy if hasattr(options, "queries") else "choose --method gpnerf"
+        raise ConfigError(
+            f"Expected --target {PANOPTIC} together with --queries above 0, found --target {options.target} "
+            f"and {queries or 'no'} queries; {remedy}, or choose another target."
+        )
+    if queries and not (options.weight_query_class and options.weight_query_mask + options.weight_query_dice):
+        raise ConfigError(
+            f"Expected --weight_query_class and --weight_query_mask or --weight_query_dice above 0 with "
+            f"--target {PANOPTIC}, found {options.weight_query_class:g}, {options.weight_query_mask:g} and "
+            f"{options.weight_query_dice:g}; take those of {PANOPTIC_VARIANT}."
         )
 
 

@@ -19,12 +19,13 @@ from gpnerf.methods.gpnerf import fused_map
 from gpnerf.methods.gpnerf.heads import build_head
 from gpnerf.methods.gpnerf.objective import DISTILLATION, step_losses
 from gpnerf.methods.gpnerf.perception_head import RAYS
+from gpnerf.methods.gpnerf.query_head import QueryHead, panoptic_labels
 from gpnerf.methods.gpnerf.ray_samples import first_depths, in_coordinates, last_depths
 from gpnerf.methods.gpnerf.semantic_field import Adaptor, group_channels, render_semantics, weigh_view
-from gpnerf.methods.gpnerf.settings import FINE, FIRST_ROW, LABEL_SIZES, Function, Recipe, Sizes
+from gpnerf.methods.gpnerf.settings import FINE, FIRST_ROW, LABEL_SIZES, QUERY_SIZES, Function, Recipe, Sizes
 from gpnerf.methods.gpnerf.source_features import SourceFeatures
 from gpnerf.methods.gpnerf.transformer import JointTransformer, RayAttention
-from gpnerf.methods.method import Method, RayPass, StepLosses
+from gpnerf.methods.method import Labels, Method, RayPass, StepLosses
 from gpnerf.networks.extractor import SMALLEST_IMAGE, Extractor
 
 COLORS = 3
@@ -43,6 +44,7 @@ class GPNeRF(Method):
     Sizes, Function, Recipe = Sizes, Function, Recipe
     smallest_image = SMALLEST_IMAGE
     label_sizes = LABEL_SIZES
+    optional_sizes = QUERY_SIZES
 
     def __init__(self, sizes: Sizes, function: Function, recipe: Recipe) -> None:
         super().__init__(sizes, function, recipe)
@@ -236,15 +238,17 @@ class GPNeRF(Method):
         """A feature map [D, h, w] -> logits [K, height, width]."""
         return self.head(features[None], height, width)[0].float()
 
-    def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """A feature map [D, h, w] -> the most likely classes [height, width] and their probabilities.
+    def labels(self, label_map: Tensor, height: int, width: int) -> Labels:
+        """A feature map [D, h, w] -> the most likely classes, or with queries the segments of the view.
 
         Without a semantic field, the map holds logits [K, height, width]. A pixel is IGNORE if the published
         head chooses its last output, "unlabelled".
         """
+        if isinstance(self.head, QueryHead):
+            return panoptic_labels(self.head.find(label_map)[1][-1], height, width)
         logits = self.segment(label_map, height, width) if self.has_field else label_map
-        labels, confidence = super().labels(logits, height, width)
-        return torch.where(labels < self.sizes.classes, labels, IGNORE), confidence
+        found = super().labels(logits, height, width)
+        return found._replace(classes=found.classes.where(found.classes < self.sizes.classes, IGNORE))
 
     @property
     def paper_row(self) -> str:

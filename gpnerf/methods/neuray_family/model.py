@@ -14,7 +14,7 @@ from gpnerf.datasets.labels import IGNORE
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.rays import Rays
 from gpnerf.geometry.sampling import INVERSE, Guide, cell_depths, coarse_depths, uniform_numbers
-from gpnerf.methods.method import Method, RayPass, StepLosses
+from gpnerf.methods.method import Labels, Method, RayPass, StepLosses
 from gpnerf.methods.neuray_family.objective import step_losses
 from gpnerf.methods.neuray_family.settings import Function, Recipe, Sizes
 from gpnerf.networks.extractor import SMALLEST_IMAGE
@@ -129,10 +129,10 @@ class NeuRayFamily(Method):
             valid=often.sum(dim=-1) > self.recipe.seen_samples,
         )
 
-    def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    def labels(self, label_map: Tensor, height: int, width: int) -> Labels:
         """See Method. A pixel is IGNORE where the last output is the largest."""
-        labels, confidence = super().labels(label_map, height, width)
-        return torch.where(labels < self.sizes.classes, labels, IGNORE), confidence
+        found = super().labels(label_map, height, width)
+        return found._replace(classes=found.classes.where(found.classes < self.sizes.classes, IGNORE))
 
     def losses(self, example: Example, rays: int, generator: torch.Generator) -> StepLosses:
         return step_losses(self, example, rays, generator)
