@@ -70,7 +70,7 @@ def test_a_further_cost_decides_between_equal_masks():
 
 
 def test_losses_by_hand():
-    """Two cells of instance 4, class 0, and one of instance 6, class 1; query 1 fits the first, 0 the other."""
+    """Two cells of instance 4, class 0, and one of instance 6, class 1; queries 1 and 0 fit them."""
     masks = torch.tensor([[[0.0, 0.0, 0.0]], [[0.0, 0.0, -SURE]], [[-SURE, -SURE, -SURE]]])
     classes = torch.log(torch.tensor([[0.25, 0.5, 0.25], [0.5, 0.25, 0.25], [0.25, 0.25, 0.5]]))
     found = query_losses([Segments(classes, masks)], torch.tensor([[4, 4, 6]]), torch.tensor([[0, 0, 1]]))

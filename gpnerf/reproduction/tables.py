@@ -89,10 +89,15 @@ SHAPES = {
     "2": Shape(
         "2",
         "Table 2. Instance segmentation, AP at 0.75",
-        (Score("ap_75", "AP", PERCENT), Score("strict_ap_75", "strict AP", PERCENT)),
+        (
+            Score("ap_75", "AP", PERCENT),
+            Score("strict_ap_75", "strict AP", PERCENT),
+            Score("pq", "PQ", PERCENT),
+        ),
         ("paper, Replica AP",),
         _instances(),
-        "Percent, per image, by the recipe of DM-NeRF; strict AP counts unmatched predictions as false.",
+        "Percent, per image, by the recipe of DM-NeRF; strict AP counts unmatched predictions as false. PQ: "
+        "panoptic quality, in which objects have their true class; in generalized rows, the class predicted.",
         per_scene=True,
     ),
     "3": Shape(
