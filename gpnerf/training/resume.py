@@ -87,9 +87,10 @@ def adopt_sizes(options: Namespace, start: Checkpoint) -> None:
     The number of classes stays that of the data. Weights without classes leave the head to the options. So
     do weights without a part that may be missing, and options without it.
     """
-    sizes, method = start.settings.sizes, method_class(options.method)
+    sizes = start.settings.sizes
     if start.settings.method != options.method:
         return
+    method = method_class(options.method)
     names = [] if sizes.classes else list(method.label_sizes)
     names += [one for one in method.optional_sizes if 0 in (getattr(sizes, one), getattr(options, one))]
     sizes = replace(sizes, **{name: getattr(options, name) for name in names})
