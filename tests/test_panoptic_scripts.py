@@ -25,6 +25,7 @@ QUERIES = {
     "target": "panoptic",
     "queries": 12,
     "query_layers": 1,
+    "lr_queries": 2e-3,
     "weight_query_class": 4,
     "weight_query_mask": 8,
     "weight_query_dice": 8,
@@ -90,11 +91,8 @@ def test_from_python_a_view_has_instances(rooms_config, rooms_run, tmp_path):
             "found --target panoptic and no queries; add --queries, as configs/variants/panoptic",
         ),
         ({"target": "semantic"}, "found --target semantic and 12 queries; add --target panoptic"),
-        ({"weight_query_class": 0}, "--weight_query_dice above 0 with --target panoptic, found 0, 8 and 8"),
-        (
-            {"weight_query_mask": 0, "weight_query_dice": 0},
-            "found 4, 0 and 0; take those of configs/variants",
-        ),
+        ({"lr_queries": 0}, "Expected --lr_queries above 0 with --target panoptic, found 0: the"),
+        ({"weight_query_mask": 0}, "Expected --weight_query_mask above 0 with --target panoptic, found 0"),
         ({"head": "rays"}, "Expected --head unet with --queries, found rays"),
     ],
 )

@@ -236,7 +236,9 @@ def test_the_losses_of_segments_train_queries_head_and_extractor():
     assert {"semantic", "distill", "photometric"} <= set(found)
     without = model.losses(example, 32, torch.Generator().manual_seed(0)).losses
     assert "query_mask" not in without and torch.equal(without["semantic"], found["semantic"])
-    assert len(model.parameter_groups()["head"]) == len(list(model.head.parameters()))
+    groups, plain = model.parameter_groups(), tiny_model().head
+    for name, part in (("queries", model.head.queries), ("head", plain)):
+        assert [one.shape for one in groups[name]] == [one.shape for one in part.parameters()]
 
 
 def test_a_few_steps_tell_two_objects_of_one_class_apart():

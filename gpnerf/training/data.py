@@ -42,6 +42,8 @@ log = logging.getLogger("train")
 
 
 PANOPTIC_VARIANT = "configs/variants/panoptic.txt"
+# Options that are off where there are no queries.
+NEEDED_BY_QUERIES = ("lr_queries", "weight_query_class", "weight_query_mask")
 # Frames of a scene in which objects are counted, for a warning.
 FRAMES_COUNTED = 8
 
@@ -130,11 +132,11 @@ def _check_queries(options: Namespace) -> None:
             f"Expected --target {PANOPTIC} together with --queries above 0, found --target {options.target} "
             f"and {queries or 'no'} queries; {remedy}, or choose another target."
         )
-    if queries and not (options.weight_query_class and options.weight_query_mask + options.weight_query_dice):
+    lacking = [name for name in NEEDED_BY_QUERIES if queries and not getattr(options, name)]
+    if lacking:
         raise ConfigError(
-            f"Expected --weight_query_class and --weight_query_mask or --weight_query_dice above 0 with "
-            f"--target {PANOPTIC}, found {options.weight_query_class:g}, {options.weight_query_mask:g} and "
-            f"{options.weight_query_dice:g}; take those of {PANOPTIC_VARIANT}."
+            f"Expected --{lacking[0]} above 0 with --target {PANOPTIC}, found 0: the queries would learn "
+            f"nothing; take the value of {PANOPTIC_VARIANT}."
         )
 
 

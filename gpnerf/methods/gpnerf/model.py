@@ -289,6 +289,8 @@ class GPNeRF(Method):
             "extractor": list(self.extractor.parameters()),
             "transformer": [*self.transformer.parameters(), *adaptor],
         }
+        if isinstance(self.head, QueryHead):
+            return {**groups, **self.head.parameter_groups()}
         return {**groups, "head": list(self.head.parameters())} if self.has_classes else groups
 
     def bytes_per_ray(self, views: int) -> int:

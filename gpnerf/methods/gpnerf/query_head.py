@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.methods.gpnerf.perception_head import UNetHead, to_pixels
@@ -23,6 +23,11 @@ class QueryHead(UNetHead):
         super().__init__(sizes.level_width, sizes.classes, sizes.head_combination, sizes.head_norm)
         shape = sizes.queries, sizes.query_layers, sizes.level_width, sizes.heads, sizes.classes
         self.queries = QueryDecoder(*shape)
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """The parameters of the U-Net and those of the queries."""
+        unet = [one for name, one in self.named_parameters() if not name.startswith("queries.")]
+        return {"head": unet, "queries": list(self.queries.parameters())}
 
     def find(self, features: Tensor) -> tuple[Tensor, list[Segments]]:
         """A feature map [D, h, w] -> logits of its cells [K, h, w], and the segments after every layer."""

@@ -155,6 +155,7 @@ class Recipe:
     lr_extractor: float = option(5e-3, "learning rate of extractor and pyramid", amount, may_change=True)
     lr_transformer: float = option(1e-5, "learning rate of transformers and adaptor", amount, may_change=True)
     lr_head: float = option(5e-5, "learning rate of the perception head", amount, may_change=True)
+    lr_queries: float = option(0.0, "likewise of the queries, for --target panoptic", amount, may_change=True)
     dropout: float = option(0.1, "dropout in the transformers", amount)
     joint_attention: bool = option(
         True, "no: semantic gradients stop at the attention weights (Table 4 ID 1)", yes_or_no
