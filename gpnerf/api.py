@@ -46,7 +46,7 @@ class Model:
         guide: int = GUIDE,
         depths: Tensor | None = None,
     ) -> RenderedView:
-        """Renders the view of a camera from V photographs: color [3, H, W], depth [H, W], labels, features.
+        """Renders the view of a camera from V photographs: color [3, H, W], depth [H, W], labels, instances.
 
         images: float [V, 3, h, w] in [0, 1]. cameras: a batch of V cameras (see Camera.stack). Both are None
         for a model of one scene, which needs no photographs. target_camera: one camera, whose size H x W is

@@ -168,7 +168,7 @@ def test_a_few_steps_learn_a_picture_by_heart(method):
         falling.step()
     model.eval()
     with torch.no_grad():
-        labels, confidence = model.labels(model.target_map(example.target.image), 32, 48)
+        labels, confidence, _ = model.labels(model.target_map(example.target.image), 32, 48)
     truth = example.target.semantic
     for slot in (0, 1):
         both, either = ((labels == slot) & (truth == slot)), ((labels == slot) | (truth == slot))

@@ -219,7 +219,7 @@ def test_unlabelled_rays_do_not_count():
 
 def test_a_label_is_the_slot_with_the_largest_score():
     scores = torch.tensor([[0.2, 0.9, 0.0], [0.7, 0.8, 0.1]])[..., None]
-    labels, confidence = tiny_field("dm_nerf").labels(scores, 3, 1)
+    labels, confidence, _ = tiny_field("dm_nerf").labels(scores, 3, 1)
     assert labels.flatten().tolist() == [1, 0, 1]
     assert_close(confidence.flatten(), torch.tensor([0.7, 0.9, 0.1]))
 

@@ -45,7 +45,7 @@ def test_a_blend_is_the_weighted_mean_and_has_the_labels_of_the_mean_label_map()
         expected = 0.25 * getattr(first, part) + 0.75 * getattr(second, part)
         torch.testing.assert_close(getattr(mixed, part), expected)
     with torch.no_grad():
-        labels, confidence = model.labels(mixed.features, 24, 32)
+        labels, confidence, _ = model.labels(mixed.features, 24, 32)
     assert torch.equal(mixed.labels, labels) and torch.equal(mixed.confidence, confidence)
 
 

@@ -196,7 +196,7 @@ def test_a_ray_has_one_pass_of_evenly_spaced_samples_and_one_logit_more_than_cla
     (found,) = model.render_rays(prepared, example.sources.cameras, rays, semantics=True)
     assert_close(found.depths, torch.linspace(0.5, 5.0, 10).expand(5, 10))
     assert found.semantic.shape == (5, 4)
-    labels, _ = model.labels(torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0], [1.0, 3.0]])[:, None], 1, 2)
+    labels, *_ = model.labels(torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0], [1.0, 3.0]])[:, None], 1, 2)
     assert labels.tolist() == [[0, IGNORE]]
 
 

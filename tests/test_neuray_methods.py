@@ -186,7 +186,7 @@ def test_the_fine_pass_has_the_fine_samples_alone_and_rays_count_if_enough_is_se
 
 def test_a_pixel_whose_last_output_is_the_largest_has_no_label():
     logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0], [1.0, 3.0]])[:, None]
-    labels, confidence = tiny("neuray").labels(logits, 1, 2)
+    labels, confidence, _ = tiny("neuray").labels(logits, 1, 2)
     assert labels.tolist() == [[0, IGNORE]]
     assert confidence[0, 0].item() == pytest.approx(logits[:, 0, 0].softmax(dim=0)[0].item())
 

@@ -17,6 +17,7 @@ from gpnerf.commands.video_options import PANEL
 from gpnerf.commands.video_path import path_name, video_path
 from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.frame_reader import FrameReader, KeptFrames
+from gpnerf.datasets.options import PANOPTIC
 from gpnerf.datasets.path_sources import sources_along
 from gpnerf.datasets.places import claim
 from gpnerf.datasets.policies import Candidates
@@ -54,7 +55,9 @@ class VideoRenderer:
         run = Path(options.out) / options.expname
         self.checkpoint = checkpoint_to_use(run, options.checkpoint, options.method)
         check_renders(method_class(options.method), f"--method {options.method}")
-        self.modes = chosen_modes(options.modes, self.checkpoint.class_names)
+        self.modes = chosen_modes(
+            options.modes, self.checkpoint.class_names, self.checkpoint.options.get("target") == PANOPTIC
+        )
         with processes.first_alone():
             self.scene = load_scenes(options, [name])[0]
         check_scenes(self.checkpoint, options, [name])

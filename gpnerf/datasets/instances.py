@@ -58,10 +58,14 @@ def known_objects(
     return object_names(known)
 
 
-def most_instances(scenes: Sequence[TrainingScene], height: int, width: int) -> int:
-    """The largest number of instances in a training frame."""
+def most_instances(
+    scenes: Sequence[TrainingScene], height: int, width: int, frames: int | None = None
+) -> int:
+    """The largest number of instances in a training frame; in `frames` of each scene, in all if None."""
     return max(
-        len(instance_ids(scene, [frame], height, width)) for scene, targets, _ in scenes for frame in targets
+        len(instance_ids(scene, [frame], height, width))
+        for scene, targets, _ in scenes
+        for frame in targets[:: max(1, len(targets) // frames) if frames else 1]
     )
 
 
@@ -106,6 +110,17 @@ def object_classes(scene: Scene, frames: Iterable[int], height: int, width: int)
             counts += torch.bincount(ids[known] * num_classes + classes[known], minlength=len(counts))
     most, best = counts.view(-1, num_classes).max(dim=1)
     return torch.where(most > 0, best, IGNORE)
+
+
+def check_segments(scenes: Sequence[Scene]) -> None:
+    """Raises DataError if a scene lacks the maps of classes or those of instances."""
+    for scene in scenes:
+        if not (scene.count("semantic") and scene.count("instance")):
+            lacking = "instance maps" if scene.count("semantic") else "labels"
+            raise DataError(
+                f"{scene.folder}: expected labels and instance maps for --target panoptic, found no "
+                f"{lacking}; add them, leave the scene out, or train on classes."
+            )
 
 
 def with_objects(scene: Scene, class_names: Sequence[str]) -> Scene:

@@ -9,8 +9,9 @@ from gpnerf.datasets.policies import OVERLAP, POLICIES
 from gpnerf.datasets.views import SPLIT_BY, FrameRule
 
 DATASETS = ("rooms", *INDEXERS)
-# What the head predicts: classes, the objects of one scene, or nothing, which leaves colour and depth.
-TARGETS = SEMANTIC, INSTANCE, NOTHING = ("semantic", "instance", "none")
+# What the head predicts: classes, the objects of one scene, both together in any scene, or nothing, which
+# leaves colour and depth.
+TARGETS = SEMANTIC, INSTANCE, PANOPTIC, NOTHING = ("semantic", "instance", "panoptic", "none")
 PLACE, FRAMES = "data set", "scenes and frames"
 
 
@@ -43,8 +44,8 @@ def add_data_options(parser: Parser) -> None:
         "--target",
         choices=TARGETS,
         default=SEMANTIC,
-        help="what the head predicts: classes, the objects of the single training scene, or nothing (color "
-        "and depth only, as GNT)",
+        help="what the head predicts: classes, the objects of the single training scene, classes and objects "
+        "together (panoptic, with --queries), or nothing (color and depth only, as GNT)",
     )
     add("--border", type=count, default=0, help="pixels to cut off each side of the stored images")
     add("--height", type=positive, default=None, help="height of the resized images, pixels")

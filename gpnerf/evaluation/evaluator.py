@@ -213,8 +213,8 @@ class Evaluator:
         options, precision = self.options, self.numerics.precision
         view = render_example(self.model, example, precision, Quality.of(options))
         if options.segment == PHOTOGRAPH and self.model.renders:
-            labels, confidence = segment_target(self.model, example, precision)
-            view = replace(view, labels=labels, confidence=confidence)
+            found = segment_target(self.model, example, precision)
+            view = replace(view, labels=found.classes, confidence=found.confidence, instances=found.instances)
         if self.labels.predicted is None:
             return view
         return replace(view, labels=self.labels.predicted[view.labels])

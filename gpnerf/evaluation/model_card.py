@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gpnerf.datasets.options import PANOPTIC
 from gpnerf.datasets.variation import SIZE, SOURCES
 from gpnerf.evaluation.label_scoring import ORIGIN
 from gpnerf.evaluation.results import EvaluationResult
@@ -62,6 +63,7 @@ def _model(checkpoint: Checkpoint) -> str:
     count = sum(tensor.numel() for tensor in checkpoint.model.values())
     names = checkpoint.class_names
     labels = f"labels of {len(names)} classes ({', '.join(names)})" if names else "no labels"
+    labels += ", with instances" if checkpoint.options.get("target") == PANOPTIC else ""
     return (
         "From a few photographs of a scene with known cameras, this model renders the colour and depth of "
         f"other views, and {labels}. The method is `{checkpoint.settings.method}`; {count:,} weights are "

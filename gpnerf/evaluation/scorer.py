@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -26,7 +26,7 @@ from gpnerf.metrics.depth import depth_scores
 from gpnerf.metrics.image import psnr, ssim, ssim_scikit
 from gpnerf.metrics.instance import THRESHOLDS, average_precision, match_instances, strict_average_precision
 from gpnerf.metrics.lpips import LPIPS
-from gpnerf.metrics.panoptic import panoptic_quality
+from gpnerf.metrics.panoptic import count_overlaps, panoptic_quality
 from gpnerf.metrics.semantic import confusion_matrix, image_scores
 from gpnerf.rendering.view import RenderedView
 
@@ -61,11 +61,17 @@ class Scorer:
         if self.num_classes and self.objects and target.instance is not None:
             objects = self.objects[target.scene]
             overlaps = objects.overlaps(view.labels, target.instance)
-            scores |= self._instance_scores(view, target.instance)
-            scores |= _panoptic_scores(overlaps, objects)
+            names = PQ_NAMES if objects.classified else ONE_CLASS_PQ_NAMES
+            scores |= _instance_scores(view.labels, view.confidence, target.instance, self.num_classes)
+            scores |= _panoptic_scores(overlaps, names)
         elif self.num_classes and not self.objects and target.semantic is not None:
             confusion = confusion_matrix(view.labels, target.semantic, self.num_classes)
             scores |= image_scores(confusion)._asdict()
+            if view.instances is not None and target.instance is not None:
+                segments = (view.labels, view.instances), (target.semantic, target.instance)
+                ids = max(1, int(view.instances.max()) + 1)
+                scores |= _instance_scores(view.instances, view.confidence, target.instance, ids)
+                scores |= _panoptic_scores(count_overlaps(*segments), PQ_NAMES)
         return ViewResult(target.scene, target.name, scores, confusion, overlaps)
 
     def _color_scores(self, color: Tensor, truth: Frame) -> Scores:
@@ -80,21 +86,20 @@ class Scorer:
                 scores[name] = self.lpips(*compared, as_published, truth.mask)
         return scores
 
-    def _instance_scores(self, view: RenderedView, truth: Tensor) -> Scores:
-        found = match_instances(view.labels, view.confidence, truth, self.num_classes)
-        if found is None:
-            return {}
-        lenient = {name: average_precision(found, t) for name, t in zip(AP_NAMES, THRESHOLDS, strict=True)}
-        strict = {
-            name: strict_average_precision(found, t)
-            for name, t in zip(STRICT_AP_NAMES, THRESHOLDS, strict=True)
-        }
-        return lenient | strict
+
+def _instance_scores(prediction: Tensor, confidence: Tensor, truth: Tensor, num_slots: int) -> Scores:
+    found = match_instances(prediction, confidence, truth, num_slots)
+    if found is None:
+        return {}
+    lenient = {name: average_precision(found, t) for name, t in zip(AP_NAMES, THRESHOLDS, strict=True)}
+    strict = {
+        name: strict_average_precision(found, t) for name, t in zip(STRICT_AP_NAMES, THRESHOLDS, strict=True)
+    }
+    return lenient | strict
 
 
-def _panoptic_scores(overlaps: Tensor, objects: Objects) -> Scores:
+def _panoptic_scores(overlaps: Tensor, names: Sequence[str]) -> Scores:
     found = panoptic_quality(overlaps)
-    names = PQ_NAMES if objects.classified else ONE_CLASS_PQ_NAMES
     return dict(zip(names, found, strict=True)) if found else {}
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gpnerf.datasets.examples import Example
 from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.datasets.labels import IGNORE
-from gpnerf.datasets.options import TARGETS
+from gpnerf.datasets.options import INSTANCE, NOTHING, SEMANTIC
 from gpnerf.datasets.scene import Scene
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.rays import Rays
@@ -56,6 +56,21 @@ class RayPass:
         return replace(self, depth=factor * self.depth, depths=factor * self.depths)
 
 
+class Labels(NamedTuple):
+    """The labels of a view.
+
+    classes: int64 [H, W], IGNORE for none. confidence: [H, W], their probabilities. instances: int64 [H, W],
+    ids of this view alone, from 0 on, IGNORE for none; None if the method finds no instances.
+    """
+
+    classes: Tensor
+    confidence: Tensor
+    instances: Tensor | None = None
+
+    def cpu(self) -> Labels:
+        return Labels(*(None if one is None else one.cpu() for one in self))
+
+
 class StepLosses(NamedTuple):
     """The losses of one example: unweighted, by name, and the PSNR of its rendered colours in dB, if any."""
 
@@ -71,14 +86,15 @@ class Method(nn.Module):
     Recipe: what only training reads; has a field lr_NAME per parameter group and weight_NAME per loss.
 
     renders: it renders rays; a method that does not only labels photographs, so that nobody asks it for
-    colour or depth. targets: what it can learn to label, of TARGETS. per_scene: every model represents the
+    colour or depth. targets: what it can learn to label. per_scene: every model represents the
     one scene on which it was trained. source_views: their default number, and the only one if
     fixed_source_views. fewest_source_views: their smallest number. separable: each source view is prepared
     without the others, so that it can be kept. map_stride: pixels between neighbouring entries of the label
     map. smallest_image: shortest side that can be rendered, in pixels. sees_target: it can compute the label
     map of a true image. label_sizes: the sizes that nothing depends on in a model without classes, whose
-    weights therefore leave them open. version: to be raised when the same options give other results, so
-    that stored ones are no longer used. defaults: its own defaults of options that all methods share, such as
+    weights therefore leave them open. optional_sizes: the sizes of parts that a model may lack, 0 if it does.
+    version: to be raised when the same options give other results, so that stored ones are no longer used.
+    defaults: its own defaults of options that all methods share, such as
     {"num_rays": 1024}. depth_remedy: what a user without depth maps can do, if they are needed.
     """
 
@@ -86,7 +102,7 @@ class Method(nn.Module):
     Function: ClassVar[type]
     Recipe: ClassVar[type]
     renders: ClassVar[bool] = True
-    targets: ClassVar[tuple[str, ...]] = TARGETS
+    targets: ClassVar[tuple[str, ...]] = (SEMANTIC, INSTANCE, NOTHING)
     per_scene: ClassVar[bool] = False
     source_views: ClassVar[int] = 10
     fixed_source_views: ClassVar[bool] = False
@@ -96,6 +112,7 @@ class Method(nn.Module):
     smallest_image: ClassVar[int] = 1
     sees_target: ClassVar[bool] = False
     label_sizes: ClassVar[tuple[str, ...]] = ()
+    optional_sizes: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     defaults: ClassVar[Mapping[str, Any]] = {}
     depth_remedy: ClassVar[str] = "choose another --method"
@@ -188,13 +205,13 @@ class Method(nn.Module):
         """Renders only the first pass of R rays, to guide others (if guided)."""
         raise NotImplementedError
 
-    def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """Turns a label map [D, h, w] into classes [height, width], IGNORE for none, and probabilities.
+    def labels(self, label_map: Tensor, height: int, width: int) -> Labels:
+        """Turns a label map [D, h, w] into the labels of a view of height x width.
 
         An output behind those of the classes stands for none of them.
         """
-        confidence, labels = label_map.softmax(dim=0).max(dim=0)
-        return torch.where(labels < self.sizes.classes, labels, IGNORE), confidence
+        confidence, classes = label_map.softmax(dim=0).max(dim=0)
+        return Labels(torch.where(classes < self.sizes.classes, classes, IGNORE), confidence)
 
     def target_map(self, image: Tensor) -> Tensor:
         """The label map [D, h, w] of a true image [3, H, W]; for methods that look at it."""

@@ -55,7 +55,7 @@ def match_instances(
     Unlabelled pixels are in no mask and count only for the size of the image. DM-NeRF also adds 1e-6 to the
     union, which is too little to change an order of ratios of pixel counts.
     """
-    instances, num_instances = _number_instances(truth)
+    instances, num_instances = number_instances(truth)
     if num_instances == 0:
         return None
     known = (truth != IGNORE) & (prediction >= 0) & (prediction < num_slots)
@@ -90,7 +90,7 @@ def in_slots(prediction: Tensor, confidence: Tensor, truth: Tensor, num_slots: i
     free = np.setdiff1d(np.arange(num_slots), prediction.cpu().numpy())
     lacking = np.flatnonzero(slot == UNMATCHED)[: len(free)]
     slot[lacking] = free[: len(lacking)]
-    instances, _ = _number_instances(truth)
+    instances, _ = number_instances(truth)
     # The number of an unlabelled pixel, -1, finds the last entry.
     return torch.from_numpy(np.append(slot, IGNORE)).to(truth.device)[instances]
 
@@ -120,16 +120,26 @@ def strict_average_precision(detections: Detections, threshold: float) -> float:
     return _area(confidence, correct, len(detections.slot))
 
 
-@torch.no_grad()
 def assign_slots(probabilities: Tensor, truth: Tensor) -> Tensor:
     """Targets for a loss: instance ids -> the slots that suit them best, int64 in the shape of truth.
 
+    Arguments as of `match_slots`. IGNORE stays IGNORE; instances beyond the number of slots become IGNORE.
+    """
+    slots = match_slots(probabilities, truth)
+    # The number of an unlabelled pixel, -1, finds the last entry.
+    return torch.cat([slots, slots.new_tensor([IGNORE])])[number_instances(truth)[0]]
+
+
+@torch.no_grad()
+def match_slots(probabilities: Tensor, truth: Tensor, cost: Tensor | None = None) -> Tensor:
+    """The slot that suits each of G true instances best, in ascending order of their ids: int64 [G].
+
     probabilities: [K, H, W] or [K, N] in [0, 1]; truth: int64 [H, W] or [N], ids 0..65535 or IGNORE. Ids need
     to agree within this view only. The assignment minimises the sum over its pairs of mean binary
-    cross-entropy + 1 - soft IoU, as in DM-NeRF's training. IGNORE stays IGNORE; instances beyond the number
-    of slots become IGNORE. No gradient flows. Raises ValueError if a probability is not a number.
+    cross-entropy + 1 - soft IoU, as in DM-NeRF's training, + cost [K, G], if there is one. Instances beyond
+    the number of slots get UNMATCHED. No gradient flows. Raises ValueError if a number is not finite.
     """
-    instances, num_instances = _number_instances(truth)
+    instances, num_instances = number_instances(truth)
     rows = instances.flatten() + 1
     given = probabilities.flatten(1).float().clamp(0, 1)
 
@@ -143,14 +153,15 @@ def assign_slots(probabilities: Tensor, truth: Tensor) -> Tensor:
     inside, outside = -sums((given + PROBABILITY_FLOOR).log()), -sums((1 - given + PROBABILITY_FLOOR).log())
     cross_entropy = (inside + outside.sum(1, keepdim=True) - outside) / size.sum()
     iou = overlap / (overlap.sum(1, keepdim=True) + size - overlap)
-    slots, matched = linear_sum_assignment(cross_entropy + 1 - iou)
+    further = 0 if cost is None else cost.cpu().double()
+    slots, matched = linear_sum_assignment(cross_entropy + 1 - iou + further)
 
-    slot_of = torch.full((num_instances + 1,), IGNORE)
-    slot_of[torch.from_numpy(matched) + 1] = torch.from_numpy(slots)
-    return slot_of.to(truth.device)[instances + 1]
+    slot_of = torch.full((num_instances,), UNMATCHED)
+    slot_of[torch.from_numpy(matched)] = torch.from_numpy(slots)
+    return slot_of.to(truth.device)
 
 
-def _number_instances(truth: Tensor) -> tuple[Tensor, int]:
+def number_instances(truth: Tensor) -> tuple[Tensor, int]:
     """Renumbers ids as 0..G-1 in ascending order, IGNORE = -1 stays; returns them and G.
 
     Much faster than torch.unique.

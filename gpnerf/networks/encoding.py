@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 
-def encoding_width(frequencies: int) -> int:
-    """The number of values that `frequency_encoding` makes of a point or direction: 3 + 6 F."""
-    return 3 + 6 * frequencies
+def encoding_width(frequencies: int, dimensions: int = 3) -> int:
+    """The number of values that `frequency_encoding` makes of a point: n (1 + 2 F)."""
+    return dimensions * (1 + 2 * frequencies)
 
 
 def frequency_encoding(values: Tensor, frequencies: int, sines_first: bool = False) -> Tensor:
-    """[x, sin(2^0 x), cos(2^0 x), ..., sin(2^(F-1) x), cos(2^(F-1) x)]: [..., 3] -> [..., 3 + 6 F].
+    """[x, sin(2^0 x), cos(2^0 x), ..., sin(2^(F-1) x), cos(2^(F-1) x)]: [..., n] -> [..., n (1 + 2 F)].
 
     sines_first: all sines come before all cosines, each by rising frequency (MVSNeRF).
     """

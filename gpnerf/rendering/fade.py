@@ -36,5 +36,5 @@ def blend(model: Method, views: Sequence[RenderedView], weights: Sequence[float]
     )
     if features is None:
         return RenderedView(color, depth)
-    labels, confidence = model.labels(features.to(model.device), *views[0].labels.shape)
-    return RenderedView(color, depth, features, labels.cpu(), confidence.cpu())
+    labels = model.labels(features.to(model.device), *views[0].labels.shape).cpu()
+    return RenderedView(color, depth, features, *labels)

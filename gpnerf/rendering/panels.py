@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gpnerf.datasets.instances import are_slots
-from gpnerf.datasets.labels import class_colors
+from gpnerf.datasets.labels import class_colors, palette
 from gpnerf.datasets.scene import Frame
 from gpnerf.media.visualize import (
     FeaturePCA,
@@ -31,19 +31,26 @@ CAPTIONS = {
     "rendered": "rendered",
     "labels": "labels",
     "rendered_labels": "rendered labels",
+    "instances": "objects",
+    "rendered_instances": "rendered objects",
     "true_depth": "true depth",
     "rendered_depth": "rendered depth",
     "color_error": "colour error",
     "features": "rendered features (PCA)",
 }
 # The two rows of a panel.
-UPPER = ("photograph", "labels", "true_depth", "color_error")
-LOWER = ("rendered", "rendered_labels", "rendered_depth", "features")
+UPPER = ("photograph", "labels", "instances", "true_depth", "color_error")
+LOWER = ("rendered", "rendered_labels", "rendered_instances", "rendered_depth", "features")
 
 
 def with_matched_labels(view: RenderedView, truth: Frame, class_names: tuple[str, ...]) -> Frame:
-    """The truth, of which objects without fixed slots have the labels that the view gives to them."""
-    if view.labels is None or truth.instance is None or not are_slots(class_names):
+    """The truth, whose objects have the labels or ids that the view gives them, unless ids are fixed."""
+    if truth.instance is None:
+        return truth
+    if view.instances is not None:
+        ids = int(max(view.instances.max(), truth.instance.unique().numel())) + 1
+        return replace(truth, instance=in_slots(view.instances, view.confidence, truth.instance, ids))
+    if view.labels is None or not are_slots(class_names):
         return truth
     labels = in_slots(view.labels, view.confidence, truth.instance, len(class_names))
     return replace(truth, semantic=labels)
@@ -64,6 +71,10 @@ def view_pictures(view: RenderedView, truth: Frame, class_names: tuple[str, ...]
         if truth.semantic is not None:
             pictures["labels"] = label_map(truth.semantic, table)
         pictures["rendered_labels"] = label_map(view.labels, table)
+    if view.instances is not None:
+        pictures["rendered_instances"] = objects(view.instances)
+        if truth.instance is not None:
+            pictures["instances"] = objects(truth.instance)
     if view.features is not None:
         pictures["features"] = FeaturePCA.fit(view.features)(view.features)
     return pictures
@@ -100,3 +111,8 @@ def comparison_panel(
     present = np.unique(torch.stack(shown))
     present = present[present >= 0]
     return np.vstack([picture, legend([class_names[k] for k in present], table[present], picture.shape[1])])
+
+
+def objects(ids: Tensor) -> np.ndarray:
+    """Instance ids [H, W] as colours, which stand for no class."""
+    return label_map(ids, palette(int(ids.max()) + 1))

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from gpnerf.datasets.examples import Example
-from gpnerf.methods.method import PHOTOGRAPH, Method
+from gpnerf.methods.method import PHOTOGRAPH, Labels, Method
 from gpnerf.system.devices import autocast
 from gpnerf.system.errors import ConfigError
 
 
 @torch.no_grad()
-def segment_target(model: Method, example: Example, precision: str) -> tuple[Tensor, Tensor]:
-    """Labels and probabilities [H, W] from the features of the *true* target image (Fig. 8, red)."""
+def segment_target(model: Method, example: Example, precision: str) -> Labels:
+    """Labels, on the CPU, from the features of the *true* target image (Fig. 8, red)."""
     target = example.target.to(model.device)
     with autocast(model.device, precision):
         label_map = model.target_map(target.image)
-        labels, confidence = model.labels(label_map, target.camera.height, target.camera.width)
-        return labels.cpu(), confidence.cpu()
+        return model.labels(label_map, target.camera.height, target.camera.width).cpu()
 
 
 def check_segment(model: Method, segment: str) -> None:

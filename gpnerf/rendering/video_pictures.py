@@ -13,6 +13,7 @@ import torch
 from gpnerf.datasets.instances import are_objects
 from gpnerf.datasets.labels import class_colors
 from gpnerf.media.visualize import FeaturePCA, colors, depth_map, depth_range, grid, label_map, legend
+from gpnerf.rendering.panels import objects
 from gpnerf.rendering.view import RenderedView
 from gpnerf.system.errors import ConfigError
 from gpnerf.system.files import write_whole
@@ -53,13 +54,15 @@ class Look:
         return Look(content["near"], content["far"], pca)
 
 
-def chosen_modes(wanted: Sequence[str], class_names: tuple[str, ...]) -> tuple[str, ...]:
+def chosen_modes(
+    wanted: Sequence[str], class_names: tuple[str, ...], panoptic: bool = False
+) -> tuple[str, ...]:
     """The modes of MODES to show, all that a model with these classes has if none are wanted.
 
-    Raises ConfigError for one that it lacks.
+    panoptic: it finds instances besides classes. Raises ConfigError for a mode that it lacks.
     """
-    own = (INSTANCES if are_objects(class_names) else LABELS, FEATURES) if class_names else ()
-    known = (COLOR, DEPTH, *own)
+    labels = (LABELS, INSTANCES) if panoptic else (INSTANCES if are_objects(class_names) else LABELS,)
+    known = (COLOR, DEPTH, *((*labels, FEATURES) if class_names else ()))
     missing = [mode for mode in wanted if mode not in known]
     if missing:
         raise ConfigError(
@@ -77,6 +80,8 @@ def mode_picture(mode: str, view: RenderedView, look: Look, class_names: tuple[s
         return depth_map(view.depth, look.near, look.far)
     if mode == FEATURES:
         return look.features(view.features)
+    if mode == INSTANCES and view.instances is not None:
+        return objects(view.instances)
     return label_map(view.labels, class_colors(class_names))
 
 
@@ -86,6 +91,7 @@ def panel(pictures: dict[str, np.ndarray], class_names: tuple[str, ...]) -> np.n
     rows = [modes[start : start + ROW] for start in range(0, len(modes), ROW)]
     captions = [[CAPTIONS.get(mode, mode) for mode in row] for row in rows]
     picture = grid([[pictures[mode] for mode in row] for row in rows], captions)
-    if not {LABELS, INSTANCES} & pictures.keys():
+    # Colours of objects stand for no class.
+    if LABELS not in pictures and not (INSTANCES in pictures and are_objects(class_names)):
         return picture
     return np.vstack([picture, legend(class_names, class_colors(class_names), picture.shape[1])])

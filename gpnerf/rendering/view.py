@@ -30,7 +30,8 @@ class RenderedView:
     color: [3, H, W], not clipped to [0, 1]. depth: [H, W], z in metres. features: [D, h, w], the rendered
     label map (S_sem of Fig. 3b). These three are None for a method that only labels photographs. labels:
     [H, W]. confidence: [H, W], the probabilities of the labels. The last three are None for a model without
-    classes.
+    classes. instances: [H, W], ids of this view alone, from 0 on, -1 for none; None for a model that finds
+    none.
     """
 
     color: Tensor | None = None
@@ -38,6 +39,7 @@ class RenderedView:
     features: Tensor | None = None
     labels: Tensor | None = None
     confidence: Tensor | None = None
+    instances: Tensor | None = None
 
 
 # Size at which the largest tensor of a layer, [V, R, S, C], is fast: it fits a CPU's caches, or keeps a GPU
@@ -163,8 +165,8 @@ def render_view(
         return RenderedView(color, depth)
     rows, columns = (-(-side // model.map_stride) for side in (height, width))
     label_map = torch.cat(entries).T.reshape(-1, rows, columns)
-    labels, confidence = model.labels(label_map, height, width)
-    return RenderedView(color, depth, label_map.float().cpu(), labels.cpu(), confidence.cpu())
+    labels = model.labels(label_map, height, width).cpu()
+    return RenderedView(color, depth, label_map.float().cpu(), *labels)
 
 
 # As many sets take turns in a fade between source views, or rarely more.
@@ -209,8 +211,7 @@ def render_example(model: Method, example: Example, precision: str, quality: Qua
     A method that renders nothing labels the target image.
     """
     if not model.renders:
-        labels, confidence = segment_target(model, example, precision)
-        return RenderedView(labels=labels, confidence=confidence)
+        return RenderedView(None, None, None, *segment_target(model, example, precision))
     example = example.to(model.device)
     with autocast(model.device, precision):
         record = model.prepare(example.sources, example.near, example.far)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gpnerf.commands.options import parse_options
 from gpnerf.config.types import REPOSITORY, amount, names
-from gpnerf.datasets.options import INSTANCE, NOTHING, SEMANTIC
+from gpnerf.datasets.options import INSTANCE, NOTHING, PANOPTIC, SEMANTIC
 from gpnerf.datasets.places import some_known
 from gpnerf.evaluation.protocols import GSNERF, PAPER
 from gpnerf.methods.registry import method_class
@@ -29,7 +29,12 @@ SHARED_KEYS = ("scenes", "seeds")
 KEYS = ("view_metric", "minutes", "tuned")
 # The tables in which the scores of a target stand.
 RECONSTRUCTION = "3"
-TABLES_OF = {SEMANTIC: ("1", RECONSTRUCTION), INSTANCE: ("2",), NOTHING: (RECONSTRUCTION,)}
+TABLES_OF = {
+    SEMANTIC: ("1", RECONSTRUCTION),
+    INSTANCE: ("2",),
+    PANOPTIC: ("2",),
+    NOTHING: (RECONSTRUCTION,),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +64,8 @@ class Row:
     def sentence_name(self) -> str:
         """What error messages and lists call the row."""
         policy = f", {self.options.view_metric}" if self.options.num_source_views else ""
-        target = ", instances" if self.options.target == INSTANCE else ""
+        targets = {INSTANCE: ", instances", PANOPTIC: ", classes and instances"}
+        target = targets.get(self.options.target, "")
         return f"{self.title} ({self.setting}{policy}{target})"
 
 

@@ -96,10 +96,15 @@ SHAPES = {
     "2": Shape(
         "2",
         "Table 2. Instance segmentation, AP at 0.75",
-        (Score("ap_75", "AP", PERCENT), Score("strict_ap_75", "strict AP", PERCENT)),
+        (
+            Score("ap_75", "AP", PERCENT),
+            Score("strict_ap_75", "strict AP", PERCENT),
+            Score("pq", "PQ", PERCENT),
+        ),
         ("paper, Replica AP",),
         _instances(),
-        "Percent, per image, by the recipe of DM-NeRF; strict AP counts unmatched predictions as false. "
+        "Percent, per image, by the recipe of DM-NeRF; strict AP counts unmatched predictions as false. PQ: "
+        "panoptic quality, in which objects have their true class; in generalized rows, the class predicted. "
         f"{' and '.join(DETECTORS)} label the photograph of the test view, which the others do not see.",
         per_scene=True,
     ),

@@ -12,13 +12,14 @@ from gpnerf.config.fields import from_options
 from gpnerf.datasets.examples import TestView, TrainingScene
 from gpnerf.datasets.instances import (
     HUNGARIAN,
+    check_segments,
     instance_ids,
     known_objects,
     most_instances,
     slot_names,
     with_objects,
 )
-from gpnerf.datasets.options import INSTANCE, NOTHING
+from gpnerf.datasets.options import INSTANCE, NOTHING, PANOPTIC
 from gpnerf.datasets.probes.object_ids import id_agreement
 from gpnerf.datasets.run_scenes import (
     common_labels,
@@ -43,6 +44,13 @@ log = logging.getLogger("train")
 
 # Below this share of points with equal ids in neighbouring frames, ids mean other objects in other views.
 FEWEST_EQUAL = 0.5
+
+
+PANOPTIC_VARIANT = "configs/variants/panoptic.txt"
+# Options that are off where there are no queries.
+NEEDED_BY_QUERIES = ("lr_queries", "weight_query_class", "weight_query_mask")
+# Frames of a scene in which objects are counted, for a warning.
+FRAMES_COUNTED = 8
 
 
 class TrainingData(NamedTuple):
@@ -78,6 +86,9 @@ def load_training_data(options: Namespace) -> TrainingData:
     trained = training_scenes(train, test, rule)
     if not method_class(options.method).renders:
         trained = _labelled_alone(trained, options.method)
+    if options.target == PANOPTIC:
+        check_segments(train)
+        _warn_of_crowds(options, trained)
     return TrainingData(trained, test_views(test, rule), names)
 
 
@@ -91,6 +102,16 @@ def _labelled_alone(trained: Sequence[TrainingScene], method: str) -> list[Train
             f"{method} learns, found none in the training frames; add label maps, or choose another method."
         )
     return found
+
+
+def _warn_of_crowds(options: Namespace, trained: Sequence[TrainingScene]) -> None:
+    """Logs a warning if some of the training frames show more objects than there are queries."""
+    most = most_instances(trained, options.height, options.width, FRAMES_COUNTED)
+    if most > options.queries:
+        log.warning(
+            f"Warning: there are views with {most} objects, but --queries {options.queries}, each of which "
+            f"finds one: in such views, some are never found; raise --queries to {most} or more."
+        )
 
 
 def _without_other_labels(scene: Scene, names: tuple[str, ...]) -> Scene:
@@ -119,10 +140,29 @@ def _check(options: Namespace, train: Sequence[Scene]) -> None:
             f"Expected --target {' or '.join(method.targets)}, which is all that --method {options.method} "
             f"learns, found {options.target}; change one of them."
         )
+    _check_queries(options)
     if _matches_objects(options) and options.target != INSTANCE:
         raise ConfigError(
             f"Expected --target {INSTANCE} with --instance_matching {HUNGARIAN}, found {options.target}; "
             "change one of them."
+        )
+
+
+def _check_queries(options: Namespace) -> None:
+    """Raises ConfigError for queries without their target or their losses, and the reverse."""
+    queries = getattr(options, "queries", 0)
+    if bool(queries) != (options.target == PANOPTIC):
+        remedy = f"add --queries, as {PANOPTIC_VARIANT} does" if not queries else f"add --target {PANOPTIC}"
+        remedy = remedy if hasattr(options, "queries") else "choose --method gpnerf"
+        raise ConfigError(
+            f"Expected --target {PANOPTIC} together with --queries above 0, found --target {options.target} "
+            f"and {queries or 'no'} queries; {remedy}, or choose another target."
+        )
+    lacking = [name for name in NEEDED_BY_QUERIES if queries and not getattr(options, name)]
+    if lacking:
+        raise ConfigError(
+            f"Expected --{lacking[0]} above 0 with --target {PANOPTIC}, found 0: the queries would learn "
+            f"nothing; take the value of {PANOPTIC_VARIANT}."
         )
 
 

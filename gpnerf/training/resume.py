@@ -90,14 +90,16 @@ class Unmatched(NamedTuple):
 def adopt_sizes(options: Namespace, start: Checkpoint) -> None:
     """Sets the sizes among the options to those of the weights to start from; logs which change.
 
-    The number of classes stays that of the data. Weights without classes leave the head to the options.
+    The number of classes stays that of the data. Weights without classes leave the head to the options. So
+    do weights without a part that may be missing, and options without it.
     """
     sizes = start.settings.sizes
     if start.settings.method != options.method:
         return
-    if not sizes.classes:
-        names = method_class(options.method).label_sizes
-        sizes = replace(sizes, **{name: getattr(options, name) for name in names})
+    method = method_class(options.method)
+    names = [] if sizes.classes else list(method.label_sizes)
+    names += [one for one in method.optional_sizes if 0 in (getattr(sizes, one), getattr(options, one))]
+    sizes = replace(sizes, **{name: getattr(options, name) for name in names})
     stated = {name: getattr(sizes, name) for name in option_names(type(sizes))}
     wanted = Settings.from_options(options, sizes.classes)
     found = replace(start.settings, sizes=replace(wanted.sizes, **stated))

@@ -121,7 +121,7 @@ class Trainer:
         """Takes the weights of --load_weights, as far as they match."""
         name = self.options.load_weights
         fresh, unused = load_weights(self.model, self.settings, self.class_names, start)
-        log.info(f"Starting from the weights of {name}; new tensors: {', '.join(fresh) or 'none'}.")
+        log.info(f"Starting from the weights of {name}; new tensors: {some(fresh) or 'none'}.")
         if unused:
             log.info(f"Unused tensors of {name}: {some(unused)}.")
 

@@ -35,11 +35,18 @@ KINDS = {
     "rendered_depth": Kind(f"rendered depth; {TURBO}", exact=True),
     "labels": Kind("true labels", exact=True),
     "rendered_labels": Kind("rendered labels", exact=True),
+    "instances": Kind("true objects", exact=True),
+    "rendered_instances": Kind("rendered objects", exact=True),
     "features": Kind("rendered semantic features, three principal components as colours"),
 }
 LABELS = ("labels", "rendered_labels")
 # Pictures to compare, truth first.
-PAIRS = (("photograph", "rendered"), ("labels", "rendered_labels"), ("true_depth", "rendered_depth"))
+PAIRS = (
+    ("photograph", "rendered"),
+    ("labels", "rendered_labels"),
+    ("instances", "rendered_instances"),
+    ("true_depth", "rendered_depth"),
+)
 
 
 def caption(key: str) -> str:

@@ -13,7 +13,7 @@ from gpnerf.datasets.options import INSTANCE
 from gpnerf.methods.detector.instances import boxes_and_masks, pasted
 from gpnerf.methods.detector.network import PyramidBackbone, build_network
 from gpnerf.methods.detector.settings import Function, Recipe, Sizes
-from gpnerf.methods.method import StepLosses
+from gpnerf.methods.method import Labels, StepLosses
 from gpnerf.methods.segmenter import Segmenter
 
 # torchvision's names of the losses, and ours.
@@ -69,9 +69,9 @@ class Detector(Segmenter):
         (found,) = self.network([image])
         return torch.stack([one.float() for one in pasted(found, self.function.mask_threshold)])
 
-    def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    def labels(self, label_map: Tensor, height: int, width: int) -> Labels:
         slots, scores = label_map
-        return slots.long(), scores
+        return Labels(slots.long(), scores)
 
     def memory_remedy(self, rays: int, views: int) -> str:
         return "a smaller --min_size"

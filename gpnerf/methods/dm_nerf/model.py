@@ -13,7 +13,7 @@ from gpnerf.geometry.compositing import composite
 from gpnerf.geometry.rays import Rays
 from gpnerf.methods.dm_nerf.losses import emptiness_loss, set_losses
 from gpnerf.methods.dm_nerf.settings import Recipe
-from gpnerf.methods.method import RayPass
+from gpnerf.methods.method import Labels, RayPass
 from gpnerf.methods.radiance_field import RadianceField
 from gpnerf.metrics.instance import assign_slots
 from gpnerf.networks.radiance_mlp import InstanceBranch
@@ -49,10 +49,10 @@ class DMNeRF(RadianceField):
         """The scores of the rays in [0, 1], without that of empty space; they are no distribution."""
         return composite(weights.detach(), labels)[..., :-EMPTY].sigmoid()
 
-    def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    def labels(self, label_map: Tensor, height: int, width: int) -> Labels:
         """Scores [N, height, width] -> the slots with the largest ones, and these scores."""
-        confidence, labels = label_map.max(dim=0)
-        return labels, confidence
+        confidence, slots = label_map.max(dim=0)
+        return Labels(slots, confidence)
 
     def true_labels(self, target: Frame) -> Tensor | None:
         return target.instance if self.recipe.instance_matching == HUNGARIAN else target.semantic

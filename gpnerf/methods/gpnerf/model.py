@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from gpnerf.datasets.examples import Example
 from gpnerf.datasets.frame_reader import SourceViews
-from gpnerf.datasets.labels import IGNORE
+from gpnerf.datasets.options import TARGETS
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.projection import Corners, corners, direction_difference, interpolate, project, unmasked
 from gpnerf.geometry.rays import Rays
@@ -19,12 +19,13 @@ from gpnerf.methods.gpnerf import fused_map
 from gpnerf.methods.gpnerf.heads import build_head
 from gpnerf.methods.gpnerf.objective import DISTILLATION, step_losses
 from gpnerf.methods.gpnerf.perception_head import RAYS
+from gpnerf.methods.gpnerf.query_head import QueryHead, panoptic_labels
 from gpnerf.methods.gpnerf.ray_samples import first_depths, in_coordinates, last_depths
 from gpnerf.methods.gpnerf.semantic_field import Adaptor, group_channels, render_semantics, weigh_view
-from gpnerf.methods.gpnerf.settings import FINE, FIRST_ROW, LABEL_SIZES, Function, Recipe, Sizes
+from gpnerf.methods.gpnerf.settings import FINE, FIRST_ROW, LABEL_SIZES, QUERY_SIZES, Function, Recipe, Sizes
 from gpnerf.methods.gpnerf.source_features import SourceFeatures
 from gpnerf.methods.gpnerf.transformer import JointTransformer, RayAttention
-from gpnerf.methods.method import Method, RayPass, StepLosses
+from gpnerf.methods.method import Labels, Method, RayPass, StepLosses
 from gpnerf.networks.extractor import SMALLEST_IMAGE, Extractor
 
 COLORS = 3
@@ -41,8 +42,10 @@ class GPNeRF(Method):
     """
 
     Sizes, Function, Recipe = Sizes, Function, Recipe
+    targets = TARGETS
     smallest_image = SMALLEST_IMAGE
     label_sizes = LABEL_SIZES
+    optional_sizes = QUERY_SIZES
 
     def __init__(self, sizes: Sizes, function: Function, recipe: Recipe) -> None:
         super().__init__(sizes, function, recipe)
@@ -236,15 +239,15 @@ class GPNeRF(Method):
         """A feature map [D, h, w] -> logits [K, height, width]."""
         return self.head(features[None], height, width)[0].float()
 
-    def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """A feature map [D, h, w] -> the most likely classes [height, width] and their probabilities.
+    def labels(self, label_map: Tensor, height: int, width: int) -> Labels:
+        """A feature map [D, h, w] -> the most likely classes, or with queries the segments of the view.
 
-        Without a semantic field, the map holds logits [K, height, width]. A pixel is IGNORE if the published
-        head chooses its last output, "unlabelled".
+        Without a semantic field, the map holds logits [K, height, width].
         """
+        if isinstance(self.head, QueryHead):
+            return panoptic_labels(self.head.find(label_map)[1][-1], height, width)
         logits = self.segment(label_map, height, width) if self.has_field else label_map
-        labels, confidence = super().labels(logits, height, width)
-        return torch.where(labels < self.sizes.classes, labels, IGNORE), confidence
+        return super().labels(logits, height, width)
 
     @property
     def paper_row(self) -> str:
@@ -272,8 +275,10 @@ class GPNeRF(Method):
             return super().backward(losses, share)
         others = {name: loss for name, loss in losses.items() if name not in distilled}
         (share * self.total(others)).backward(retain_graph=True)
-        students = [*self.transformer.parameters(), *self.adaptor.parameters()]
-        (share * self.total(distilled)).backward(inputs=students)
+        parts = self.transformer, self.adaptor
+        students = [one for part in parts for one in part.parameters() if one.requires_grad]
+        if students:
+            (share * self.total(distilled)).backward(inputs=students)
         return self.total(losses).detach()
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
@@ -283,6 +288,8 @@ class GPNeRF(Method):
             "extractor": list(self.extractor.parameters()),
             "transformer": [*self.transformer.parameters(), *adaptor],
         }
+        if isinstance(self.head, QueryHead):
+            return {**groups, **self.head.parameter_groups()}
         return {**groups, "head": list(self.head.parameters())} if self.has_classes else groups
 
     def bytes_per_ray(self, views: int) -> int:

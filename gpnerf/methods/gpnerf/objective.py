@@ -9,10 +9,11 @@ from torch import Tensor
 
 from gpnerf.datasets.examples import Example
 from gpnerf.datasets.instances import HUNGARIAN
+from gpnerf.datasets.scene import Frame
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.rays import Rays
 from gpnerf.geometry.sampling import Guide, at_pixels, pixels_around, random_pixels
-from gpnerf.methods.gpnerf.fused_map import fuse, teacher_at
+from gpnerf.methods.gpnerf.fused_map import STRIDE, fuse, teacher_at
 from gpnerf.methods.gpnerf.losses import (
     cells_between,
     depth_guided_loss,
@@ -21,6 +22,9 @@ from gpnerf.methods.gpnerf.losses import (
     photometric_loss,
     samples_between,
 )
+from gpnerf.methods.gpnerf.perception_head import to_pixels
+from gpnerf.methods.gpnerf.query_head import QueryHead
+from gpnerf.methods.gpnerf.query_losses import query_losses
 from gpnerf.methods.gpnerf.source_features import SourceFeatures
 from gpnerf.methods.method import RayPass, StepLosses
 from gpnerf.metrics.instance import assign_slots
@@ -65,7 +69,7 @@ def step_losses(model: GPNeRF, example: Example, rays: int, generator: torch.Gen
             for one in passes
         ) / len(passes)
     if model.has_classes:
-        losses |= _label_loss(model, example, teacher, passes[-1])
+        losses |= _label_losses(model, example, teacher, passes[-1])
     if teacher is not None:
         losses |= _distillation(model, example, teacher, passes[-1], by_depth)
     rendered, truth = colors[-1]
@@ -126,14 +130,16 @@ def _distillation(
     return losses
 
 
-def _label_loss(
+def _label_losses(
     model: GPNeRF, example: Example, teacher: Tensor | None, last: TrainedPass
 ) -> dict[str, Tensor]:
-    """The semantic loss, empty without labels.
+    """The semantic loss and those of the queries, empty without labels.
 
     Under Hungarian matching, the instance ids are assigned to the outputs of the head that currently fit them
     best, because an id may mean another object in another view.
     """
+    if isinstance(model.head, QueryHead):
+        return _panoptic_losses(model, example.target, fuse(teacher, last.rays.semantic, last.pixels))
     target = example.target
     matched = model.recipe.instance_matching == HUNGARIAN
     labels = target.instance if matched else target.semantic
@@ -143,6 +149,23 @@ def _label_loss(
     if matched:
         labels = assign_slots(logits.detach().softmax(dim=0), labels)
     return {"semantic": semantic_loss(logits, labels)}
+
+
+def _panoptic_losses(model: GPNeRF, target: Frame, features: Tensor) -> dict[str, Tensor]:
+    """Losses of the classes of all pixels and of the segments, from a fused map [D, h, w].
+
+    Masks are compared in the cells, each of which lies at a pixel.
+    """
+    if target.semantic is None:
+        return {}
+    logits, found = model.head.find(features)
+    pixels = to_pixels(logits[None], *target.semantic.shape)[0]
+    losses = {"semantic": semantic_loss(pixels, target.semantic)}
+    if target.instance is None:
+        return losses
+    of_cells = (one[::STRIDE, ::STRIDE] for one in (target.instance, target.semantic))
+    segments = query_losses(found, *of_cells)
+    return losses | (segments._asdict() if segments else {})
 
 
 def _classified(

@@ -12,7 +12,8 @@ from gpnerf.networks.semantic_fpn import pad_to_multiple
 
 # No perception head: labels are rendered as colours are, without a semantic field (ray_head.py).
 RAYS = "rays"
-HEADS = ("unet", "linear", "published", RAYS)
+UNET = "unet"
+HEADS = (UNET, "linear", "published", RAYS)
 COMBINATIONS = ("concat", "add")
 NORMS = ("group", "none")
 
@@ -38,14 +39,21 @@ class UNetHead(nn.Module):
     def forward(self, features: Tensor, height: int, width: int) -> Tensor:
         """features [N, D, h, w], cell (i, j) at pixel (2i, 2j) -> logits [N, K, height, width]."""
         rows, columns = features.shape[-2:]
-        features = pad_to_multiple(features, 8)
-        parts = features.chunk(4, dim=1)
-        merged = self.bottom(_reduce(parts[3], 8))
-        for level, enlarge, convolve in zip((2, 1, 0), self.enlarge, self.levels, strict=True):
-            part, merged = _reduce(parts[level], 2**level), enlarge(merged)
-            merged = part + merged if self.combination == "add" else torch.cat([part, merged], dim=1)
-            merged = convolve(merged)
+        merged = self.decode(features)[-1]
         return to_pixels(self.classify(merged)[..., :rows, :columns], height, width)
+
+    def decode(self, features: Tensor) -> list[Tensor]:
+        """The outputs of all levels, coarse to fine: each [N, D / 4, .., ..] has twice the sides of the last.
+
+        features: [N, D, h, w], padded at the right and at the bottom to multiples of 8.
+        """
+        parts = pad_to_multiple(features, 8).chunk(4, dim=1)
+        found = [self.bottom(_reduce(parts[3], 8))]
+        for level, enlarge, convolve in zip((2, 1, 0), self.enlarge, self.levels, strict=True):
+            part, merged = _reduce(parts[level], 2**level), enlarge(found[-1])
+            merged = part + merged if self.combination == "add" else torch.cat([part, merged], dim=1)
+            found.append(convolve(merged))
+        return found
 
 
 class LinearHead(nn.Module):

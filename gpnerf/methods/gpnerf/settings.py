@@ -10,7 +10,7 @@ from gpnerf.datasets.instances import FIXED, MATCHINGS
 from gpnerf.geometry.canonical import CAMERA, COORDINATES, WORLD
 from gpnerf.geometry.sampling import SMALLEST_COARSE, SPACINGS
 from gpnerf.methods.gpnerf.field_transformer import ATTENTION_BOTTLENECK
-from gpnerf.methods.gpnerf.perception_head import COMBINATIONS, HEADS, NORMS
+from gpnerf.methods.gpnerf.perception_head import COMBINATIONS, HEADS, NORMS, UNET
 from gpnerf.networks.extractor import PYRAMID_LEVELS, check_blocks
 from gpnerf.networks.semantic_fpn import GROUPS
 from gpnerf.system.errors import ConfigError
@@ -23,6 +23,8 @@ RAY_WEIGHTS = MEAN, FIRST_ROW = ("mean", "published")
 LAST_PASSES = FINE, ALL = ("fine", "all")
 # Sizes of the head alone.
 LABEL_SIZES = ("head", "head_combination", "head_norm")
+# Sizes of the queries, which a head may lack.
+QUERY_SIZES = ("queries", "query_layers")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Sizes:
     heads: int = option(4, "attention heads of the Ray Aggregation Transformer", positive)
     frequencies: int = option(10, "frequencies of the positional encoding", positive)
     head: str = option(
-        "unet",
+        UNET,
         "perception head: of the paper, without context, or as released; rays: no semantic field and no "
         "perception head, labels are rendered as colors are (GNT + semantic head)",
         choices=HEADS,
@@ -52,6 +54,10 @@ class Sizes:
         "concat", "joining of U-Net levels, as in the paper's text or as in Eq. 3", choices=COMBINATIONS
     )
     head_norm: str = option("group", "normalisation in the perception head", choices=NORMS)
+    queries: int = option(
+        0, "queries of the U-Net head, each of which finds one segment of --target panoptic; 0: none", count
+    )
+    query_layers: int = option(0, "attention layers of the queries", count)
 
     @property
     def semantic_width(self) -> int:
@@ -64,6 +70,13 @@ class Sizes:
         check_multiple("--transformer_width", width, "the bottleneck of its attention", ATTENTION_BOTTLENECK)
         check_multiple("--transformer_width", width, "--heads", self.heads)
         check_multiple("4 times --level_width", self.semantic_width, "--transformer_width", width)
+        if self.queries and self.head != UNET:
+            raise ConfigError(
+                f"Expected --head {UNET} with --queries, found {self.head}; change one of them, or leave "
+                "--queries out."
+            )
+        if self.queries:
+            check_multiple("--level_width", self.level_width, "--heads", self.heads)
         if self.head == "published":
             check_multiple("--level_width", self.level_width, "the published head's groups", GROUPS)
 
@@ -114,6 +127,15 @@ class Recipe:
         0.25, "weight alpha_1 of Eq. 8; 0 switches a loss off", amount, may_change=True
     )
     weight_semantic: float = option(1.5, "weight alpha_2", amount, may_change=True)
+    weight_query_class: float = option(
+        0.0, "--target panoptic: weight of the classes of the queries", amount, may_change=True
+    )
+    weight_query_mask: float = option(
+        0.0, "likewise: weight of the cross-entropy of their masks", amount, may_change=True
+    )
+    weight_query_dice: float = option(
+        0.0, "likewise: weight of the dice loss of their masks", amount, may_change=True
+    )
     weight_distill: float = option(0.25, "weight alpha_3", amount, may_change=True)
     weight_depth_guided: float = option(0.25, "weight alpha_4", amount, may_change=True)
     weight_depth: float = option(
@@ -133,6 +155,7 @@ class Recipe:
     lr_extractor: float = option(5e-3, "learning rate of extractor and pyramid", amount, may_change=True)
     lr_transformer: float = option(1e-5, "learning rate of transformers and adaptor", amount, may_change=True)
     lr_head: float = option(5e-5, "learning rate of the perception head", amount, may_change=True)
+    lr_queries: float = option(0.0, "likewise of the queries, for --target panoptic", amount, may_change=True)
     dropout: float = option(0.1, "dropout in the transformers", amount)
     joint_attention: bool = option(
         True, "no: semantic gradients stop at the attention weights (Table 4 ID 1)", yes_or_no

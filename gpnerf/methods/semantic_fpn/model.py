@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gpnerf.datasets.examples import Example
-from gpnerf.datasets.labels import IGNORE
-from gpnerf.methods.method import StepLosses
+from gpnerf.methods.method import Labels, StepLosses
 from gpnerf.methods.segmenter import Segmenter
 from gpnerf.methods.semantic_fpn.settings import Function, Recipe, Sizes
 from gpnerf.metrics.semantic import semantic_loss
@@ -39,10 +38,8 @@ class SemanticFPN(Segmenter):
         """A feature map [D, h, w] -> logits [K + 1, height, width], the last of which means "unlabelled"."""
         return self.head(features[None], height, width)[0].float()
 
-    def labels(self, label_map: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """See Method. A pixel is IGNORE if the last output is the largest."""
-        labels, confidence = super().labels(self.segment(label_map, height, width), height, width)
-        return torch.where(labels < self.sizes.classes, labels, IGNORE), confidence
+    def labels(self, label_map: Tensor, height: int, width: int) -> Labels:
+        return super().labels(self.segment(label_map, height, width), height, width)
 
     def losses(self, example: Example, rays: int, generator: torch.Generator) -> StepLosses:
         image, labels = example.target.image, example.target.semantic
