@@ -6,7 +6,6 @@ import pytest
 import torch
 from helpers import gradient_size, rays_of, tiny_example
 from mvsnerf_arrays import TINY, tiny_mvsnerf
-from script_runs import REPOSITORY
 from torch.testing import assert_close
 
 from gpnerf.api import Model
@@ -229,28 +228,3 @@ def test_two_source_views_are_too_few():
 def test_sizes_that_the_networks_cannot_take_are_a_sentence(changes, sentence):
     with pytest.raises(ConfigError, match=sentence):
         Settings.of("mvsnerf", **{**TINY, **changes})
-
-
-CONFIGS = sorted((REPOSITORY / "configs" / "baselines").glob("mvsnerf*.txt"))
-
-
-def options_of(name):
-    return parse_options("", ["--config", str(REPOSITORY / "configs" / "baselines" / f"{name}.txt")])
-
-
-@pytest.mark.parametrize("name", [path.stem for path in CONFIGS if "demo" not in path.stem])
-def test_configs_have_the_published_sizes(name):
-    options = options_of(name)
-    assert options.method == "mvsnerf" and f"_{options.dataset}" in name
-    assert Settings.from_options(options, 0) == Settings.of("mvsnerf", tune_volume="finetune" in name)
-
-
-@pytest.mark.parametrize("name", [path.stem for path in CONFIGS if "finetune" in path.stem])
-def test_finetuning_starts_from_the_weights_of_the_general_config_and_learns_one_scene(name):
-    tuned, general = options_of(name), options_of(name.removesuffix("_finetune"))
-    assert tuned.load_weights == f"out/{general.expname}"
-    assert tuned.tune_volume and not general.tune_volume
-    assert len(tuned.train_scenes) == 1 and tuned.train_scenes == tuned.test_scenes
-    assert not set(tuned.train_scenes) & set(general.train_scenes)
-    sizes = [Settings.from_options(one, 0).sizes for one in (tuned, general)]
-    assert sizes[0] == sizes[1] and tuned.decay_steps == tuned.steps
