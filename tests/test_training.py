@@ -7,7 +7,6 @@ import torch
 from helpers import gradient_size, prepared, rays_of, tiny_example, tiny_model
 
 from gpnerf.geometry.sampling import at_pixels
-from gpnerf.system.errors import ConfigError
 from gpnerf.training.schedule import (
     Schedule,
     build_optimizer,
@@ -72,22 +71,6 @@ def test_groups_learn_at_the_published_rates_times_the_factor():
         set_learning_rates(optimizer, Schedule(), step)
         for group in optimizer.param_groups:
             assert group["lr"] == pytest.approx(published[group["name"]] * 0.6 ** (step / 100_000))
-
-
-@pytest.mark.parametrize("block", ["full", "features"])
-def test_a_group_with_a_rate_of_0_is_frozen_and_the_others_learn_as_before(block):
-    frozen = tiny_model(lr_extractor=0.0, lr_transformer=0.0, gradient_block=block)
-    free = tiny_model(gradient_block=block)
-    for model in (frozen, free):
-        build_optimizer(model)
-        model.backward(losses_of(model, tiny_example()).losses)
-    others = [*frozen.extractor.parameters(), *frozen.transformer.parameters()]
-    assert all(one.grad is None for one in others)
-    assert next(free.extractor.parameters()).grad is not None
-    for one, other in zip(frozen.head.parameters(), free.head.parameters(), strict=True):
-        assert torch.equal(one.grad, other.grad)
-    with pytest.raises(ConfigError, match=r"rate above 0 \(--lr_extractor, --lr_transformer, --lr_head\)"):
-        build_optimizer(tiny_model(lr_extractor=0.0, lr_transformer=0.0, lr_head=0.0))
 
 
 @pytest.mark.parametrize("classes", [0, 3])

@@ -12,7 +12,6 @@ import torch
 from gpnerf.config.fields import option
 from gpnerf.config.types import amount, count, positive
 from gpnerf.methods.method import Method
-from gpnerf.system.errors import ConfigError
 
 # How the learning rates fall: by a factor per decay_steps, on and on or at once, or once along a cosine.
 DECAYS = CONTINUOUS, STEPS, COSINE = ("continuous", "steps", "cosine")
@@ -51,22 +50,13 @@ class Schedule:
 
 
 def build_optimizer(model: Method, weight_decay: float = 0.0) -> torch.optim.Adam:
-    """Adam with the method's parameter groups, at the rates of its recipe.
-
-    Groups with a rate of 0 are frozen: they need no gradient, which saves most of the time of a step where
-    the head alone learns. Raises ConfigError if all are.
-    """
+    """Adam with the method's parameter groups, at the rates of its recipe."""
     groups = [
         {"name": name, "params": parameters, "lr": getattr(model.recipe, f"lr_{name}")}
         for name, parameters in model.parameter_groups().items()
     ]
-    if not any(group["lr"] for group in groups):
-        names = ", ".join(f"--lr_{group['name']}" for group in groups)
-        raise ConfigError(f"Expected a learning rate above 0 ({names}), found none; raise one.")
     for group in groups:
         group["initial_lr"] = group["lr"]
-        for parameter in group["params"]:
-            parameter.requires_grad_(group["lr"] > 0)
     return torch.optim.Adam(groups, weight_decay=weight_decay, fused=True)
 
 

@@ -275,10 +275,8 @@ class GPNeRF(Method):
             return super().backward(losses, share)
         others = {name: loss for name, loss in losses.items() if name not in distilled}
         (share * self.total(others)).backward(retain_graph=True)
-        parts = self.transformer, self.adaptor
-        students = [one for part in parts for one in part.parameters() if one.requires_grad]
-        if students:
-            (share * self.total(distilled)).backward(inputs=students)
+        students = [*self.transformer.parameters(), *self.adaptor.parameters()]
+        (share * self.total(distilled)).backward(inputs=students)
         return self.total(losses).detach()
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
