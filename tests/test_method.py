@@ -150,5 +150,5 @@ def test_losses_are_added_up_by_the_weights_of_their_names():
     losses = {"photometric": torch.tensor(2.0), "semantic": torch.tensor(3.0)}
     model = tiny_model(weight_photometric=10.0, weight_semantic=100.0)
     assert model.total(losses) == 320.0
-    names = ["photometric", "semantic", "query_class", "query_mask", "query_dice", "distill", "depth_guided"]
-    assert model.loss_names == [*names, "depth"]
+    of_paper, of_queries = ["photometric", "semantic", "distill", "depth_guided"], ["class", "mask", "dice"]
+    assert model.loss_names == [*of_paper, "depth", *(f"query_{name}" for name in of_queries)]

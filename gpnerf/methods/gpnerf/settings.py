@@ -127,15 +127,6 @@ class Recipe:
         0.25, "weight alpha_1 of Eq. 8; 0 switches a loss off", amount, may_change=True
     )
     weight_semantic: float = option(1.5, "weight alpha_2", amount, may_change=True)
-    weight_query_class: float = option(
-        0.0, "--target panoptic: weight of the classes of the queries", amount, may_change=True
-    )
-    weight_query_mask: float = option(
-        0.0, "likewise: weight of the cross-entropy of their masks", amount, may_change=True
-    )
-    weight_query_dice: float = option(
-        0.0, "likewise: weight of the dice loss of their masks", amount, may_change=True
-    )
     weight_distill: float = option(0.25, "weight alpha_3", amount, may_change=True)
     weight_depth_guided: float = option(0.25, "weight alpha_4", amount, may_change=True)
     weight_depth: float = option(
@@ -144,6 +135,15 @@ class Recipe:
         amount,
         may_change=True,
         before=0.0,
+    )
+    weight_query_class: float = option(
+        0.0, "--target panoptic: weight of the classes of the queries", amount, may_change=True
+    )
+    weight_query_mask: float = option(
+        0.0, "likewise: weight of the cross-entropy of their masks", amount, may_change=True
+    )
+    weight_query_dice: float = option(
+        0.0, "likewise: weight of the dice loss of their masks", amount, may_change=True
     )
     guide_distance: int = option(
         4,
