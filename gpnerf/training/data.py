@@ -153,7 +153,6 @@ def _check_queries(options: Namespace) -> None:
     queries = getattr(options, "queries", 0)
     if bool(queries) != (options.target == PANOPTIC):
         remedy = f"add --queries, as {PANOPTIC_VARIANT} does" if not queries else f"add --target {PANOPTIC}"
-        remedy = remedy if hasattr(options, "queries") else "choose --method gpnerf"
         raise ConfigError(
             f"Expected --target {PANOPTIC} together with --queries above 0, found --target {options.target} "
             f"and {queries or 'no'} queries; {remedy}, or choose another target."
