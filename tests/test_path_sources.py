@@ -47,7 +47,7 @@ def test_kept_sources_never_see_much_less_than_the_chosen_ones(policy):
     assert 0 < changes(kept) <= changes(anew)
     for frame, some, best in zip(path, kept, anew, strict=True):
         seen = [coverage(frame.target, ROW[list(one)], NEAR, FAR) for one in (some, best)]
-        assert seen[0] >= 0.95 * seen[1]
+        assert seen[0] >= 0.98 * seen[1]
 
 
 def test_sources_are_sets_so_that_their_order_is_no_change():

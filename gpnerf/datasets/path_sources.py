@@ -11,7 +11,7 @@ from gpnerf.datasets.policies import Candidates
 from gpnerf.datasets.views import test_sources
 
 # Source views stay until their coverage of a frame is below this share of what the best ones have.
-KEPT_UNTIL = 0.95
+KEPT_UNTIL = 0.98
 
 
 def sources_along(
