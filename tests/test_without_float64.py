@@ -9,9 +9,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 from helpers import camera_at
+from mvsnerf_arrays import tiny_mvsnerf
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.geometry import cameras
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.canonical import canonical
@@ -63,3 +65,22 @@ def test_rays_and_projections_are_computed_there_from_exact_poses(device, move):
     for one in (points, found, depths, rays.origins, sources.center):
         assert one.device == device and one.dtype == torch.float32
     assert found.shape == (3, 5, 7, 2)
+
+
+def test_a_volume_is_made_and_read_there(device):
+    target, sources = (one.to(device) for one in views())
+    with device:
+        model = tiny_mvsnerf()
+    rays = Rays.through(torch.zeros(5, 2, device=device), target, 0.5, 5.0)
+    prepared = model.prepare(SourceViews(torch.zeros(3, 3, 24, 32, device=device), sources), 0.5, 5.0)
+    (found,) = model.render_rays(prepared, sources, rays, semantics=True)
+    for one in (found.color, found.depth, found.semantic):
+        assert one.device == device and one.dtype == torch.float32
+
+
+def test_the_exact_numbers_of_a_scene_that_a_model_took_over_stay_on_the_cpu():
+    volume = tiny_mvsnerf(tune_volume=True, scene_size=(24, 32)).to("meta").scene
+    assert volume.volume.is_meta and volume.pixels.is_meta
+    for one in (volume.poses, volume.intrinsics, volume.range):
+        assert one.device.type == "cpu" and one.dtype == torch.float64
+    assert list(volume.state_dict()) == ["volume", "pixels", "intrinsics", "poses", "range"]

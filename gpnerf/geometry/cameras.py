@@ -87,9 +87,10 @@ class Camera:
         both = self.intrinsics, self.camera_to_world
         if isinstance(chosen, int):
             return Camera(*(one[chosen] for one in both), self.height, self.width)
-        rows = torch.as_tensor(chosen, dtype=torch.long, device=self.intrinsics.device)
+        rows = torch.as_tensor(chosen, dtype=torch.long)
         # Indexing by a list would start threads, which takes longer than copying a thousand cameras.
-        return Camera(*(one.index_select(0, rows) for one in both), self.height, self.width)
+        found = (one.index_select(0, rows.to(one.device)) for one in both)
+        return Camera(*found, self.height, self.width)
 
     @property
     def center(self) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -61,14 +61,14 @@ def sample_volume(prepared: SourceVolume, rays: Rays, depths: Tensor) -> VolumeS
     views = torch.cat([shown[..., :COLORS], counts[..., None]], dim=-1).movedim(0, -2)
     # A product of matrices would be rounded where the network computes in bfloat16.
     toward = F.normalize(rays.directions, dim=-1)
-    directions = (toward[..., None] * cameras.camera_to_world[0, :3, :3]).sum(dim=-2)
+    directions = (toward[..., None] * cameras.pose[0, :3, :3]).sum(dim=-2)
     return VolumeSamples(places, torch.cat([found, views.flatten(start_dim=-2)], dim=-1), directions)
 
 
 class SceneVolume(nn.Module):
     """The SourceVolume of one scene as part of a model; the volume is a parameter.
 
-    What is not learnt but must stay exact is float64.
+    What is not learnt but must stay exact is float64, and stays on the CPU, as not all devices have float64.
     """
 
     def __init__(self, channels: int, frustum: Frustum) -> None:
@@ -79,6 +79,13 @@ class SceneVolume(nn.Module):
         self.register_buffer("intrinsics", torch.zeros(VIEWS, 3, 3, dtype=torch.float64))
         self.register_buffer("poses", torch.zeros(VIEWS, 4, 4, dtype=torch.float64))
         self.register_buffer("range", torch.zeros(2, dtype=torch.float64))
+
+    def _apply(self, *args: Any, **kwargs: Any) -> SceneVolume:
+        """Moves or converts all but the exact numbers; PyTorch calls this for `to` and its like."""
+        exact = {name: one for name, one in self._buffers.items() if one.dtype == torch.float64}
+        super()._apply(*args, **kwargs)
+        self._buffers.update(exact)
+        return self
 
     @torch.no_grad()
     def fill(self, found: SourceVolume) -> None:
@@ -91,6 +98,6 @@ class SceneVolume(nn.Module):
 
     def forward(self) -> SourceVolume:
         height, width = self.pixels.shape[1:3]
-        cameras = Camera(self.intrinsics.float(), self.poses, height, width)
+        cameras = Camera(self.intrinsics.float(), self.poses, height, width).to(self.volume.device)
         frustum = Frustum(height, width, self.planes, self.margin, *self.range.tolist())
         return SourceVolume(self.volume, self.pixels, cameras, frustum)
