@@ -96,6 +96,8 @@ def test_a_tuned_model_is_of_one_scene(config):
     sentence = refusal("train.py", "--config", config, "--tune_volume", "yes", "--train_scenes", "0,1000")
     assert "Expected one scene, because --method mvsnerf learns a single one with these options" in sentence
     assert "found 2; name one with --train_scenes." in sentence
+    sentence = refusal("train.py", "--config", config, "--tune_volume", "yes", "--vary", "size,color")
+    assert "Expected --vary without color, as --method mvsnerf learns a single scene, found" in sentence
     run_here("train.py", "--config", config, "--tune_volume", "yes")
     sentence = "Expected the scene 0, the only one that this model of --method mvsnerf knows, found 1000"
     assert sentence in refusal("eval.py", "--config", config)

@@ -6,7 +6,7 @@ import logging
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gpnerf.config.fields import from_options
 from gpnerf.datasets.examples import TestView, TrainingScene
@@ -44,8 +44,6 @@ log = logging.getLogger("train")
 
 # Below this share of points with equal ids in neighbouring frames, ids mean other objects in other views.
 FEWEST_EQUAL = 0.5
-
-
 PANOPTIC_VARIANT = "configs/variants/panoptic.txt"
 # Options that are off where there are no queries.
 NEEDED_BY_QUERIES = ("lr_queries", "weight_query_class", "weight_query_mask")
@@ -134,7 +132,7 @@ def _check(options: Namespace, train: Sequence[Scene]) -> None:
             f"{len(train)}; name one with --train_scenes."
         )
     if options.vary:
-        _check_variation(options, method)
+        _check_variation(options, method, recipe)
     if options.target not in method.targets:
         raise ConfigError(
             f"Expected --target {' or '.join(method.targets)}, which is all that --method {options.method} "
@@ -165,20 +163,25 @@ def _check_queries(options: Namespace) -> None:
         )
 
 
-def _check_variation(options: Namespace, method: type[Method]) -> None:
-    """Raises ConfigError for variation of what the method lacks, or needs in one form."""
+def _check_variation(options: Namespace, method: type[Method], recipe: Any) -> None:
+    """Raises ConfigError for variation of what the method lacks, or needs in one form.
+
+    A model of one scene knows its photographs as they are.
+    """
     if UNIT in options.vary and getattr(options, "coordinates", None) == WORLD:
         raise ConfigError(
             f"Expected --vary without {UNIT} with --coordinates {WORLD}, which have no unit, found "
             f"--vary {','.join(options.vary)}; leave it out, or choose --coordinates {CAMERA}."
         )
     fixed = {SOURCES} if method.fixed_source_views else set()
-    wrong = set(options.vary) & (fixed if options.num_source_views else set(KINDS) - {SIZE})
+    one_scene = method.of_one_scene(recipe) or not options.num_source_views
+    wrong = set(options.vary) & (set(KINDS) - {SIZE} if one_scene else fixed)
     if wrong:
+        adopts = method.adopts_scene(recipe)
+        reason = "learns a single scene" if adopts else f"always has {options.num_source_views} source views"
         raise ConfigError(
-            f"Expected --vary without {' and '.join(sorted(wrong))}, as --method {options.method} always has "
-            f"{options.num_source_views} source views, found --vary {','.join(options.vary)}; leave out "
-            f"{'that' if len(wrong) == 1 else 'those'}."
+            f"Expected --vary without {' and '.join(sorted(wrong))}, as --method {options.method} {reason}, "
+            f"found --vary {','.join(options.vary)}; leave out {'that' if len(wrong) == 1 else 'those'}."
         )
 
 
