@@ -18,6 +18,7 @@ from script_runs import refusal, run_here
 
 import gpnerf
 from gpnerf.evaluation.model_card import model_card
+from gpnerf.methods.settings import Settings
 from gpnerf.system.errors import CheckpointError
 from gpnerf.training import find_model as finding
 from gpnerf.training.checkpoint import Checkpoint, save_checkpoint
@@ -265,6 +266,21 @@ def test_the_card_tells_what_the_training_did_not_vary(vary, untrained):
     one = trained()
     card = model_card("wall", replace(one, options={**one.options, "vary": vary}), None)
     assert (untrained or "## Limits") in card and ("were not trained" in card) == bool(untrained)
+
+
+def test_the_card_of_a_model_of_one_scene_promises_no_other():
+    rooms = replace(trained(), options={**trained().options, "dataset": "rooms"})
+    general, tuned = (
+        model_card("wall", replace(rooms, settings=Settings.of("mvsnerf", tune_volume=tune)), None)
+        for tune in (False, True)
+    )
+    for promise in (
+        "From a few photographs of a scene",
+        "until it is finetuned",
+        "work, but were not trained",
+    ):
+        assert promise in general and promise not in tuned
+    assert "This model represents the scene of its training." in tuned and "no other scene" in tuned
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from gpnerf.datasets.options import PANOPTIC
@@ -11,6 +11,7 @@ from gpnerf.evaluation.label_scoring import ORIGIN
 from gpnerf.evaluation.results import EvaluationResult
 from gpnerf.evaluation.scene_table import scene_table
 from gpnerf.evaluation.table import facts_line, markdown_rows
+from gpnerf.methods.registry import method_class
 from gpnerf.system.wording import some
 from gpnerf.training.checkpoint import Checkpoint
 from gpnerf.training.weights_folder import CONFIG, MODEL, recorded
@@ -51,7 +52,7 @@ def model_card(name: str, checkpoint: Checkpoint, scores: EvaluationResult | Non
         "Model": _model(checkpoint),
         "Training": _training(checkpoint.step, training),
         "Scores": _scores(scores) if scores else "",
-        "Limits": _limits(checkpoint.class_names, training),
+        "Limits": _limits(checkpoint, training),
         "Use": _use(name),
         "Licence": "MIT, as the code.",
     }
@@ -64,11 +65,19 @@ def _model(checkpoint: Checkpoint) -> str:
     names = checkpoint.class_names
     labels = f"labels of {len(names)} classes ({', '.join(names)})" if names else "no labels"
     labels += ", with instances" if checkpoint.options.get("target") == PANOPTIC else ""
+    place = "From a few photographs of a scene with known cameras, this model"
+    if _is_of_one_scene(checkpoint):
+        place = "This model represents the scene of its training. It"
     return (
-        "From a few photographs of a scene with known cameras, this model renders the colour and depth of "
-        f"other views, and {labels}. The method is `{checkpoint.settings.method}`; {count:,} weights are "
-        f"stored as float16 in `{MODEL}`, the sizes and the recipe of the training in `{CONFIG}`."
+        f"{place} renders the colour and depth of other views, and {labels}. The method is "
+        f"`{checkpoint.settings.method}`; {count:,} weights are stored as float16 in `{MODEL}`, the sizes "
+        f"and the recipe of the training in `{CONFIG}`."
     )
+
+
+def _is_of_one_scene(checkpoint: Checkpoint) -> bool:
+    settings = checkpoint.settings
+    return method_class(settings.method).of_one_scene(settings.recipe)
 
 
 def _training(step: int, training: Mapping[str, Any]) -> str:
@@ -94,21 +103,23 @@ def _scores(result: EvaluationResult) -> str:
     return f"{markdown_rows(scene_table(result.scenes))}\nMade by eval.py: {facts_line(facts)}."
 
 
-def _limits(names: Sequence[str], training: Mapping[str, Any]) -> str:
-    limits = []
-    if training.get("dataset") == SYNTHETIC:
+def _limits(checkpoint: Checkpoint, training: Mapping[str, Any]) -> str:
+    limits, of_one_scene = [], _is_of_one_scene(checkpoint)
+    if of_one_scene:
+        limits.append("It knows no other scene.")
+    elif training.get("dataset") == SYNTHETIC:
         limits.append(
             "The model has only seen synthetic rooms. In real photographs, expect blurred colour and wrong "
             "labels until it is finetuned."
         )
-    if names:
+    if checkpoint.class_names:
         limits.append("It knows no classes but those above, and gives every pixel one of them.")
     limits.append(
         "Surfaces that no source view shows, and depth where surfaces have no texture, are guesses."
     )
     varied = training.get("vary", ())
     untrained = [words for kind, words in UNTRAINED.items() if kind not in varied]
-    if untrained:
+    if untrained and not of_one_scene:
         limits.append(f"Other {' and '.join(untrained)} work, but were not trained.")
     return "\n".join(f"* {limit}" for limit in limits)
 
