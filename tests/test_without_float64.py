@@ -18,6 +18,8 @@ from gpnerf.geometry import cameras
 from gpnerf.geometry.cameras import Camera
 from gpnerf.geometry.canonical import canonical
 from gpnerf.geometry.rays import Rays
+from gpnerf.methods.registry import METHODS
+from gpnerf.methods.settings import Settings
 
 DEVICE = torch.device("cuda", 0)
 
@@ -67,13 +69,15 @@ def test_rays_and_projections_are_computed_there_from_exact_poses(device, move):
     assert found.shape == (3, 5, 7, 2)
 
 
-def test_a_volume_is_made_and_read_there(device):
-    target, sources = (one.to(device) for one in views())
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.renders])
+def test_every_method_renders_there(name, device):
     with device:
-        model = tiny_mvsnerf()
+        model = Settings.of(name, classes=3).build()
+    target, cameras = (one.to(device) for one in views())
+    sources = SourceViews(torch.zeros(3, 3, 24, 32), cameras, depths=torch.ones(3, 24, 32)).to(device)
+    sources = sources if model.source_views else SourceViews.none(24, 32).to(device)
     rays = Rays.through(torch.zeros(5, 2, device=device), target, 0.5, 5.0)
-    prepared = model.prepare(SourceViews(torch.zeros(3, 3, 24, 32, device=device), sources), 0.5, 5.0)
-    (found,) = model.render_rays(prepared, sources, rays, semantics=True)
+    *_, found = model.render_rays(model.prepare(sources, 0.5, 5.0), sources.cameras, rays, semantics=True)
     for one in (found.color, found.depth, found.semantic):
         assert one.device == device and one.dtype == torch.float32
 
