@@ -83,6 +83,8 @@ class SceneVolume(nn.Module):
     def _apply(self, *args: Any, **kwargs: Any) -> SceneVolume:
         """Moves or converts all but the exact numbers; PyTorch calls this for `to` and its like."""
         exact = {name: one for name, one in self._buffers.items() if one.dtype == torch.float64}
+        for name in exact:
+            del self._buffers[name]
         super()._apply(*args, **kwargs)
         self._buffers.update(exact)
         return self
