@@ -197,16 +197,41 @@ def test_the_frames_of_a_path_become_a_video(renderer, tmp_path: Path):
     recorder = Recorder(24 * 32, depth=2.0)
     for x in (0.0, 0.3):
         recorder.add(key(x))
-    shares: list[float] = []
-    painter = Painter(NAMES, Look.fit(view()))
-    job = PathJob(
-        recorder.path(0.1), lambda one: painter.picture(one.view, "labels"), shares.append, pytest.fail
-    )
+    path, shares, painter = recorder.path(0.1), [], Painter(NAMES, Look.fit(view()))
+    weights = renderer.weights_along(path)
+    job = PathJob(path, weights, lambda one: painter.picture(one.view, "labels"), shares.append, pytest.fail)
     while task := job.task():
-        job.finish(task, renderer.render(task.viewpoint, task.pixels))
+        job.finish(task, renderer.render(task.viewpoint, task.pixels, weights=task.weights))
     assert shares == [0.5, 1.0]
     (tmp_path / "path.mp4").write_bytes(job.video())
     assert imageio.imread(tmp_path / "path.mp4").shape == (2, 24, 32, 3)
+
+
+def test_a_path_keeps_its_sources_and_fades_where_they_change(renderer):
+    """The camera goes from photograph 0 to photograph 3, each with one neighbour."""
+    recorder = Recorder(24 * 32, depth=2.0)
+    for number in (0, 3):
+        recorder.add(Viewpoint.of(renderer.cameras[number]))
+    weights = renderer.weights_along(recorder.path(1.0))
+    assert weights[0] == {(0, 1): 1.0} and weights[-1] == {(2, 3): 1.0}
+    mixed = next(one for one in weights if len(one) == 2)
+    at = Viewpoint.of(renderer.cameras[1])
+    found = renderer.render(at, 24 * 32, weights=mixed)
+    parts = [renderer.render(at, 24 * 32, weights={sources: 1.0}).view.color for sources in mixed]
+    expected = sum(weight * part for weight, part in zip(mixed.values(), parts, strict=True))
+    torch.testing.assert_close(found.view.color, expected)
+    assert found.sources == max(mixed, key=mixed.get)
+
+
+def test_a_path_that_is_given_up_takes_no_more_frames(renderer):
+    path = Recorder(24 * 32, depth=2.0)
+    path.keys = [key(0.0), key(0.3)]
+    job = PathJob(path.path(0.1), [{}, {}], pytest.fail, pytest.fail, pytest.fail)
+    task = job.task()
+    job.close()
+    job.finish(task, rendering())
+    job.fail(task, "too late")
+    assert job.frames == [] and job.task() is None
 
 
 def test_a_scene_with_too_few_photographs_is_refused(scene_writer):

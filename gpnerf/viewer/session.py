@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gpnerf.rendering.fade import Sources
 from gpnerf.rendering.video_pictures import COLOR
 from gpnerf.viewer.renderer import Rendering
 from gpnerf.viewer.viewpoint import Viewpoint
@@ -22,11 +23,15 @@ def levels_of(height: int, width: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A frame to render. level: its place in the order of urgency; 0 is for a camera that moves."""
+    """A frame to render.
+
+    level: its place in the order of urgency; 0 is for a camera that moves. weights: see SceneRenderer.render.
+    """
 
     viewpoint: Viewpoint
     pixels: int
     level: int
+    weights: Mapping[Sources, float] | None = None
 
 
 class Client(Protocol):
