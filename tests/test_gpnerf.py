@@ -8,7 +8,7 @@ from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.methods.gpnerf import model as gpnerf_module
 from gpnerf.methods.gpnerf.fused_map import fuse, teacher_at
-from gpnerf.rendering import view
+from gpnerf.rendering import view as rendering
 from gpnerf.rendering.view import Quality, SourceCache, render_example, render_view
 from gpnerf.training.schedule import step_generator
 
@@ -219,7 +219,7 @@ def test_the_source_cache_gives_what_encoding_gives_and_reads_each_view_once(cla
 
 
 def test_the_source_cache_forgets_the_views_that_were_used_longest_ago(monkeypatch):
-    monkeypatch.setattr(view, "VIEWS_KEPT", 2)
+    monkeypatch.setattr(rendering, "VIEWS_KEPT", 2)
     asked = []
 
     def read(indices):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -82,6 +83,7 @@ def test_a_model_offers_the_modes_of_what_it_renders():
     assert modes_of(()) == ("color", "depth")
     assert modes_of(NAMES) == ("color", "depth", "labels", "features", "confidence")
     assert modes_of(("object 3", "object 7"))[2] == "instances"
+    assert modes_of(NAMES, panoptic=True)[2:4] == ("labels", "instances")
 
 
 def test_every_mode_has_a_picture_of_the_size_of_the_view():
@@ -93,6 +95,15 @@ def test_every_mode_has_a_picture_of_the_size_of_the_view():
     # An entry of the feature map covers two rows and two columns.
     np.testing.assert_array_equal(pictures["features"][::2, ::2], pictures["features"][1::2, 1::2])
     assert len(np.unique(pictures["confidence"].reshape(-1, 3), axis=0)) == 1
+
+
+def test_instances_of_a_panoptic_model_have_colours_of_their_own():
+    """Two objects, above and below, in three columns of classes."""
+    found = replace(view(), instances=torch.tensor([0, 0, 1, 1])[:, None].expand(4, 6))
+    painter = Painter(NAMES, Look.fit(found), panoptic=True)
+    picture = painter.picture(found, "instances")
+    assert "instances" in painter.modes and (picture == picture[:, :1]).all()
+    assert (picture[0, 0] != picture[3, 0]).any()
 
 
 @pytest.mark.parametrize("mode", ["color", "depth", "labels", "confidence"])

@@ -53,7 +53,7 @@ class Client(Protocol):
 class Session:
     """The camera of one client, and how it wants to see its frames.
 
-    rendering: the last frame. mode: one of pictures.modes_of. hidden: numbers of the hidden classes.
+    rendering: the last frame. mode: one of Painter.modes. hidden: numbers of the hidden classes.
 
     Each new camera starts with a coarse frame, and as long as the camera rests, finer ones follow. A finer
     frame is given up when the camera moves. A coarse one is finished, or else a camera that never rests would
