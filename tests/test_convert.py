@@ -149,12 +149,12 @@ def test_an_export_of_record3d_has_no_depth_and_frames_may_have_their_own_intrin
     assert "depth is left out, as not every image has a .depth file" in caplog.text
 
 
-def broken(form: str, folder: Path, file: str, text: str | None) -> tuple[str, Path]:
+def broken(form: str, folder: Path, file: str, text: str | bytes | None) -> tuple[str, Path]:
     """A tiny recording, one file of which is removed (None) or holds another text."""
     source = WRITERS[form](folder)
     (source / file).unlink()
     if text is not None:
-        (source / file).write_text(text)
+        (source / file).write_bytes(text if isinstance(text, bytes) else text.encode())
     return form, source
 
 
@@ -166,8 +166,9 @@ def broken(form: str, folder: Path, file: str, text: str | None) -> tuple[str, P
             "nice_slam",
             "../cam_params.json",
             '{"camera": {"fx": 1}}',
-            "an object with fx, fy, cx, cy and scale",
+            "camera: expected fx, fy, cx, cy and scale, found some missing",
         ),
+        ("nice_slam", "../cam_params.json", '{"camera": [1]}', "expected 'camera' to be an object"),
         ("nice_slam", "traj.txt", None, "expected a pose per line, found no such file"),
         ("nice_slam", "traj.txt", " ".join("1" * 16), "a pose for each of the 2 images, found 1; copy"),
         ("nice_slam", "traj.txt", "1 2 3", "expected 16 numbers per row, found 3"),
@@ -179,6 +180,7 @@ def broken(form: str, folder: Path, file: str, text: str | None) -> tuple[str, P
             "1.0 0 0 0 0 0 0\n",
             "lines of a time and 7 more, found '1.0 0 0 0 0 0 0'",
         ),
+        ("tum", "rgb.txt", b"\xff\xfe 1\n", "lines of a time and 1 more, found"),
         ("tum", "groundtruth.txt", "1.0 0 0 0 0 0 0 x\n", "lines of a time and 7 more, found '1.0"),
         ("tum", "groundtruth.txt", "1.0 0 0 0 0 0 0 0\n", "a quaternion x y z w"),
         ("tum", "groundtruth.txt", "7.0 0 0 0 0 0 0 1\n", "poses within 0.02 s of photographs, found none"),
@@ -202,6 +204,13 @@ def broken(form: str, folder: Path, file: str, text: str | None) -> tuple[str, P
             "the poses of the iPhone, found no such",
         ),
         ("scannetpp_iphone", "iphone/pose_intrinsic_imu.json", "{}", "'intrinsic' to be a 3x3 matrix"),
+        ("scannetpp_iphone", "iphone/pose_intrinsic_imu.json", '{"frame_000000": [1]}', "to be an object"),
+        (
+            "scannetpp_dslr",
+            "dslr/nerfstudio/transforms_undistorted.json",
+            '{"frames": ["a"]}',
+            "expected 'frames' to be a list of objects",
+        ),
         (
             "scannetpp_dslr",
             "dslr/nerfstudio/transforms_undistorted.json",
@@ -252,8 +261,10 @@ def test_a_file_that_is_no_recording_of_record3d_is_a_sentence(tmp_path):
 
 def test_other_arrays_than_poses_bounds_are_a_sentence(tmp_path):
     source = recordings.llff(tmp_path)
-    np.save(source / "poses_bounds.npy", np.zeros((2, 12)))
-    assert "expected 17 finite numbers per image, found 12" in refusal(SCRIPT, "llff", source, tmp_path / "s")
+    for columns in (12, 17):
+        np.save(source / "poses_bounds.npy", np.zeros((2, columns)))
+        found = refusal(SCRIPT, "llff", source, tmp_path / "s")
+        assert "expected 17 finite numbers per image" in found and f"found {columns}" in found
 
 
 def test_an_unknown_camera_of_tum_is_a_sentence(tmp_path):

@@ -8,6 +8,7 @@ from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.geometry.cameras import Camera, pixel_grid
 from gpnerf.methods.gpnerf import model as gpnerf_module
 from gpnerf.methods.gpnerf.fused_map import fuse, teacher_at
+from gpnerf.rendering import view as rendering
 from gpnerf.rendering.view import Quality, SourceCache, render_example, render_view
 from gpnerf.training.schedule import step_generator
 
@@ -215,6 +216,23 @@ def test_the_source_cache_gives_what_encoding_gives_and_reads_each_view_once(cla
         torch.testing.assert_close(found.semantics, expected.semantics, atol=5e-5, rtol=1e-4)
     else:
         assert found.semantics is None
+
+
+def test_the_source_cache_forgets_the_views_that_were_used_longest_ago(monkeypatch):
+    monkeypatch.setattr(rendering, "VIEWS_KEPT", 2)
+    asked = []
+
+    def read(indices):
+        asked.extend(indices)
+        cameras = Camera.stack([camera_at(0.1 * index, 24, 32) for index in indices])
+        return SourceViews(torch.rand(len(indices), 3, 24, 32), cameras)
+
+    cache = SourceCache(tiny_model().eval(), read, 0.5, 5.0)
+    for views in ([0, 1], [0], [2], [0]):
+        cache.prepared(views)
+    assert asked == [0, 1, 2] and len(cache.kept) == 2
+    cache.prepared([1])
+    assert asked == [0, 1, 2, 1]
 
 
 @pytest.mark.parametrize("block", ["full", "features", "none"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -82,6 +83,7 @@ def test_a_model_offers_the_modes_of_what_it_renders():
     assert modes_of(()) == ("color", "depth")
     assert modes_of(NAMES) == ("color", "depth", "labels", "features", "confidence")
     assert modes_of(("object 3", "object 7"))[2] == "instances"
+    assert modes_of(NAMES, panoptic=True)[2:4] == ("labels", "instances")
 
 
 def test_every_mode_has_a_picture_of_the_size_of_the_view():
@@ -93,6 +95,15 @@ def test_every_mode_has_a_picture_of_the_size_of_the_view():
     # An entry of the feature map covers two rows and two columns.
     np.testing.assert_array_equal(pictures["features"][::2, ::2], pictures["features"][1::2, 1::2])
     assert len(np.unique(pictures["confidence"].reshape(-1, 3), axis=0)) == 1
+
+
+def test_instances_of_a_panoptic_model_have_colours_of_their_own():
+    """Two objects, above and below, in three columns of classes."""
+    found = replace(view(), instances=torch.tensor([0, 0, 1, 1])[:, None].expand(4, 6))
+    painter = Painter(NAMES, Look.fit(found), panoptic=True)
+    picture = painter.picture(found, "instances")
+    assert "instances" in painter.modes and (picture == picture[:, :1]).all()
+    assert (picture[0, 0] != picture[3, 0]).any()
 
 
 @pytest.mark.parametrize("mode", ["color", "depth", "labels", "confidence"])
@@ -197,16 +208,41 @@ def test_the_frames_of_a_path_become_a_video(renderer, tmp_path: Path):
     recorder = Recorder(24 * 32, depth=2.0)
     for x in (0.0, 0.3):
         recorder.add(key(x))
-    shares: list[float] = []
-    painter = Painter(NAMES, Look.fit(view()))
-    job = PathJob(
-        recorder.path(0.1), lambda one: painter.picture(one.view, "labels"), shares.append, pytest.fail
-    )
+    path, shares, painter = recorder.path(0.1), [], Painter(NAMES, Look.fit(view()))
+    weights = renderer.weights_along(path)
+    job = PathJob(path, weights, lambda one: painter.picture(one.view, "labels"), shares.append, pytest.fail)
     while task := job.task():
-        job.finish(task, renderer.render(task.viewpoint, task.pixels))
+        job.finish(task, renderer.render(task.viewpoint, task.pixels, weights=task.weights))
     assert shares == [0.5, 1.0]
     (tmp_path / "path.mp4").write_bytes(job.video())
     assert imageio.imread(tmp_path / "path.mp4").shape == (2, 24, 32, 3)
+
+
+def test_a_path_keeps_its_sources_and_fades_where_they_change(renderer):
+    """The camera goes from photograph 0 to photograph 3, each with one neighbour."""
+    recorder = Recorder(24 * 32, depth=2.0)
+    for number in (0, 3):
+        recorder.add(Viewpoint.of(renderer.cameras[number]))
+    weights = renderer.weights_along(recorder.path(1.0))
+    assert weights[0] == {(0, 1): 1.0} and weights[-1] == {(2, 3): 1.0}
+    mixed = next(one for one in weights if len(one) == 2)
+    at = Viewpoint.of(renderer.cameras[1])
+    found = renderer.render(at, 24 * 32, weights=mixed)
+    parts = [renderer.render(at, 24 * 32, weights={sources: 1.0}).view.color for sources in mixed]
+    expected = sum(weight * part for weight, part in zip(mixed.values(), parts, strict=True))
+    torch.testing.assert_close(found.view.color, expected)
+    assert found.sources == max(mixed, key=mixed.get)
+
+
+def test_a_path_that_is_given_up_takes_no_more_frames(renderer):
+    path = Recorder(24 * 32, depth=2.0)
+    path.keys = [key(0.0), key(0.3)]
+    job = PathJob(path.path(0.1), [{}, {}], pytest.fail, pytest.fail, pytest.fail)
+    task = job.task()
+    job.close()
+    job.finish(task, rendering())
+    job.fail(task, "too late")
+    assert job.frames == [] and job.task() is None
 
 
 def test_a_scene_with_too_few_photographs_is_refused(scene_writer):

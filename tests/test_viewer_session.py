@@ -25,7 +25,7 @@ def viewpoint(x: float) -> Viewpoint:
     return Viewpoint.of(camera_at(x, 48, 64))
 
 
-def blank(viewpoint: Viewpoint, pixels: int, wanted=None) -> Rendering:
+def blank(viewpoint: Viewpoint, pixels: int, wanted=None, weights=None) -> Rendering:
     """Stands in for the rendering of a view; the numbers of a view are tested elsewhere."""
     camera = viewpoint.camera(pixels)
     return Rendering(RenderedView(torch.zeros(3, 1, 1), torch.ones(1, 1)), camera, ())
@@ -86,7 +86,7 @@ def test_a_fine_frame_is_given_up_when_the_camera_moves_and_a_coarse_one_is_show
     """The camera moves during every rendering."""
     places = iter([0.1, 0.2, 0.3])
 
-    def render(viewpoint_now, pixels, wanted):
+    def render(viewpoint_now, pixels, wanted, weights):
         one.session.look(viewpoint(next(places, 0.3)))
         if not wanted():
             raise GivenUp
@@ -104,7 +104,7 @@ def test_a_fine_frame_is_given_up_when_the_camera_moves_and_a_coarse_one_is_show
 def test_clients_take_turns_and_coarse_frames_come_first():
     order = []
 
-    def render(viewpoint, pixels, wanted):
+    def render(viewpoint, pixels, wanted, weights):
         order.append((viewpoint.camera_to_world[0, 3].item(), pixels))
         return blank(viewpoint, pixels)
 
@@ -117,7 +117,7 @@ def test_clients_take_turns_and_coarse_frames_come_first():
 
 
 def test_a_fine_frame_of_one_client_waits_while_the_camera_of_another_moves():
-    def render(viewpoint_now, pixels, wanted):
+    def render(viewpoint_now, pixels, wanted, weights):
         if pixels == FINE and not other.seen:
             other.session.look(viewpoint(7.0))
         if not wanted():
@@ -138,7 +138,7 @@ def test_a_fine_frame_of_one_client_waits_while_the_camera_of_another_moves():
 
 
 def test_a_client_that_leaves_half_way_ends_its_frame_and_disturbs_nobody():
-    def render(viewpoint, pixels, wanted):
+    def render(viewpoint, pixels, wanted, weights):
         if viewpoint.camera_to_world[0, 3] == 0.0:
             one.session.close()
             worker.leave(one.session)
@@ -156,7 +156,7 @@ def test_a_client_that_leaves_half_way_ends_its_frame_and_disturbs_nobody():
 
 
 def test_a_fault_is_told_once_and_others_go_on(caplog):
-    def render(viewpoint, pixels, wanted):
+    def render(viewpoint, pixels, wanted, weights):
         if viewpoint.camera_to_world[0, 3] == 0.0:
             raise DataError("images/2.png: cannot be read.")
         if viewpoint.camera_to_world[0, 3] == 1.0:

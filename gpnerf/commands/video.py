@@ -28,7 +28,7 @@ from gpnerf.execution.numerics import settle
 from gpnerf.geometry.cameras import Camera
 from gpnerf.media.visualize import resized
 from gpnerf.methods.registry import method_class
-from gpnerf.rendering.fade import blend, fade_weights
+from gpnerf.rendering.fade import blend, fade_half, fade_weights
 from gpnerf.rendering.photograph import check_renders
 from gpnerf.rendering.video_pictures import Look, chosen_modes, mode_picture, panel
 from gpnerf.rendering.view import Quality, RenderedView, SourceCache, render_view, workload_of
@@ -39,9 +39,6 @@ from gpnerf.system.scripting import make_folder
 from gpnerf.training.resume import check_scenes, checkpoint_to_use
 
 log = logging.getLogger("render")
-
-# Seconds over which one set of source views replaces another.
-FADE_SECONDS = 0.25
 
 
 class VideoRenderer:
@@ -155,8 +152,7 @@ class VideoRenderer:
 
     def _render(self, number: int) -> RenderedView:
         """Renders a frame from its source views; where they change, also from those before or after it."""
-        half = round(FADE_SECONDS * self.path.fps / 2)
-        weights = fade_weights(self.chosen, number, half)
+        weights = fade_weights(self.chosen, number, fade_half(self.path.fps))
         with autocast(self.device, self.numerics.precision):
             views = [self._render_from(sources, number) for sources in weights]
             return blend(self.model, views, list(weights.values()))

@@ -12,6 +12,14 @@ from gpnerf.rendering.view import RenderedView
 
 Sources = tuple[int, ...]
 
+# Seconds over which one set of source views replaces another.
+FADE_SECONDS = 0.25
+
+
+def fade_half(fps: float) -> int:
+    """Half the length of a fade in frames."""
+    return round(FADE_SECONDS * fps / 2)
+
 
 def fade_weights(chosen: Sequence[Sources], frame: int, half: int) -> dict[Sources, float]:
     """Sets of source views from which a frame is rendered -> their weights, which sum to 1.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -171,12 +172,14 @@ def render_view(
 
 # As many sets take turns in a fade between source views, or rarely more.
 SETS_KEPT = 3
+# Single views that are kept: those of several sets, and not all of a scene with hundreds of photographs.
+VIEWS_KEPT = 64
 
 
 class SourceCache:
-    """Prepared source views, kept over the frames of a video.
+    """Prepared source views, kept over the frames of a video: those used last.
 
-    A separable method keeps each view by itself, other methods keep the last few sets of views.
+    A separable method keeps each view by itself, other methods keep whole sets of views.
     """
 
     def __init__(
@@ -184,7 +187,8 @@ class SourceCache:
     ) -> None:
         """read(indices) -> the source views of these indices; near, far: depth range of their scene."""
         self.model, self.read, self.range = model, read, (near, far)
-        self.kept: dict[tuple[int, ...], Prepared] = {}
+        self.most = VIEWS_KEPT if model.separable else SETS_KEPT
+        self.kept: OrderedDict[tuple[int, ...], Prepared] = OrderedDict()
 
     def prepared(self, views: Sequence[int]) -> Prepared:
         """The prepared source views of these indices."""
@@ -196,11 +200,12 @@ class SourceCache:
     @torch.no_grad()
     def _of(self, views: tuple[int, ...]) -> Prepared:
         if views not in self.kept:
-            if not self.model.separable and len(self.kept) == SETS_KEPT:
-                # Sets are asked for again only near the frames where they change; each may take much memory.
-                del self.kept[next(iter(self.kept))]
+            if len(self.kept) == self.most:
+                # Before another one is made, as each may take much memory.
+                self.kept.popitem(last=False)
             sources = self.read(views).to(self.model.device)
             self.kept[views] = Prepared(self.model.prepare(sources, *self.range), sources.cameras)
+        self.kept.move_to_end(views)
         return self.kept[views]
 
 

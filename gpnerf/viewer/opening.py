@@ -79,7 +79,8 @@ def open_stage(options: Namespace, checkpoint: Checkpoint) -> tuple[Stage, Viewp
     choice = SourceChoice(options.height, options.width, count, options.view_metric)
     renderer = SceneRenderer(model, scene, choice, options.precision)
     start = _start(renderer)
-    painter = Painter(checkpoint.class_names, Look.fit(renderer.render(start, COARSE).view))
+    view = renderer.render(start, COARSE).view
+    painter = Painter(checkpoint.class_names, Look.fit(view), view.instances is not None)
     return Stage(renderer, painter, RenderWorker(renderer.render)), start
 
 

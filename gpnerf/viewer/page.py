@@ -12,7 +12,7 @@ from gpnerf.datasets.labels import class_colors
 from gpnerf.rendering.video_pictures import COLOR, INSTANCES, LABELS
 from gpnerf.viewer.path_panel import PathPanel
 from gpnerf.viewer.picking import describe, pixel_at
-from gpnerf.viewer.pictures import Painter, modes_of
+from gpnerf.viewer.pictures import Painter
 from gpnerf.viewer.renderer import Rendering, SceneRenderer
 from gpnerf.viewer.session import Session, levels_of
 from gpnerf.viewer.thumbnails import ClientThumbnails, Thumbnails
@@ -69,8 +69,8 @@ class Page:
         return self.stage.painter.picture(rendering.view, self.session.mode, self.session.hidden)
 
     def _add_panel(self) -> None:
-        gui, names = self.client.gui, self.stage.painter.class_names
-        gui.add_dropdown("Show", modes_of(names), initial_value=COLOR).on_update(self._choose)
+        gui = self.client.gui
+        gui.add_dropdown("Show", self.stage.painter.modes, initial_value=COLOR).on_update(self._choose)
         cameras = gui.add_checkbox("Source cameras", True)
         cameras.on_update(lambda event: self.thumbnails.show(event.target.value))
         self.status = gui.add_markdown("")

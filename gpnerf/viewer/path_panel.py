@@ -63,8 +63,9 @@ class PathPanel:
     def _render(self, event: Any) -> None:
         path = self._path()
         if path is not None:
+            weights = self.stage.renderer.weights_along(path)
             self.close()
-            self.job = PathJob(path, self.page.picture, self._advance, self._report)
+            self.job = PathJob(path, weights, self.page.picture, self._advance, self._report)
             self.stage.worker.join(self.job)
 
     def _path(self) -> CameraPath | None:

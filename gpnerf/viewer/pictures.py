@@ -15,17 +15,29 @@ from gpnerf.rendering.view import RenderedView
 CONFIDENCE = "confidence"
 
 
-def modes_of(class_names: tuple[str, ...]) -> tuple[str, ...]:
-    """The modes of a model with these classes, of which it may have none."""
-    return (*chosen_modes((), class_names), *((CONFIDENCE,) if class_names else ()))
+def modes_of(class_names: tuple[str, ...], panoptic: bool = False) -> tuple[str, ...]:
+    """The modes of a model with these classes, of which it may have none.
+
+    panoptic: it finds instances besides classes.
+    """
+    return (*chosen_modes((), class_names, panoptic), *((CONFIDENCE,) if class_names else ()))
 
 
 @dataclass(frozen=True)
 class Painter:
-    """The colours of a model and a scene: the same for all clients and frames."""
+    """The colours of a model and a scene: the same for all clients and frames.
+
+    panoptic: whether the model finds instances besides classes.
+    """
 
     class_names: tuple[str, ...]
     look: Look
+    panoptic: bool = False
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """What can be shown."""
+        return modes_of(self.class_names, self.panoptic)
 
     def picture(self, view: RenderedView, mode: str, hidden: Collection[int] = ()) -> np.ndarray:
         """The picture of a mode, uint8 RGB [H, W, 3]; dark grey where the class is one of `hidden`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from gpnerf.datasets.path_file import write_camera_path
 from gpnerf.geometry.camera_path import FPS, CameraPath
 from gpnerf.geometry.trajectories import interpolate
 from gpnerf.media.video import write_video
+from gpnerf.rendering.fade import Sources
 from gpnerf.system.errors import ConfigError
 from gpnerf.viewer.renderer import Rendering
 from gpnerf.viewer.session import Task
@@ -64,14 +65,16 @@ class PathJob:
     def __init__(
         self,
         path: CameraPath,
+        weights: Sequence[Mapping[Sources, float]],
         paint: Callable[[Rendering], np.ndarray],
         advance: Callable[[float], None],
         report: Callable[[str], None],
     ) -> None:
-        """paint: a rendering -> its picture. advance: takes the finished share. report: takes a sentence
-        about a fault, which ends the job.
+        """weights: of the source views of each frame, see SceneRenderer. paint: a rendering -> its picture.
+        advance: takes the finished share. report: takes a sentence about a fault, which ends the job.
         """
-        self.path, self.paint, self.advance, self.report = path, paint, advance, report
+        self.path, self.weights = path, weights
+        self.paint, self.advance, self.report = paint, advance, report
         self.frames: list[np.ndarray] = []
         self.closed = False
 
@@ -82,19 +85,22 @@ class PathJob:
     def task(self) -> Task | None:
         if self.closed or len(self.frames) == len(self.path):
             return None
-        camera = self.path.cameras[len(self.frames)]
-        return Task(Viewpoint.of(camera), camera.height * camera.width, LAST)
+        number = len(self.frames)
+        camera = self.path.cameras[number]
+        return Task(Viewpoint.of(camera), camera.height * camera.width, LAST, self.weights[number])
 
     def wants(self, task: Task) -> bool:
         return not self.closed
 
     def finish(self, task: Task, rendering: Rendering) -> None:
-        self.frames.append(self.paint(rendering))
-        self.advance(len(self.frames) / len(self.path))
+        if not self.closed:
+            self.frames.append(self.paint(rendering))
+            self.advance(len(self.frames) / len(self.path))
 
     def fail(self, task: Task, sentence: str) -> None:
-        self.close()
-        self.report(sentence)
+        if not self.closed:
+            self.close()
+            self.report(sentence)
 
     def video(self) -> bytes:
         """The content of an mp4 with the frames."""

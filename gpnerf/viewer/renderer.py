@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 from gpnerf.datasets.frame_reader import FrameReader, KeptFrames
+from gpnerf.datasets.path_sources import sources_along
 from gpnerf.datasets.policies import Candidates
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import check_candidates, test_sources
+from gpnerf.geometry.camera_path import CameraPath
 from gpnerf.geometry.cameras import Camera
 from gpnerf.methods.method import Method
 from gpnerf.rendering.chunks import always
+from gpnerf.rendering.fade import Sources, blend, fade_half, fade_weights
 from gpnerf.rendering.view import Quality, RenderedView, SourceCache, render_view, suitable_chunk
 from gpnerf.system.devices import autocast
 from gpnerf.viewer.viewpoint import Viewpoint
@@ -54,16 +57,40 @@ class SceneRenderer:
         self.kept = SourceCache(model, partial(reader.sources, scene), scene.near, scene.far)
         self.quality = Quality(max(1, suitable_chunk(model, choice.count) // CHUNK_SHARE))
 
-    def render(self, viewpoint: Viewpoint, pixels: int, wanted: Callable[[], bool] = always) -> Rendering:
-        """Renders about so many pixels; raises GivenUp if `wanted`, asked between chunks, says no."""
-        camera = viewpoint.camera(pixels, self.model.smallest_image)
-        sources = self._sources(camera)
-        device, near, far = self.model.device, self.scene.near, self.scene.far
-        with autocast(device, self.precision):
-            prepared = self.kept.prepared(sources)
-            view = render_view(self.model, prepared, camera.to(device), near, far, self.quality, wanted)
-        return Rendering(view, camera, tuple(sources))
+    def render(
+        self,
+        viewpoint: Viewpoint,
+        pixels: int,
+        wanted: Callable[[], bool] = always,
+        weights: Mapping[Sources, float] | None = None,
+    ) -> Rendering:
+        """Renders about so many pixels; raises GivenUp if `wanted`, asked between chunks, says no.
 
-    def _sources(self, camera: Camera) -> list[int]:
-        candidates = Candidates(camera, self.cameras, self.scene.near, self.scene.far)
-        return test_sources(candidates, self.choice.count, self.choice.policy, self.scene.name).tolist()
+        weights: of the sets of source views to blend, None for the best set alone.
+        """
+        camera = viewpoint.camera(pixels, self.model.smallest_image)
+        weights = weights or {self._sources(camera): 1.0}
+        with autocast(self.model.device, self.precision):
+            views = [self._render_from(sources, camera, wanted) for sources in weights]
+            view = blend(self.model, views, list(weights.values()))
+        return Rendering(view, camera, max(weights, key=weights.__getitem__))
+
+    def weights_along(self, path: CameraPath) -> list[dict[Sources, float]]:
+        """The weights of the sets of source views of every frame, which change as rarely as they can."""
+        frames = (self._candidates(path.cameras[number]) for number in range(len(path)))
+        chosen = sources_along(frames, self.choice.count, self.choice.policy, self.scene.name)
+        return [fade_weights(chosen, number, fade_half(path.fps)) for number in range(len(path))]
+
+    def _render_from(self, sources: Sources, camera: Camera, wanted: Callable[[], bool]) -> RenderedView:
+        prepared, on_device = self.kept.prepared(sources), camera.to(self.model.device)
+        near, far = self.scene.near, self.scene.far
+        return render_view(self.model, prepared, on_device, near, far, self.quality, wanted)
+
+    def _sources(self, camera: Camera) -> Sources:
+        policy, name = self.choice.policy, self.scene.name
+        return tuple(test_sources(self._candidates(camera), self.choice.count, policy, name).tolist())
+
+    def _candidates(self, camera: Camera) -> Candidates:
+        """The cameras of all photographs, as source views of a camera."""
+        camera = replace(camera, intrinsics=camera.intrinsics.float())
+        return Candidates(camera, self.cameras, self.scene.near, self.scene.far)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gpnerf.rendering.fade import Sources
 from gpnerf.rendering.video_pictures import COLOR
 from gpnerf.viewer.renderer import Rendering
 from gpnerf.viewer.viewpoint import Viewpoint
@@ -22,11 +23,15 @@ def levels_of(height: int, width: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A frame to render. level: its place in the order of urgency; 0 is for a camera that moves."""
+    """A frame to render.
+
+    level: its place in the order of urgency; 0 is for a camera that moves. weights: see SceneRenderer.render.
+    """
 
     viewpoint: Viewpoint
     pixels: int
     level: int
+    weights: Mapping[Sources, float] | None = None
 
 
 class Client(Protocol):
@@ -48,7 +53,7 @@ class Client(Protocol):
 class Session:
     """The camera of one client, and how it wants to see its frames.
 
-    rendering: the last frame. mode: one of pictures.modes_of. hidden: numbers of the hidden classes.
+    rendering: the last frame. mode: one of Painter.modes. hidden: numbers of the hidden classes.
 
     Each new camera starts with a coarse frame, and as long as the camera rests, finer ones follow. A finer
     frame is given up when the camera moves. A coarse one is finished, or else a camera that never rests would

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from gpnerf.rendering.chunks import GivenUp
+from gpnerf.rendering.fade import Sources
 from gpnerf.system.errors import GPNeRFError
 from gpnerf.viewer.renderer import Rendering
 from gpnerf.viewer.session import Client, Task
@@ -14,7 +16,7 @@ from gpnerf.viewer.viewpoint import Viewpoint
 
 log = logging.getLogger(__name__)
 
-Render = Callable[[Viewpoint, int, Callable[[], bool]], Rendering]
+Render = Callable[[Viewpoint, int, Callable[[], bool], Mapping[Sources, float] | None], Rendering]
 
 
 class RenderWorker:
@@ -24,7 +26,7 @@ class RenderWorker:
     """
 
     def __init__(self, render: Render) -> None:
-        """render(viewpoint, pixels, wanted): see SceneRenderer.render."""
+        """render(viewpoint, pixels, wanted, weights): see SceneRenderer.render."""
         self.render = render
         self.clients: list[Client] = []
         self.lock = threading.Lock()
@@ -84,7 +86,8 @@ class RenderWorker:
 
     def _do(self, client: Client, task: Task) -> None:
         try:
-            rendering = self.render(task.viewpoint, task.pixels, lambda: self._goes_on(client, task))
+            wanted = partial(self._goes_on, client, task)
+            rendering = self.render(task.viewpoint, task.pixels, wanted, task.weights)
             client.finish(task, rendering)
         except GivenUp:
             pass

@@ -38,8 +38,8 @@ def printable(value: object) -> str:
 class Record:
     """A JSON object whose values are checked when they are read; null counts as absent.
 
-    place: file and position, for messages. number(), positive(), integer() and text() raise DataError
-    for a value of another kind or out of range.
+    place: file and position, for messages. number(), positive(), integer(), text(), inner() and inner_list()
+    raise DataError for a value of another kind or out of range.
     """
 
     def __init__(self, place: str, values: dict[str, Any]) -> None:
@@ -78,3 +78,17 @@ class Record:
         if value is not None and (not isinstance(value, str) or not value):
             raise self.fault(key, "a non-empty text")
         return value
+
+    def inner(self, key: str) -> Record:
+        """The object of a key; an empty one if it is absent."""
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, dict):
+            raise self.fault(key, "an object")
+        return Record(f"{self.place}, {printable(key)}", value or {})
+
+    def inner_list(self, key: str) -> list[Record]:
+        """The objects in the list of a key; none if it is absent."""
+        values = self.values.get(key) or []
+        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+            raise self.fault(key, "a list of objects")
+        return [Record(f"{self.place}, {printable(key)} {number}", one) for number, one in enumerate(values)]

@@ -26,6 +26,8 @@ from gpnerf.system.errors import DataError
 POSES, IMAGES = "poses_bounds.npy", "images"
 # 15 numbers of the matrix and two depths.
 COLUMNS = 17
+# The columns of height, width and focal length.
+SIZES = [4, 9, 14]
 
 
 def read(source: Path) -> Recording:
@@ -35,10 +37,10 @@ def read(source: Path) -> Recording:
     """
     path = existing(source / POSES, "the poses")
     rows = read_array(path).astype(np.float64)
-    if rows.shape[1] != COLUMNS or not np.isfinite(rows).all():
+    if rows.shape[1] != COLUMNS or not np.isfinite(rows).all() or not (rows[:, SIZES] > 0.0).all():
         raise DataError(
-            f"{path}: expected {COLUMNS} finite numbers per image, found {rows.shape[1]}, or some that are "
-            "not finite; run LLFF's imgs2poses again."
+            f"{path}: expected {COLUMNS} finite numbers per image, its size and focal length above 0, found "
+            f"{rows.shape[1]}, or some that are not so; run LLFF's imgs2poses again."
         )
     images = sorted(files_in(source / IMAGES, PHOTOGRAPH_SUFFIXES), key=lambda image: image.name)
     check_count(path, "row", len(rows), len(images))

@@ -19,6 +19,7 @@ from gpnerf.preparation.recordings.recording import (
     files_in,
     pinhole,
 )
+from gpnerf.system.errors import DataError
 
 CAMERA, TRAJECTORY, RESULTS = "cam_params.json", "traj.txt", "results"
 # Pixel centres are integers.
@@ -29,11 +30,13 @@ def read(source: Path) -> Recording:
     """Reads the folder of a scene. Raises DataError if files are missing or their numbers differ."""
     beside = (folder / CAMERA for folder in (source, source.parent))
     file = existing(next(filter(Path.is_file, beside), source.parent / CAMERA), "the camera of the scenes")
-    camera = Record(str(file), read_json_object(file).get("camera") or {})
+    camera = Record(str(file), read_json_object(file)).inner("camera")
     numbers = [camera.number(key) for key in ("fx", "fy", "cx", "cy")]
     scale = camera.positive("scale")
     if None in (*numbers, scale):
-        raise camera.fault("camera", "an object with fx, fy, cx, cy and scale")
+        raise DataError(
+            f"{camera.place}: expected fx, fy, cx, cy and scale, found some missing; download the file again."
+        )
     images = files_in(source / RESULTS, (".jpg",))
     depths = files_in(source / RESULTS, (".png",))
     poses = read_numbers(existing(source / TRAJECTORY, "a pose per line"), 16).reshape(-1, 4, 4)

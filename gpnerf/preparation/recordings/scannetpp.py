@@ -40,10 +40,10 @@ def read_iphone(source: Path) -> Recording:
     """
     folder = source if source.name == "iphone" else source / "iphone"
     file = existing(folder / POSES, "the poses of the iPhone")
-    entries = read_json_object(file)
+    entries = Record(str(file), read_json_object(file))
     shots = []
     for image in files_in(folder / "rgb", (".jpg",)):
-        record = Record(f"{file}, {image.stem}", entries.get(image.stem) or {})
+        record = entries.inner(image.stem)
         depth = folder / "depth" / f"{image.stem}.png"
         matrix = _matrix(record, "intrinsic", 3)
         intrinsics = pinhole(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], center=CENTER)
@@ -59,17 +59,16 @@ def read_dslr(source: Path) -> Recording:
     """
     folder = source if source.name == "dslr" else source / "dslr"
     file = existing(folder / TRANSFORMS, "the cameras of the undistorted photographs")
-    values = read_json_object(file)
-    top = Record(str(file), values)
+    top = Record(str(file), read_json_object(file))
     places = [
         next((folder / n for n in names if (folder / n).is_dir()), folder / names[0])
         for names in (IMAGES, MASKS)
     ]
     shots = []
     for key, split in (("frames", TRAIN), ("test_frames", TEST)):
-        for frame in values.get(key) or []:
-            if not frame.get("is_bad"):
-                shots.append(_dslr_shot(Record(f"{file}, {frame.get('file_path')}", frame), places, split))
+        for frame in top.inner_list(key):
+            if not frame.values.get("is_bad"):
+                shots.append(_dslr_shot(frame, places, split))
     camera = {name: top.number(name) for name in SHARED}
     if None in camera.values():
         raise DataError(

@@ -74,7 +74,8 @@ def _camera(source: Path) -> dict[str, float]:
 def _listed(source: Path, name: str, columns: int) -> tuple[np.ndarray, list[Sequence[str]]]:
     """Times [N] and the other words of the lines of a list."""
     path = existing(source / name, "a list of the sequence")
-    lines = path.read_text(encoding="utf-8").splitlines()
+    # Signs that are no text make a line wrong, which is said below.
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     rows = [line.split() for line in lines if line.strip() and not line.startswith("#")]
     wrong = next((row for row in rows if len(row) != columns + 1), None)
     try:
