@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from itertools import chain
+from dataclasses import replace
+from itertools import chain, product
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from test_results import scores
 from test_splits import rule_of, scenes
 
 from gpnerf.commands.options import parse_options
-from gpnerf.evaluation.gsnerf_table import gsnerf_table
+from gpnerf.evaluation.gsnerf_table import gsnerf_table, paper_table, write_gsnerf_table
 from gpnerf.evaluation.protocols import (
     GSNERF,
     PAPER,
@@ -22,14 +23,16 @@ from gpnerf.evaluation.protocols import (
     results_folder,
 )
 from gpnerf.evaluation.published_numbers import GSNERF_TABLE, TABLE_1, TABLE_3
+from gpnerf.evaluation.result_files import write_results
 from gpnerf.evaluation.results import EvaluationResult, ViewResult
 from gpnerf.rooms.exports.scannet import LABEL_FILE, label_table, write_folders
 from gpnerf.rooms.shots import Job, Shoot
 from gpnerf.system.errors import ConfigError
 
 DATASETS = ("scannet", "replica")
-# Tested in the dry run, and trained on.
+# Tested in the dry runs, by GSNeRF's protocol and by the paper's, and trained on.
 TESTED, TRAINED = ("scene0063_00", "scene0211_00"), "scene0000_00"
+OF_PAPER = ("scene0160_00", "scene0211_00")
 
 
 def config(name: str) -> list[str]:
@@ -54,9 +57,11 @@ def test_the_test_lists_of_the_two_protocols_differ_as_published():
     assert not set(scenes("scannet_train_gsnerf")) & set(listed_scenes("scannet", PAPER))
 
 
+@pytest.mark.parametrize("name", ["{}", "baselines/semantic_ray_{}", "scenes/{}"])
 @pytest.mark.parametrize("data", DATASETS)
-def test_the_configs_have_the_protocol(data):
-    options = parse_options("", config(f"{data}_gsnerf"), "eval")
+def test_the_configs_have_the_protocol(data, name):
+    own = config(f"{name.format(data)}_gsnerf")
+    options = parse_options("", own, "eval")
     assert (options.protocol, options.num_source_views, options.dataset) == (GSNERF, 8, data)
     assert options.test_scenes == listed_scenes(data, GSNERF)
     assert options.train_scenes == scenes(f"{data}_train_gsnerf")
@@ -64,10 +69,12 @@ def test_the_configs_have_the_protocol(data):
     rule = frame_rule(options)
     assert rule == rule_of(f"{data}_frames")
     assert rule.split(1200, "scene").test == list(range(2, 200, 20))
-    paper = parse_options("", config(data), "eval")
+    paper = parse_options("", config(name.format(data)), "eval")
     assert (options.height, options.width) == (paper.height, paper.width)
     # Frames of other options do not change the protocol.
-    other = parse_options("", [*config(f"{data}_gsnerf"), "--test_frames", "::3", "--test_limit", "2"])
+    other = parse_options(
+        "", [*config(f"{name.format(data)}_gsnerf"), "--test_frames", "::3", "--test_limit", "2"]
+    )
     assert frame_rule(other) == rule
 
 
@@ -173,13 +180,62 @@ def test_the_tables_of_the_two_lists_share_no_row():
     assert (results_folder(PAPER), results_folder(GSNERF)) == ("eval", "eval_gsnerf")
 
 
+def test_gains_on_the_papers_scenes_are_over_its_semantic_ray_row():
+    rows = rows_of(paper_table([]))
+    names = ("scannet mIoU", "scannet mIoU gain", "scannet PSNR", "scannet PSNR gain", "replica PSNR")
+    values = {name.replace(", not stated", ""): [row[one] for one in names] for name, row in rows.items()}
+    assert values["GP-NeRF, generalized"] == ["59.92", "+2.77", "29.37", "+2.80", "-"]
+    assert values["GP-NeRF, finetuned"] == ["93.84", "+2.78", "29.60", "+0.33", "-"]
+    assert values["Semantic-Ray, generalized"] == ["57.15", "-", "26.57", "-", "-"]
+    # Only Table 3 has the row; the paper has no Semantic-Ray of a single scene.
+    assert values["GNT, generalized"] == ["-", "-", "28.96", "+2.39", "-"]
+    assert values["Semantic-NeRF, per scene"] == ["91.24", "-", "25.07", "-", "-"]
+    assert rows["GP-NeRF, not stated, generalized"]["replica mIoU gain"] == "+6.94"
+
+
+def test_the_file_of_both_protocols_has_a_block_of_each(tmp_path):
+    out = tmp_path / "out"
+    for run, folder, names, target in (
+        ("mine", "eval", OF_PAPER, "semantic"),
+        ("ray", "eval", OF_PAPER, "semantic"),
+        ("elsewhere", "eval", TESTED, "semantic"),
+        ("objects", "eval", OF_PAPER, "instance"),
+        ("mine", "eval_gsnerf", TESTED, "semantic"),
+    ):
+        row = "Semantic-Ray" if run == "ray" else "GP-NeRF"
+        found = result(run, 0.6 if folder == "eval" else 0.4, 30.0, row, names=names)
+        write_results(out / run / folder, replace(found, facts={**found.facts, "target": target}))
+    write_gsnerf_table(tmp_path, out, {})
+    paper, theirs = blocks_of(tmp_path / "both_protocols.md")
+    assert ours_in(paper) == {
+        "mine": ["-", "generalized", "2 of 10", "60.00", "+0.00", "30.00", "+0.00", *4 * ["-"]],
+        "ray": ["-", "generalized", "2 of 10", "60.00", "-", "30.00", "-", *4 * ["-"]],
+    }
+    assert [row[3] for row in ours_in(theirs).values()] == ["40.00"]
+    assert "| GP-NeRF |" in paper and "| GSNeRF |" not in paper
+    assert "| GSNeRF |" in theirs and "| GP-NeRF |" not in theirs
+
+
+def blocks_of(path: Path) -> tuple[str, str]:
+    """The tables of the paper's protocol and of GSNeRF's in the file of both."""
+    _, paper, theirs = path.read_text().split("### Scenes of ")
+    assert paper.startswith("the paper") and theirs.startswith("GSNeRF")
+    return paper, theirs
+
+
+def ours_in(block: str) -> dict[str, list[str]]:
+    """The cells of our rows, by the names of the runs."""
+    rows = [line.strip("| ").split(" | ") for line in block.splitlines() if "this repository" in line]
+    return {row[0].strip("*").removeprefix("this repository: "): row[1:] for row in rows}
+
+
 @pytest.fixture
 def scans(tmp_path) -> Path:
-    """Three rooms in ScanNet's layout with names of the lists, long enough for two test frames."""
+    """Rooms in ScanNet's layout with names of the lists, long enough for two test frames."""
     root = tmp_path / "scannet"
     root.mkdir()
     (root / LABEL_FILE).write_text(label_table())
-    for seed, name in enumerate((TRAINED, *TESTED)):
+    for seed, name in enumerate(dict.fromkeys((TRAINED, *TESTED, *OF_PAPER))):
         (root / name).mkdir()
         write_folders(Job(root / name, seed, Shoot(18, 24, 42)), root / name)
     return root
@@ -203,3 +259,34 @@ def test_a_dry_run_from_training_to_the_table(scans, tmp_path):
     assert not list(folder.glob("table_[1-4]*")) and not (tmp_path / "out" / EXPNAME / "eval").exists()
     sentence = refusal("eval.py", "--config", path, "--test_scenes", TRAINED)
     assert f"Expected test scenes of GSNeRF's list with --protocol gsnerf, found {TRAINED}" in sentence
+
+
+@pytest.mark.slow
+def test_a_dry_run_of_both_protocols_with_the_configs_of_scannet(scans, tmp_path):
+    """As in docs/scripts.md, in fewer pixels and steps."""
+    sizes = {"scannet": "demo", "baselines/semantic_ray_scannet": "neuray_demo"}
+    few = dict(data_root=scans, out=tmp_path / "out", height=18, width=24, train_scenes=TRAINED, steps=2)
+    few |= dict(num_source_views=8, workers=0, lpips="no", compile="no", precision="float32", device="cpu")
+    for (base, size), ending in product(sizes.items(), ("", "_gsnerf")):
+        given = {"variant": f"{REPOSITORY}/configs/sizes/{size}.txt", **few}
+        given["test_scenes"] = ",".join(TESTED if ending else OF_PAPER)
+        words = [word for name, value in given.items() for word in (f"--{name}", value)]
+        for script in ("train.py", "eval.py"):
+            run_here(script, *config(base + ending), *words)
+    names = [f"{Path(base).name}_gsnerf" for base in sizes]
+    blocks = blocks_of(tmp_path / "out" / names[-1] / "eval_gsnerf" / "both_protocols.md")
+    check_block(blocks[0], tmp_path / "out", [name.removesuffix("_gsnerf") for name in names], "eval")
+    check_block(blocks[1], tmp_path / "out", names, "eval_gsnerf")
+
+
+def check_block(block: str, out: Path, names: list[str], folder: str) -> None:
+    """Asserts that our rows are these runs, with the scores of their evaluations, the last without a gain."""
+    rows = ours_in(block)
+    assert set(rows) == set(names)
+    for name, cells in rows.items():
+        overall = json.loads((out / name / folder / "metrics.json").read_text())["overall"]
+        found = [float(cell) for cell in (cells[3], cells[5])]
+        assert found == pytest.approx([100 * overall["miou"], overall["psnr"]], abs=0.01)
+    mine, ray = (rows[name] for name in names)
+    assert float(mine[6]) == pytest.approx(float(mine[5]) - float(ray[5]), abs=0.02)
+    assert ray[6] == "-"

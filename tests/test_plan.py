@@ -8,9 +8,12 @@ import pytest
 from toy_method import Pair, Toy
 
 from gpnerf.config.types import REPOSITORY
+from gpnerf.evaluation.protocols import PAPER, listed_scenes
 from gpnerf.methods.registry import METHODS
-from gpnerf.reproduction.plan import Plan, read_plan
+from gpnerf.reproduction.plan import Plan, Row, read_plan
+from gpnerf.reproduction.row_facts import model_of
 from gpnerf.reproduction.schedules import schedule
+from gpnerf.reproduction.tables import SHAPES
 from gpnerf.system.errors import ConfigError
 
 TOP = "[every row]\nscenes = 1000-1001\nseeds = 0,1\nminutes = 10\nview_metric = distance, overlap\n"
@@ -118,11 +121,39 @@ def test_without_a_budget_the_steps_are_those_of_the_config(plan):
     assert schedule(row, 0.28) == ()
 
 
-@pytest.mark.parametrize("path", sorted((REPOSITORY / "configs" / "reproduce").glob("*.ini")), ids=str)
-def test_every_plan_of_ours_can_be_read(path):
-    found = read_plan(path)
+PLANS = REPOSITORY / "configs" / "reproduce"
+
+
+@pytest.mark.parametrize("name", ["rooms", "tuning"])
+def test_every_plan_of_rooms_has_both_policies(name):
+    found = read_plan(PLANS / f"{name}.ini")
     generalizing = [row for row in found.rows if row.setting == "generalized"]
     assert {row.options.view_metric for row in generalizing} == {"distance", "overlap"}
+
+
+@pytest.mark.parametrize("data, numbers", [("scannet", "13"), ("replica", "12")])
+def test_a_plan_of_the_papers_data_has_its_rows_as_published(data, numbers):
+    found = read_plan(PLANS / f"{data}.ini")
+    assert found.scenes == listed_scenes(data, PAPER)
+    assert {(row.options.dataset, row.options.data_root) for row in found.rows} == {(data, f"data/{data}")}
+    assert {row.minutes for row in found.rows} == {0.0}
+    assert {row.options.view_metric for row in found.rows if row.options.num_source_views} == {"distance"}
+    for number in numbers:
+        rows = {(model_of(row).paper_row, row.setting) for row in found.rows if number in row.tables}
+        assert rows >= SHAPES[number].published.keys()
+
+
+def test_the_dry_run_has_the_rows_of_scannet_at_demo_sizes():
+    real, dry = (read_plan(PLANS / f"{name}.ini") for name in ("scannet", "scannet_dry_run"))
+    assert [row.sentence_name for row in dry.rows] == [row.sentence_name for row in real.rows]
+    assert set(dry.scenes) < set(real.scenes)
+    for small, large in zip(dry.rows, real.rows, strict=True):
+        assert 0.0 < small.minutes < 1.0
+        assert parameters(small) < parameters(large)
+
+
+def parameters(row: Row) -> int:
+    return sum(one.numel() for one in model_of(row).parameters())
 
 
 def test_rows_of_gsnerfs_protocol_are_refused(plan):

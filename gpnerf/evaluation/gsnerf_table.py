@@ -1,55 +1,109 @@
 """The table of GSNeRF's protocol: published rows of its scenes and ours, with their gain over Semantic-Ray.
 
 Semantic-Ray itself differs by 1.6 mIoU between these scenes and the paper's, so that the two are compared by
-the gain over each paper's own Semantic-Ray row.
+the gain over each paper's own Semantic-Ray row. Beside the table lies a file with a table of each protocol.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gpnerf.evaluation.protocols import GSNERF, listed_scenes, results_folder
+from gpnerf.datasets.options import INSTANCE
+from gpnerf.evaluation.protocols import GSNERF, PAPER, listed_scenes, results_folder
 from gpnerf.evaluation.published_numbers import GSNERF_TABLE, TABLE_1, TABLE_3
 from gpnerf.evaluation.result_files import read_results
 from gpnerf.evaluation.results import EvaluationResult, overall
-from gpnerf.evaluation.table import Table, write_table
+from gpnerf.evaluation.table import Table, markdown, write_table
+from gpnerf.system.files import write_whole
 
-NAME = "table_gsnerf"
+NAME, BOTH = "table_gsnerf", "both_protocols.md"
+ADVICE = "The two tables are of other scenes: compare gains between them, not scores."
 BASELINE, PAPER_METHOD, GENERALIZED = "Semantic-Ray", "GP-NeRF", "generalized"
 DATASETS = ("scannet", "replica")
 SCORES = ("mIoU", "PSNR")
 NOTHING = "-"
+NOT_STATED = "not stated"
 PERCENT = 100.0
 
 # mIoU in percent and PSNR in dB, None where unknown.
 Values = tuple[float | None, float | None]
+# By method and depth in training, then by setting and data set.
+Published = Mapping[tuple[str, str], Mapping[str, Mapping[str, Values]]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """What makes the table of a protocol."""
+
+    protocol: str
+    title: str
+    published: Published
+    note: str
 
 
 def write_gsnerf_table(folder: Path, out: Path, facts: Mapping[str, Any]) -> None:
-    """Writes the table to `folder`, with the runs of the folder `out` that were evaluated by the protocol."""
-    found = [read_results(path) for path in sorted(out.glob(f"*/{results_folder(GSNERF)}"))]
-    write_table(folder, NAME, gsnerf_table([one for one in found if one]), facts)
+    """Writes the table to `folder`, and a file with it and the table of the paper's protocol.
+
+    They hold the runs of the folder `out` that were evaluated by the protocol.
+    """
+    theirs = gsnerf_table(_evaluated(out, GSNERF))
+    write_table(folder, NAME, theirs, facts)
+    ours = paper_table([run for run in _evaluated(out, PAPER) if _is_of_paper(run)])
+    write_whole(folder / BOTH, f"{ADVICE}\n\n{markdown(ours)}\n{markdown(theirs)}")
+
+
+def _evaluated(out: Path, protocol: str) -> list[EvaluationResult]:
+    found = [read_results(path) for path in sorted(out.glob(f"*/{results_folder(protocol)}"))]
+    return [one for one in found if one]
+
+
+def _is_of_paper(run: EvaluationResult) -> bool:
+    """Whether a run has scenes of the paper's Tables 1 and 3 alone; those of Table 2 have other frames."""
+    listed = listed_scenes(run.facts["dataset"], PAPER) if run.facts["dataset"] in DATASETS else ()
+    return run.facts["target"] != INSTANCE and {scene.scene for scene in run.scenes} <= set(listed)
 
 
 def gsnerf_table(runs: Sequence[EvaluationResult]) -> Table:
     """Published rows, then ours. The gain of a run is over our run of Semantic-Ray on the same scenes."""
+    return _table(Block(GSNERF, "Scenes of GSNeRF", GSNERF_TABLE, _note()), runs)
+
+
+def paper_table(runs: Sequence[EvaluationResult]) -> Table:
+    """Likewise for the paper's scenes: mIoU of Table 1, and PSNR of Table 3, which is of ScanNet."""
+    note = (
+        "mIoU in percent, PSNR in dB. Gain: over the Semantic-Ray row of the paper in the same setting, for "
+        "ours over our run of Semantic-Ray on the same scenes."
+    )
+    return _table(Block(PAPER, "Scenes of the paper", _paper_rows(), note), runs)
+
+
+def _paper_rows() -> Published:
+    rows: dict[tuple[str, str], dict[str, Mapping[str, Values]]] = {}
+    for method, setting in dict.fromkeys([*TABLE_1, *TABLE_3]):
+        miou = {data: scores[-1] for data, scores in TABLE_1.get((method, setting), {}).items()}
+        psnr = {"scannet": TABLE_3.get((method, setting), (None,))[0]}
+        values = {data: (miou.get(data), psnr.get(data)) for data in DATASETS}
+        rows.setdefault((method, NOT_STATED), {})[setting] = values
+    return rows
+
+
+def _table(block: Block, runs: Sequence[EvaluationResult]) -> Table:
     rows = [
-        [method, depth, setting, "all", *_cells(values, _published_baseline(depth, setting, values))]
-        for (method, depth), settings in GSNERF_TABLE.items()
+        [method, depth, setting, "all", *_cells(values, _published_baseline(block, depth, setting, values))]
+        for (method, depth), settings in block.published.items()
         for setting, values in settings.items()
     ]
     for run in runs:
         title = f"**this repository: {Path(run.facts['run']).name}**"
-        depth = run.facts.get("depth in training", NOTHING)
+        facts = [run.facts.get("depth in training", NOTHING), run.facts["setting"], _extent(run, block)]
         values = {run.facts["dataset"]: _values(run)}
-        rows.append(
-            [title, depth, run.facts["setting"], _extent(run), *_cells(values, _own_baseline(run, runs))]
-        )
+        rows.append([title, *facts, *_cells(values, _own_baseline(run, runs))])
     columns = [f"{data} {score}{gain}" for data in DATASETS for score in SCORES for gain in ("", " gain")]
     return Table(
-        "Scenes of GSNeRF", ["method", "depth in training", "setting", "scenes", *columns], rows, _note()
+        block.title, ["method", "depth in training", "setting", "scenes", *columns], rows, block.note
     )
 
 
@@ -78,8 +132,10 @@ def _cells(values: Mapping[str, Values], baseline: Mapping[str, Values]) -> list
     return cells
 
 
-def _published_baseline(depth: str, setting: str, values: Mapping[str, Values]) -> Mapping[str, Values]:
-    baseline = GSNERF_TABLE[BASELINE, depth].get(setting, {})
+def _published_baseline(
+    block: Block, depth: str, setting: str, values: Mapping[str, Values]
+) -> Mapping[str, Values]:
+    baseline = block.published[BASELINE, depth].get(setting, {})
     return {} if values is baseline else baseline
 
 
@@ -101,7 +157,7 @@ def _values(run: EvaluationResult) -> Values:
     return None if miou is None else PERCENT * miou, scores.get("psnr")
 
 
-def _extent(run: EvaluationResult) -> str:
+def _extent(run: EvaluationResult, block: Block) -> str:
     """How many scenes of the list a run has."""
-    listed = len(listed_scenes(run.facts["dataset"], GSNERF))
+    listed = len(listed_scenes(run.facts["dataset"], block.protocol))
     return "all" if len(run.scenes) == listed else f"{len(run.scenes)} of {listed}"
