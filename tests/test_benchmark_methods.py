@@ -83,3 +83,10 @@ def test_the_table_has_a_row_for_each_config_each_from_a_process_of_its_own(tmp_
     _, _, titles, line, row = capsys.readouterr().out.splitlines()
     assert titles.count("|") == line.count("|") == row.count("|")
     assert row.startswith("| GNT + Semantic Head | tiny.txt | 32x24 |")
+
+
+@pytest.mark.parametrize("name", ["neuray_rooms_demo", "semantic_fpn_rooms_demo"])
+def test_methods_that_read_depth_or_render_nothing_are_measured(name, tmp_path, rooms_planned_once):
+    case = Case.of(REPOSITORY / "configs" / "baselines" / f"{name}.txt")
+    found = measure(case, given(tmp_path, "--height", "32", "--width", "48"))
+    assert found.config == f"configs/baselines/{name}.txt" and 0 < found.step < 60
