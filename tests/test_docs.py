@@ -1,10 +1,14 @@
-"""The documents name files that exist."""
+"""The documents name files that exist, and commands that the scripts understand."""
 
+import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from script_runs import REPOSITORY
+
+from gpnerf.commands.options import parse_options
 
 DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", REPOSITORY / "data" / "README.md"]
 DOCUMENTS += sorted((REPOSITORY / "docs").glob("*.md"))
@@ -35,3 +39,21 @@ def test_a_missing_file_would_be_found():
         "gpnerf/no.py",
         "docs/b.md",
     }
+
+
+def commands(document: Path) -> list[list[str]]:
+    """The commands of train.py, eval.py and render.py in the code of a document or notebook."""
+    text = document.read_text()
+    if document.suffix == ".ipynb":
+        text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+    lines = re.findall(r"^!?(?:python|torchrun [^`\n]*?) ?((?:train|eval|render)\.py .*)", text, re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@pytest.mark.parametrize("name", ["README.md", "data/README.md", "docs/colab.ipynb"])
+def test_the_scripts_understand_the_commands_of_a_document(name: str, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    found = commands(REPOSITORY / name)
+    assert found
+    for script, *arguments in found:
+        parse_options("", arguments, script.removesuffix(".py"))

@@ -10,7 +10,7 @@ import torch
 from helpers import camera_at
 
 from gpnerf.datasets.overlap import coverage, rank_by_overlap
-from gpnerf.datasets.path_sources import sources_along
+from gpnerf.datasets.path_sources import sources_along, without_strangers
 from gpnerf.datasets.policies import Candidates
 from gpnerf.geometry.cameras import Camera
 
@@ -48,6 +48,14 @@ def test_kept_sources_never_see_much_less_than_the_chosen_ones(policy):
     for frame, some, best in zip(path, kept, anew, strict=True):
         seen = [coverage(frame.target, ROW[list(one)], NEAR, FAR) for one in (some, best)]
         assert seen[0] >= 0.98 * seen[1]
+
+
+def test_a_set_that_shows_much_less_of_a_frame_has_no_part_in_its_fade():
+    """Photographs 0 and 1 surround the frame; 1 and 2 see nearly as much, 8 and 9 are four metres away."""
+    (frame,) = frames([0.3])
+    own, near, far = (0, 1), (1, 2), (8, 9)
+    assert without_strangers({own: 0.5, near: 0.25, far: 0.25}, frame, own) == {own: 2 / 3, near: 1 / 3}
+    assert without_strangers({far: 1.0}, frame, far) == {far: 1.0}
 
 
 def test_sources_are_sets_so_that_their_order_is_no_change():

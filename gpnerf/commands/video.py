@@ -18,7 +18,7 @@ from gpnerf.commands.video_path import path_name, video_path
 from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.frame_reader import FrameReader, KeptFrames
 from gpnerf.datasets.options import PANOPTIC
-from gpnerf.datasets.path_sources import sources_along
+from gpnerf.datasets.path_sources import sources_along, without_strangers
 from gpnerf.datasets.places import claim
 from gpnerf.datasets.policies import Candidates
 from gpnerf.datasets.probes.placement import blind_warnings, is_blind
@@ -153,6 +153,7 @@ class VideoRenderer:
     def _render(self, number: int) -> RenderedView:
         """Renders a frame from its source views; where they change, also from those before or after it."""
         weights = fade_weights(self.chosen, number, fade_half(self.path.fps))
+        weights = without_strangers(weights, self._candidates(number), self.chosen[number])
         with autocast(self.device, self.numerics.precision):
             views = [self._render_from(sources, number) for sources in weights]
             return blend(self.model, views, list(weights.values()))

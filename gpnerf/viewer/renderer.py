@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gpnerf.datasets.frame_reader import FrameReader, KeptFrames
-from gpnerf.datasets.path_sources import sources_along
+from gpnerf.datasets.path_sources import sources_along, without_strangers
 from gpnerf.datasets.policies import Candidates
 from gpnerf.datasets.scene import Scene
 from gpnerf.datasets.views import check_candidates, test_sources
@@ -77,9 +77,10 @@ class SceneRenderer:
 
     def weights_along(self, path: CameraPath) -> list[dict[Sources, float]]:
         """The weights of the sets of source views of every frame, which change as rarely as they can."""
-        frames = (self._candidates(path.cameras[number]) for number in range(len(path)))
+        frames = [self._candidates(path.cameras[number]) for number in range(len(path))]
         chosen = sources_along(frames, self.choice.count, self.choice.policy, self.scene.name)
-        return [fade_weights(chosen, number, fade_half(path.fps)) for number in range(len(path))]
+        faded = (fade_weights(chosen, number, fade_half(path.fps)) for number in range(len(path)))
+        return [without_strangers(*one) for one in zip(faded, frames, chosen, strict=True)]
 
     def _render_from(self, sources: Sources, camera: Camera, wanted: Callable[[], bool]) -> RenderedView:
         prepared, on_device = self.kept.prepared(sources), camera.to(self.model.device)
