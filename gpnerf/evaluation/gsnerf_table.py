@@ -36,7 +36,7 @@ Published = Mapping[tuple[str, str], Mapping[str, Mapping[str, Values]]]
 
 @dataclass(frozen=True)
 class Block:
-    """What makes the table of a protocol."""
+    """What makes the table of a protocol: published rows, and the note below them."""
 
     protocol: str
     title: str
@@ -47,12 +47,12 @@ class Block:
 def write_gsnerf_table(folder: Path, out: Path, facts: Mapping[str, Any]) -> None:
     """Writes the table to `folder`, and a file with it and the table of the paper's protocol.
 
-    They hold the runs of the folder `out` that were evaluated by the protocol.
+    Each holds the runs of the folder `out` that were evaluated by its protocol.
     """
-    theirs = gsnerf_table(_evaluated(out, GSNERF))
-    write_table(folder, NAME, theirs, facts)
-    ours = paper_table([run for run in _evaluated(out, PAPER) if _is_of_paper(run)])
-    write_whole(folder / BOTH, f"{ADVICE}\n\n{markdown(ours)}\n{markdown(theirs)}")
+    gsnerf = gsnerf_table(_evaluated(out, GSNERF))
+    write_table(folder, NAME, gsnerf, facts)
+    paper = paper_table([run for run in _evaluated(out, PAPER) if _is_of_paper(run)])
+    write_whole(folder / BOTH, f"{ADVICE}\n\n{markdown(paper)}\n{markdown(gsnerf)}")
 
 
 def _evaluated(out: Path, protocol: str) -> list[EvaluationResult]:
@@ -62,8 +62,9 @@ def _evaluated(out: Path, protocol: str) -> list[EvaluationResult]:
 
 def _is_of_paper(run: EvaluationResult) -> bool:
     """Whether a run has scenes of the paper's Tables 1 and 3 alone; those of Table 2 have other frames."""
-    listed = listed_scenes(run.facts["dataset"], PAPER) if run.facts["dataset"] in DATASETS else ()
-    return run.facts["target"] != INSTANCE and {scene.scene for scene in run.scenes} <= set(listed)
+    dataset = run.facts.get("dataset")
+    listed = listed_scenes(dataset, PAPER) if dataset in DATASETS else ()
+    return run.facts.get("target") != INSTANCE and {scene.scene for scene in run.scenes} <= set(listed)
 
 
 def gsnerf_table(runs: Sequence[EvaluationResult]) -> Table:
