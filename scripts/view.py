@@ -14,15 +14,15 @@ import time
 from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
-from gpnerf.commands.options import parse_options
+from gpnerf.commands.opening import take_training_options
 from gpnerf.config.parser import Parser
 from gpnerf.config.types import count
-from gpnerf.datasets.options import FRAMES, PLACE, add_data_options, add_place_options
+from gpnerf.datasets.options import add_data_options, add_place_options
 from gpnerf.system.devices import PRECISIONS
 from gpnerf.system.scripting import StopRequest, run_script
 from gpnerf.training.checkpoint import Checkpoint
 from gpnerf.training.find_model import find_model
-from gpnerf.viewer.opening import open_stage, trained_with
+from gpnerf.viewer.opening import open_stage
 from gpnerf.viewer.server import Viewer, check_free, viser_module
 
 log = logging.getLogger("view")
@@ -56,12 +56,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[Namespace, Checkpoint]:
     viser_module()
     check_free(first.host, first.port)
     checkpoint = find_model(first.model)
-    shared = parser.names_in((PLACE, FRAMES))
-    if first.config:
-        of_run = vars(parse_options("", ["--config", first.config]))
-        parser.set_defaults(**{name: of_run[name] for name in shared})
-    else:
-        parser.set_defaults(**trained_with(checkpoint, first.scene, shared))
+    take_training_options(parser, checkpoint, first.scene, first.config)
     return parser.parse_args(arguments), checkpoint
 
 

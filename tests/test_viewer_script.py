@@ -12,9 +12,9 @@ from conftest import SceneWriter
 from script_runs import EXPNAME, refusal, write_config
 from test_scripts_bad_input import save_untrained
 
+from gpnerf.commands.opening import trained_with
 from gpnerf.training.checkpoint import Checkpoint
 from gpnerf.viewer import server
-from gpnerf.viewer.opening import trained_with
 
 SCRIPT = "scripts/view.py"
 

@@ -74,7 +74,7 @@ def parse_options(
         raise ConfigError(_describe_unknown(parser, unknown[0], options))
     _let_shape_follow(options, sys.argv[1:] if arguments is None else arguments)
     method.check_size(options.height, options.width)
-    _settle_source_views(options, method)
+    settle_source_views(options, method)
     return options
 
 
@@ -96,7 +96,7 @@ def _add_method(parser: Parser) -> None:
     )
 
 
-def _settle_source_views(options: Namespace, method: type[Method]) -> None:
+def settle_source_views(options: Namespace, method: type[Method]) -> None:
     """Sets the number of source views to the method's default, or checks the given number."""
     wanted = method.source_views
     if options.num_source_views is None:

@@ -143,6 +143,13 @@ def amount(text: str) -> float:
     return _number(float, text, 0, "a finite number of at least 0")
 
 
+def above_zero(text: str) -> float:
+    number = _number(float, text, 0, "a finite number above 0")
+    if number == 0:
+        raise ArgumentTypeError(f"expected a finite number above 0, found {text!r}")
+    return number
+
+
 def _number(kind: Callable[[str], N], text: str, least: int, expected: str) -> N:
     try:
         number = kind(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from gpnerf.datasets.examples import Example
 from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.execution.workload import Workload
 from gpnerf.geometry.cameras import Camera, pixel_grid
+from gpnerf.geometry.ray_depth import depth_spread, median_depth
 from gpnerf.geometry.rays import Rays
 from gpnerf.methods.method import Method, RayPass
 from gpnerf.rendering.chunks import Chunks, always
@@ -32,7 +33,8 @@ class RenderedView:
     label map (S_sem of Fig. 3b). These three are None for a method that only labels photographs. labels:
     [H, W]. confidence: [H, W], the probabilities of the labels. The last three are None for a model without
     classes. instances: [H, W], ids of this view alone, from 0 on, -1 for none; None for a model that finds
-    none.
+    none. surface: [H, W], the median depth of each ray, and spread: [H, W], how much the samples differ from
+    it, as a share (see ray_depth.py); None for a method that only labels photographs.
     """
 
     color: Tensor | None = None
@@ -41,6 +43,8 @@ class RenderedView:
     labels: Tensor | None = None
     confidence: Tensor | None = None
     instances: Tensor | None = None
+    surface: Tensor | None = None
+    spread: Tensor | None = None
 
 
 # Size at which the largest tensor of a layer, [V, R, S, C], is fast: it fits a CPU's caches, or keeps a GPU
@@ -128,8 +132,7 @@ def render_view(
     GivenUp if it says no.
     """
     height, width = camera.height, camera.width
-    color = torch.zeros(height, width, 3, device=model.device)
-    depth = torch.zeros(height, width, device=model.device)
+    values = torch.zeros(height, width, PIXEL_VALUES, device=model.device)
     pixels = pixel_grid(height, width)
     colored = (pixels % quality.stride == 0).all(dim=-1)
     of_map = (pixels % model.map_stride == 0).all(dim=-1) & model.has_classes
@@ -156,18 +159,30 @@ def render_view(
 
         for chunk, rays in chunks.of(chosen.to(model.device), last_pass):
             count = len(chunk)
-            color[chunk[:, 1], chunk[:, 0]] = rays.color[:count]
-            depth[chunk[:, 1], chunk[:, 0]] = rays.depth[:count]
+            values[chunk[:, 1], chunk[:, 0]] = _pixel_values(rays)[:count]
             if semantics:
                 entries.append(rays.semantic[:count])
-    stride = quality.stride
-    color, depth = color[::stride, ::stride].permute(2, 0, 1).cpu(), depth[::stride, ::stride].cpu()
+    values = values[:: quality.stride, :: quality.stride].permute(2, 0, 1).contiguous().cpu()
+    view = RenderedView(values[:3], values[3], surface=values[4], spread=values[5])
     if not entries:
-        return RenderedView(color, depth)
+        return view
     rows, columns = (-(-side // model.map_stride) for side in (height, width))
     label_map = torch.cat(entries).T.reshape(-1, rows, columns)
-    labels = model.labels(label_map, height, width).cpu()
-    return RenderedView(color, depth, label_map.float().cpu(), *labels)
+    classes, confidence, instances = model.labels(label_map, height, width).cpu()
+    features = label_map.float().cpu()
+    return replace(view, features=features, labels=classes, confidence=confidence, instances=instances)
+
+
+# Colour, depth, median depth and spread.
+PIXEL_VALUES = 6
+
+
+def _pixel_values(rays: RayPass) -> Tensor:
+    """What an image holds of R rays: [R, PIXEL_VALUES]."""
+    weights = rays.weights.float()
+    surface = median_depth(rays.depths, weights)
+    spread = depth_spread(rays.depths, weights, surface)
+    return torch.cat([rays.color, torch.stack([rays.depth, surface, spread], dim=-1)], dim=-1)
 
 
 # As many sets take turns in a fade between source views, or rarely more.
