@@ -8,14 +8,17 @@ which depend less than seconds on what else the machine does.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 import gpnerf
+from gpnerf.config.parser import Parser
 from gpnerf.geometry.trajectories import interpolate
+from gpnerf.system.scripting import run_script
 from gpnerf.system.usage import core_seconds
 from gpnerf.viewer.renderer import Rendering, SceneRenderer, SourceChoice
 from gpnerf.viewer.session import COARSE, FINE, Session
@@ -43,8 +46,18 @@ class Count:
         )
 
 
-def main(name: str, folder: Path) -> None:
-    model, scene = gpnerf.load(name).method, gpnerf.open_scene(folder)
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = Parser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("model", help="as for --checkpoint of render.py")
+    parser.add_argument("scene", type=Path, help="folder of the scene")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    model, scene = gpnerf.load(options.model).method, gpnerf.open_scene(options.scene)
     height, width = scene.size(0)
     renderer = SceneRenderer(model, scene, SourceChoice(height, width, SOURCES, "overlap"), "float32")
     fov, shape = Viewpoint.of(renderer.cameras[0]).fov, width / height
@@ -66,7 +79,8 @@ def main(name: str, folder: Path) -> None:
                 pass
         worker.leave(session)
         count.tell(what)
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    run_script(main)
