@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from argparse import Namespace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,9 @@ from gpnerf.export.map_folder import MapFolder
 from gpnerf.export.view_choice import choose
 from gpnerf.methods.registry import method_class
 from gpnerf.rendering.photograph import check_renders
-from gpnerf.rendering.view import Quality, RenderedView, SourceCache, render_view
-from gpnerf.system.devices import autocast, choose_device, keep_freed_memory
+from gpnerf.rendering.scene_views import SceneViews
+from gpnerf.rendering.view import Quality, RenderedView
+from gpnerf.system.devices import choose_device, keep_freed_memory
 from gpnerf.system.files import write_whole
 from gpnerf.system.scripting import make_folder
 from gpnerf.training.checkpoint import Checkpoint
@@ -51,15 +51,15 @@ class ViewRenderer:
         self.choice = choose(self.scene, from_options(FrameRule, options), options.views)
         self._load_model()
         self.reader = FrameReader(options.height, options.width, KeptFrames(depth=self.model.needs_depth))
-        read, near, far = partial(self.reader.sources, self.scene), self.scene.near, self.scene.far
-        self.sources = SourceCache(self.model, read, near, far)
+        choice = options.num_source_views, options.view_metric
+        self.views = SceneViews(self.model, self.scene, self.reader, *choice)
         self.names = [self.scene.index.names[number] for number in self.choice.views]
-        self.cameras = self.reader.cameras(self.scene)[self.choice.views]
+        self.cameras = self.views.cameras[self.choice.views]
         self.folder = make_folder(folder / "export" / self.scene.name)
         if options.dataset != "rooms":
             claim(self.folder, self.scene.folder)
-        names = checkpoint.class_names
-        self.maps = MapFolder(self.folder / "maps", near, far, names, options.features)
+        range_, names = (self.scene.near, self.scene.far), checkpoint.class_names
+        self.maps = MapFolder(self.folder / "maps", *range_, names, options.features)
 
     def _load_model(self) -> None:
         options = self.options
@@ -91,11 +91,9 @@ class ViewRenderer:
         others = [other for other in self.choice.sources if other != number]
         candidates = self.reader.candidates(scene, number, others)
         chosen = test_sources(candidates, options.num_source_views, options.view_metric, scene.name)
-        camera = candidates.target.to(self.model.device)
+        sources = tuple(others[rank] for rank in chosen.tolist())
         quality = Quality(options.chunk_size, guide=options.guide)
-        with autocast(self.model.device, options.precision):
-            prepared = self.sources.prepared([others[rank] for rank in chosen.tolist()])
-            return render_view(self.model, prepared, camera, scene.near, scene.far, quality)
+        return self.views.render(candidates.target, {sources: 1.0}, options.precision, quality)
 
     def _drop_others(self) -> None:
         """Deletes the views that another command has rendered."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from argparse import Namespace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,18 @@ from gpnerf.commands.video_path import path_name, video_path
 from gpnerf.datasets.fingerprint import fingerprint
 from gpnerf.datasets.frame_reader import FrameReader, KeptFrames
 from gpnerf.datasets.options import PANOPTIC
-from gpnerf.datasets.path_sources import sources_along, without_strangers
 from gpnerf.datasets.places import claim
-from gpnerf.datasets.policies import Candidates
 from gpnerf.datasets.probes.placement import blind_warnings, is_blind
 from gpnerf.datasets.run_scenes import describe_ranges, load_scenes
 from gpnerf.datasets.views import check_candidates
 from gpnerf.execution.numerics import settle
-from gpnerf.geometry.cameras import Camera
 from gpnerf.media.visualize import resized
 from gpnerf.methods.registry import method_class
-from gpnerf.rendering.fade import blend, fade_half, fade_weights
 from gpnerf.rendering.photograph import check_renders
+from gpnerf.rendering.scene_views import SceneViews
 from gpnerf.rendering.video_pictures import Look, chosen_modes, mode_picture, panel
-from gpnerf.rendering.view import Quality, RenderedView, SourceCache, render_view, workload_of
-from gpnerf.system.devices import autocast, choose_device, keep_freed_memory
+from gpnerf.rendering.view import Quality, RenderedView, workload_of
+from gpnerf.system.devices import choose_device, keep_freed_memory
 from gpnerf.system.distributed import Processes
 from gpnerf.system.errors import ConfigError
 from gpnerf.system.scripting import make_folder
@@ -63,11 +60,9 @@ class VideoRenderer:
         check_candidates(len(self.scene.views), options.num_source_views, self.scene.name)
         self.path = video_path(options, self.scene)
         self._load_model()
-        kept = KeptFrames(depth=self.model.needs_depth)
-        self.reader = FrameReader(options.height, options.width, kept)
-        self.sources = SourceCache(
-            self.model, partial(self.reader.sources, self.scene), self.scene.near, self.scene.far
-        )
+        reader = FrameReader(options.height, options.width, KeptFrames(depth=self.model.needs_depth))
+        choice = options.num_source_views, options.view_metric
+        self.views = SceneViews(self.model, self.scene, reader, *choice)
         folder = make_folder(run / "render" / f"{self.scene.name}_{path_name(options)}")
         films = ("",) if options.layout == PANEL else self.modes
         self.frames = VideoFrames(folder, films, len(self.path))
@@ -77,9 +72,9 @@ class VideoRenderer:
 
     def _load_model(self) -> None:
         options, cameras = self.options, self.path.cameras
-        self.device = choose_device(options.device, self.processes.local_rank)
+        device = choose_device(options.device, self.processes.local_rank)
         keep_freed_memory()
-        self.model = self.checkpoint.build().to(self.device).eval()
+        self.model = self.checkpoint.build().to(device).eval()
         self.model.check_size(options.height, options.width)
         least = self.model.smallest_image
         if min(cameras.height, cameras.width) < least:
@@ -131,42 +126,22 @@ class VideoRenderer:
         blind = [
             f"frame {number}"
             for number, sources in enumerate(self.chosen)
-            if is_blind(self._candidates(number)[torch.tensor(sources)])
+            if is_blind(self.views.candidates(self.path.cameras[number])[torch.tensor(sources)])
         ]
         remedy = "choose another --path, add photographs of what it shows, or give --path_transform if it is "
         remedy += "from nerfstudio's viewer"
         for sentence in blind_warnings(self.scene.name, blind, len(self.path), remedy):
             log.warning(f"Warning: {sentence}")
 
-    def _candidates(self, number: int) -> Candidates:
-        """The camera of a frame with those of all photographs."""
-        camera = self.path.cameras[number]
-        camera = Camera(camera.intrinsics.float(), camera.camera_to_world, camera.height, camera.width)
-        return Candidates(camera, self.reader.cameras(self.scene), self.scene.near, self.scene.far)
-
     @cached_property
     def chosen(self) -> list[tuple[int, ...]]:
         """The numbers of the source views of every frame."""
-        frames = (self._candidates(number) for number in range(len(self.path)))
-        return sources_along(frames, self.options.num_source_views, self.options.view_metric, self.scene.name)
+        return self.views.along(self.path)
 
     def _render(self, number: int) -> RenderedView:
         """Renders a frame from its source views; where they change, also from those before or after it."""
-        weights = fade_weights(self.chosen, number, fade_half(self.path.fps))
-        weights = without_strangers(weights, self._candidates(number), self.chosen[number])
-        with autocast(self.device, self.numerics.precision):
-            views = [self._render_from(sources, number) for sources in weights]
-            return blend(self.model, views, list(weights.values()))
-
-    def _render_from(self, sources: tuple[int, ...], number: int) -> RenderedView:
-        return render_view(
-            self.model,
-            self.sources.prepared(sources),
-            self._candidates(number).target.to(self.device),
-            self.scene.near,
-            self.scene.far,
-            Quality.of(self.options),
-        )
+        weights, quality = self.views.weights(self.path, self.chosen, number), Quality.of(self.options)
+        return self.views.render(self.path.cameras[number], weights, self.numerics.precision, quality)
 
     def _made_by(self) -> dict[str, Any]:
         """All that decides the frames."""

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gpnerf.datasets.files.matrices import check_pose
 from gpnerf.datasets.files.records import Record, printable, read_json_object
 from gpnerf.datasets.transforms import camera
 from gpnerf.datasets.transforms.keys import PINHOLE, is_refused
@@ -29,6 +28,8 @@ from gpnerf.system.files import write_whole
 log = logging.getLogger(__name__)
 
 PERSPECTIVE = "perspective"
+# Poses of camera_path.json: the key, the shape of the list, and what it is called.
+MATRIX = "camera_to_world", (16,), "a list of 16 numbers"
 HALF_TURN = 180.0
 # Pixels by which a camera may differ from one with square pixels and a centred principal point.
 ROUNDING = 1e-3
@@ -83,7 +84,7 @@ def _read_nerfstudio(top: Record) -> CameraPath:
         log.warning(f"Warning: {top.place}: 'crop' is not used: the whole scene is rendered.")
     height, width = (top.integer(f"render_{side}", 0, 1, LARGEST_SIDE) for side in ("height", "width"))
     frames = _frames(top)
-    poses = torch.from_numpy(np.stack([_pose(frame) for frame in frames]))
+    poses = torch.from_numpy(np.stack([camera.pose(frame, *MATRIX) for frame in frames]))
     fov = torch.tensor([_fov(frame) for frame in frames], dtype=torch.float64)
     return CameraPath.of(poses, fov, height, width, _fps(top, len(frames)))
 
@@ -96,20 +97,6 @@ def _frames(top: Record) -> list[Record]:
     if not all(isinstance(frame, dict) for frame in frames):
         raise top.fault("camera_path", "a list of objects")
     return [Record(f"{top.place}, frame {number}", frame) for number, frame in enumerate(frames)]
-
-
-def _pose(frame: Record) -> np.ndarray:
-    """Camera-to-world [4, 4], OpenCV axes."""
-    key = "camera_to_world"
-    try:
-        matrix = np.array(frame.values.get(key), dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        matrix = np.empty(0)
-    if matrix.shape != (16,):
-        raise frame.fault(key, "a list of 16 numbers")
-    matrix = matrix.reshape(4, 4)
-    check_pose(matrix, f"{frame.place}: '{key}'", axes="OpenGL")
-    return matrix @ OPENGL_TO_OPENCV.numpy()
 
 
 def _fov(frame: Record) -> float:

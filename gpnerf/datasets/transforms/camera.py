@@ -83,14 +83,19 @@ def _listed_distortion(frame: Record) -> dict[str, float]:
     return values
 
 
-def pose(frame: Record) -> np.ndarray:
-    """Camera-to-world [4, 4], OpenCV axes."""
-    key = "transform_matrix"
+def pose(
+    frame: Record,
+    key: str = "transform_matrix",
+    shape: tuple[int, ...] = (4, 4),
+    expected: str = "a 4x4 matrix of numbers",
+) -> np.ndarray:
+    """Camera-to-world [4, 4], OpenCV axes, from OpenGL axes. shape: of the list in the file."""
     try:
         matrix = np.array(frame.values.get(key), dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         matrix = np.empty(0)
-    if matrix.shape != (4, 4):
-        raise frame.fault(key, "a 4x4 matrix of numbers")
+    if matrix.shape != shape:
+        raise frame.fault(key, expected)
+    matrix = matrix.reshape(4, 4)
     check_pose(matrix, f"{frame.place}: '{key}'", axes="OpenGL")
     return matrix @ OPENGL_TO_OPENCV.numpy()
