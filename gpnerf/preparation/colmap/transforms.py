@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from gpnerf.datasets.ranges import range_of
 from gpnerf.geometry.cameras import OPENGL_TO_OPENCV
@@ -60,14 +61,10 @@ def intrinsics(camera: ModelCamera, size: Size) -> dict[str, float]:
 
 def world_to_camera(image: ModelImage) -> np.ndarray:
     """World-to-camera [4, 4], OpenCV axes, in units of the model."""
-    quaternion = np.array(image.quaternion) / np.abs(image.quaternion).max()
-    w, x, y, z = quaternion / np.linalg.norm(quaternion)
+    # The largest entry first, as the square of a huge one overflows.
+    w, x, y, z = np.array(image.quaternion) / np.abs(image.quaternion).max()
     matrix = np.eye(4)
-    matrix[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
+    matrix[:3, :3] = Rotation.from_quat((x, y, z, w)).as_matrix()
     matrix[:3, 3] = image.translation
     return matrix
 

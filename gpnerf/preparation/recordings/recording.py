@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
 from gpnerf.datasets.files.matrices import check_pose
@@ -64,16 +65,10 @@ def pinhole(fx: float, fy: float, cx: float, cy: float, center: float) -> dict[s
 
 def quaternion_pose(quaternion: Sequence[float], position: Sequence[float], place: str) -> np.ndarray:
     """The pose [4, 4] of a quaternion x y z w and a position. Raises DataError for a quaternion of zeros."""
-    length = np.linalg.norm(quaternion)
-    if not length > 0.0:
+    if not np.linalg.norm(quaternion) > 0.0:
         raise DataError(f"{place}: expected a quaternion x y z w, found {list(quaternion)}; record it again.")
-    x, y, z, w = np.asarray(quaternion, np.float64) / length
     pose = np.eye(4)
-    pose[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
+    pose[:3, :3] = Rotation.from_quat(quaternion).as_matrix()
     pose[:3, 3] = position
     return pose
 
