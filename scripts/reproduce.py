@@ -1,12 +1,13 @@
-"""Trains and scores the rows of the paper's Tables 1 to 3 as a plan lists them, and writes the tables.
+"""Trains and scores the rows of the paper's Tables 1 to 4 as a plan lists them, and writes the tables.
 
     python scripts/reproduce.py --estimate
     python scripts/reproduce.py --tables 1,2 --seeds 0,1,2
-    python scripts/reproduce.py --plan configs/reproduce/rooms.ini --rows "GP-NeRF, ours" --budget 10
+    python scripts/reproduce.py --plan configs/reproduce/rooms.ini --rows "GP-NeRF ours" --budget 10
+    python scripts/reproduce.py --plan configs/reproduce/ablations.ini
 
 A cell is a row, a test scene and a seed. Its results are kept in the store, so that it is trained and scored
 once: the same command goes on after any stop, and several may work on one store. The tables are made of what
-is in the store. Options after -- go to train.py and eval.py.
+is in the store; one more tests what the plan claims of its rows. Options after -- go to train.py and eval.py.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from typing import Any
 
 from gpnerf.config.parser import PASS_ON, Parser
 from gpnerf.config.types import amount, names
-from gpnerf.evaluation.table import markdown, write_table
+from gpnerf.evaluation.result_files import read_results
+from gpnerf.evaluation.table import Table, markdown, write_table
+from gpnerf.reproduction.claims import Views, claims_table, read_claims
 from gpnerf.reproduction.estimate import estimate
 from gpnerf.reproduction.keys import DataVersions
 from gpnerf.reproduction.pace import Pace, known_pace, measured_pace
 from gpnerf.reproduction.plan import Plan, Row, read_plan, whole_numbers
 from gpnerf.reproduction.runner import fill
-from gpnerf.reproduction.runs import Cells
+from gpnerf.reproduction.runs import Cell, Cells
 from gpnerf.reproduction.schedules import schedule
 from gpnerf.reproduction.scripts import ScriptFailed
 from gpnerf.reproduction.store import Store
@@ -48,17 +51,24 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--plan", default=PLAN, help=f"file that lists the rows (default: {PLAN})")
     add("--store", default=STORE, help=f"folder of all results (default: {STORE})")
-    add("--tables", type=names, default=tuple(SHAPES), help="numbers of tables (default: 1,2,3)")
+    add("--tables", type=names, help="numbers of tables (default: those of the plan)")
     add("--rows", type=names, help="titles of blocks of the plan (default: all)")
     add("--seeds", help="a,b,c (default: those of the plan)")
     add("--scenes", type=names, help="test scenes (default: those of the plan)")
     add("--budget", type=amount, help="core-minutes of each training; 0: the steps of the configs")
     add("--estimate", action="store_true", help="only say how long it will take")
-    options = parser.parse_passing_on(arguments)
-    unknown = [number for number in options.tables if number not in SHAPES]
-    if unknown:
-        raise ConfigError(f"Unknown table {unknown[0]}; expected some of {', '.join(SHAPES)} in --tables.")
-    return options
+    return parser.parse_passing_on(arguments)
+
+
+def choose_tables(plan: Plan, numbers: Sequence[str] | None) -> list[str]:
+    """Those of the tables that were asked for, or all that have rows. Raises ConfigError for an empty one."""
+    known = [number for number in SHAPES if any(number in row.tables for row in plan.rows)]
+    empty = [number for number in numbers or () if number not in known]
+    if empty:
+        raise ConfigError(
+            f"--tables: {plan.path} has no rows of table {empty[0]!r}; expected some of {','.join(known)}."
+        )
+    return list(numbers or known)
 
 
 def choose(plan: Plan, tables: Sequence[str], titles: Sequence[str] | None) -> list[Row]:
@@ -82,7 +92,9 @@ class Reproduction:
         self.options = options
         self.plan = read_plan(Path(options.plan), options.passed_on, options.budget, options.scenes)
         self.seeds = whole_numbers(options.seeds, "--seeds") if options.seeds else self.plan.seeds
-        self.rows = choose(self.plan, options.tables, options.rows)
+        self.claims = read_claims(self.plan)
+        self.tables = choose_tables(self.plan, options.tables)
+        self.rows = choose(self.plan, self.tables, options.rows)
         self.store, self.data = Store(Path(options.store)), DataVersions()
         self.paces: dict[Row, Pace] = {}
         self.used: list[Mapping[str, Any]] = []
@@ -136,11 +148,28 @@ class Reproduction:
             self.used += [found] if found else []
             return found
 
-        for number in self.options.tables:
+        def views(row: Row, seed: int, score: str) -> Views:
+            if not all(lookup(row, seed, scene) for scene in self.plan.scenes):
+                return {}
+            return self.scores_of_views([cells.cell(row, seed, scene) for scene in self.plan.scenes], score)
+
+        for number in self.tables:
             table = make_table(number, self.plan, self.seeds, lookup, partial(self.command, number))
-            write_table(self.store.tables, f"table_{number}", table, self.facts(number))
-            sys.stdout.write(f"{markdown(table)}\n")
+            self.write(f"table_{number}", table, number)
+        if self.claims:
+            numbers = ",".join(self.tables)
+            self.write("claims", claims_table(self.claims, self.seeds, views, self.command(numbers)), numbers)
         log.info(f"The tables are in {self.store.tables}.")
+
+    def write(self, name: str, table: Table, numbers: str) -> None:
+        write_table(self.store.tables, name, table, self.facts(numbers))
+        sys.stdout.write(f"{markdown(table)}\n")
+
+    def scores_of_views(self, cells: Iterable[Cell], score: str) -> Views:
+        """A score of every view that has it."""
+        results = [read_results(self.store.run(cell.run.name) / cell.folder / "eval") for cell in cells]
+        views = [view for one in results if one for view in one.views]
+        return {(view.scene, view.view): value for view in views if (value := view.scores[score]) is not None}
 
     def facts(self, number: str) -> dict[str, str]:
         """How the cells of the tables were made."""

@@ -73,9 +73,17 @@ def know_paces(arguments: list[str]) -> None:
         path.write_text(json.dumps({"seconds_per_step": 0.1, "seconds_per_view": 0.2, "machine": "any"}))
 
 
+def cells_of(store: Path) -> list[dict]:
+    return [json.loads(path.read_text()) for path in store.rglob("cell.json")]
+
+
+def steps_of_cell(cell: dict) -> int:
+    return cell["training"]["steps"]
+
+
 def cells(store: Path) -> dict[str, dict]:
     """The records of all cells, by setting and seed."""
-    found = [json.loads(path.read_text()) for path in store.rglob("cell.json")]
+    found = cells_of(store)
     setting = {True: "finetuned", False: "generalized"}
     return {f"{setting[bool(one['training']['start'])]} {one['seed']}": one for one in found}
 
@@ -106,6 +114,21 @@ def test_a_cell_is_made_once_and_stands_in_the_tables(arguments, started, tmp_pa
     # Another scene needs no other generalized training.
     assert reproduce.main([*words, "--tables", "1", "--scenes", "1001", "--rows", "Tiny"]) == 0
     assert [name.split("_")[0] for name in started.names] == ["eval gpnerf", "train gpnerf", "eval gpnerf"]
+
+
+def test_claims_are_tested_on_the_views_in_the_store(arguments, started, tmp_path):
+    short = f"{GENERALIZED} --steps 3"
+    words = arguments(GENERALIZED, "tables = 4", "[Short]", short, "tables = 4", "claims = psnr below Tiny")
+    know_paces(words)
+    assert reproduce.main(words) == 0
+    tables = tmp_path / "store" / "tables"
+    assert {path.stem for path in tables.glob("*.json")} == {"table_4", "claims"}
+    (row,) = json.loads((tables / "claims.json").read_text())["rows"]
+    psnr = [one["scores"]["psnr"] for one in sorted(cells_of(tmp_path / "store"), key=steps_of_cell)]
+    assert row[:3] == ["Short", "PSNR", "below Tiny"] and row[-1] == "open"
+    assert float(row[3]) == pytest.approx(psnr[0] - psnr[1], abs=6e-4)
+    ablations = json.loads((tables / "table_4.json").read_text())
+    assert [one[0] for one in ablations["rows"][:3]] == ["Tiny", "Short", "ID 1"]
 
 
 def test_a_budget_sets_the_steps_and_an_estimate_makes_nothing(arguments, started, tmp_path, capsys):
@@ -229,7 +252,7 @@ def wait_for(folder: Path, pattern: str) -> Path:
 @pytest.mark.parametrize(
     "words, sentence",
     [
-        (["--tables", "4"], "Unknown table 4"),
+        (["--tables", "4"], "has no rows of table '4'; expected some of 1,3"),
         (["--rows", "Other"], "expected some of Tiny"),
         (["--seeds", "x"], "--seeds: expected whole numbers"),
         (["--budget", "0.0001"], "expected a budget of at least 0.0017 minutes"),

@@ -11,7 +11,6 @@ from gpnerf.evaluation.paper_tables import (
     table_1,
     table_2,
     table_3,
-    table_4,
 )
 from gpnerf.evaluation.published_numbers import TABLE_1, TABLE_2, TABLE_2_AVERAGE, TABLE_3, TABLE_4
 from gpnerf.evaluation.results import TITLES, SceneResult
@@ -81,16 +80,6 @@ def test_table_3_compares_by_setting():
     assert (generalized["PSNR"], generalized["SSIM"], generalized["LPIPS"]) == ("29.00", "0.900", "-")
     assert (generalized["PSNR - paper's"], finetuned["PSNR - paper's"]) == ("-0.37", "-0.60")
     assert "LPIPS are not on this machine" in table.note
-
-
-def test_table_4_averages_over_seeds_and_says_what_was_not_run():
-    table = table_4({"5": [run(hall=SEGMENTED), run(hall=SEGMENTED | {"miou": 0.7, "psnr": 31.0})]})
-    last = row_of(table, "5")
-    names = ("mIoU", "PSNR", "mIoU - paper's", "seeds", "steps")
-    assert [last[name] for name in names] == ["65.00", "30.00", "+5.08", "2", "500"]
-    assert row_of(table, "1")["steps"] == "-"
-    assert row_of(table, "1")["joint attention"] == "no" and row_of(table, "1")["mIoU"] == "-"
-    assert "Not run: ID 1, 2, 3, 4 " in table.note
 
 
 def test_the_published_numbers_are_consistent():

@@ -18,8 +18,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 RANGES = SCENE, PUBLISHED = ("scene", "published")
 # Choices of an option that a run may decide for itself.
 WHEN = ("auto", "yes", "no")
-# Numbers of the paper's tables.
-TABLES = ("1", "2", "3", "4")
+# Numbers of the paper's tables that a run has a row in; Table 4 compares runs (scripts/reproduce.py).
+TABLES = ("1", "2", "3")
 
 
 def yes_or_no(text: str) -> bool:

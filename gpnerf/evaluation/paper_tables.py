@@ -1,4 +1,4 @@
-"""The four tables of the paper, with our rows below the published ones."""
+"""Tables 1 to 3 of the paper, with our rows below the published ones."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from gpnerf.evaluation.published_numbers import (
     TABLE_2_AVERAGE,
     TABLE_2_METHODS,
     TABLE_3,
-    TABLE_4,
-    TABLE_4_PARTS,
 )
 from gpnerf.evaluation.result_files import read_results
 from gpnerf.evaluation.results import EvaluationResult, SceneResult, Scores, overall
@@ -56,8 +54,7 @@ class Run:
 def write_paper_tables(folder: Path, numbers: Sequence[str], run: Run, facts: Mapping[str, Any]) -> list[str]:
     """Writes the tables of these numbers, such as "1", to `folder`; returns the names of their files.
 
-    Tables 1 to 3 show `run`, and the finetuned and instance runs of the same name
-    (scripts/finetune_scenes.py). Table 4 shows the runs of scripts/run_ablations.py.
+    They show `run`, and the finetuned and instance runs of the same name (scripts/finetune_scenes.py).
     """
     out = Path(str(facts["run"])).parent
     runs = [run, *_kept_runs(out, f"{run.name}_finetuned"), *_kept_runs(out, f"{run.name}_instances")]
@@ -65,7 +62,6 @@ def write_paper_tables(folder: Path, numbers: Sequence[str], run: Run, facts: Ma
         "1": lambda: table_1([one for one in runs if one.scores.get("ap_75") is None]),
         "2": lambda: table_2(runs),
         "3": lambda: table_3([one for one in runs if one.scores.get("ap_75") is None]),
-        "4": lambda: table_4({number: _ablations(out, number) for number in TABLE_4}),
     }
     facts = {**facts, **joint_origin([facts, *(one.facts for one in runs)])}
     for number in numbers:
@@ -88,12 +84,6 @@ def run_of(name: str, found: EvaluationResult) -> Run:
     facts = found.facts
     row = facts.get("row of the paper", PAPER)
     return Run(name, facts["setting"], facts["dataset"], found.scenes, facts["step"], row, facts)
-
-
-def _ablations(out: Path, number: str) -> list[Run]:
-    return [
-        run for parent in (out, out / "ablations") for run in _kept_runs(parent, f"table4_id{number}_seed*")
-    ]
 
 
 def table_1(runs: Sequence[Run]) -> Table:
@@ -175,47 +165,12 @@ def table_3(runs: Sequence[Run]) -> Table:
     )
 
 
-def table_4(runs: Mapping[str, Sequence[Run]]) -> Table:
-    """Ablation. runs: by ID, one run per seed; the table shows their mean."""
-    rows = []
-    for number, (parts, miou, psnr) in TABLE_4.items():
-        scores = [run.scores for run in runs.get(number, ())]
-        ours = [_mean([one.get(name) for one in scores]) for name in ("miou", "psnr")]
-        ours[0] = _percent(ours[0])
-        marks = ["yes" if part else "no" for part in parts]
-        cells = _cells([(miou, psnr), tuple(ours)], 2)
-        rows.append([number, *marks, *cells, _difference(ours[0], miou, 2), str(len(scores))])
-        rows[-1].append(", ".join(map(str, sorted({run.step for run in runs.get(number, ())}))) or "-")
-    lacking = [number for number in TABLE_4 if not runs.get(number)]
-    gap = f" Not run: ID {', '.join(lacking)} (scripts/run_ablations.py table4)." if lacking else ""
-    return Table(
-        "Table 4. Ablation (published rows: ScanNet)",
-        [
-            "ID",
-            *TABLE_4_PARTS,
-            "mIoU, paper",
-            "PSNR, paper",
-            "mIoU",
-            "PSNR",
-            "mIoU - paper's",
-            "seeds",
-            "steps",
-        ],
-        rows,
-        "mIoU in percent, PSNR in dB; our numbers are means over seeds." + gap,
-    )
-
-
 def _ours(run: Run) -> str:
     return f"**{OURS}: {run.name}**"
 
 
 def _percent(value: float | None) -> float | None:
     return None if value is None else PERCENT * value
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    return None if not values or None in values else sum(values) / len(values)
 
 
 def _difference(ours: float | None, paper: float | None, decimals: int) -> str:

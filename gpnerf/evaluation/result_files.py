@@ -62,7 +62,7 @@ def load_view(folder: Path, scene: str, view: str, key: str | None = None) -> Vi
         overlaps = values["overlaps"]
         if overlaps is not None:
             overlaps = torch.tensor(overlaps, dtype=torch.int64).reshape(-1, COLUMNS)
-        return ViewResult(scene, view, values["scores"], confusion, overlaps)
+        return ViewResult(scene, view, dict.fromkeys(TITLES) | values["scores"], confusion, overlaps)
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
 
@@ -137,7 +137,8 @@ def read_results(folder: Path) -> EvaluationResult | None:
 
 def _read_view(folder: Path, row: dict[str, str]) -> ViewResult:
     kept = load_view(folder / row["scene"] / row["view"], row["scene"], row["view"])
-    scores = {name: float(row[name]) if row[name] else None for name in TITLES}
+    # Results that were written before there was a score do not have it.
+    scores = {name: float(row[name]) if row.get(name) else None for name in TITLES}
     if kept is None:
         return ViewResult(row["scene"], row["view"], scores)
     return replace(kept, scores=scores, agreement=load_agreement(folder / row["scene"] / row["view"]))

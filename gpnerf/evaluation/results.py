@@ -35,6 +35,8 @@ TITLES = {
     "miou": "mIoU",
     "total_accuracy": "total acc.",
     "average_accuracy": "average acc.",
+    "boundary_iou": "boundary IoU",
+    "regions": "regions per true region",
     **{name: f"AP .{name[-2:]}" for name in AP_NAMES},
     **{name: f"strict AP .{name[-2:]}" for name in STRICT_AP_NAMES},
     **{name: name.upper() for name in PQ_NAMES},

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from gpnerf.evaluation.results import POOLED_TITLES, TITLES, SceneResult, Scores, overall
 from gpnerf.evaluation.table import Table
 
-SHOWN = tuple(name for name in (*TITLES, *POOLED_TITLES) if name != "ssim_scikit")
+# In views.csv, metrics.json and comparisons alone, as the table is wide without them.
+NOT_SHOWN = ("ssim_scikit", "boundary_iou", "regions")
+SHOWN = tuple(name for name in (*TITLES, *POOLED_TITLES) if name not in NOT_SHOWN)
 DECIBELS = ("psnr", "psnr_nearest_view")
 NOTES = """
 PSNR in dB of unclipped colours; SSIM with an 11x11 Gaussian window, zero-padded (as published; views.csv also
 has the SSIM of scikit-image); LPIPS with VGG and inputs scaled to [-1, 1]. mIoU and average accuracy: means
-over the classes present in the labels of a view. Pooled scores: from the summed confusion matrix of a scene,
+over the classes present in the labels of a view; views.csv also has the boundary IoU (Cheng et al., 2021) and
+the number of connected regions per true region. Pooled scores: from the summed confusion matrix of a scene,
 over the classes that are labelled or predicted. AP: by the recipe of DM-NeRF, per image; strict AP counts
 unmatched predictions as false positives. PQ, SQ and RQ: panoptic quality of every object (things and stuff
 alike) per image, as Kirillov et al. define it; in scene PQ, an object extends over all test views, so that

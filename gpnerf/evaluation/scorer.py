@@ -27,6 +27,7 @@ from gpnerf.metrics.image import psnr, ssim, ssim_scikit
 from gpnerf.metrics.instance import THRESHOLDS, average_precision, match_instances, strict_average_precision
 from gpnerf.metrics.lpips import LPIPS
 from gpnerf.metrics.panoptic import count_overlaps, panoptic_quality
+from gpnerf.metrics.regions import boundary_iou, regions_per_true_region
 from gpnerf.metrics.semantic import confusion_matrix, image_scores
 from gpnerf.rendering.view import RenderedView
 
@@ -67,6 +68,8 @@ class Scorer:
         elif self.num_classes and not self.objects and target.semantic is not None:
             confusion = confusion_matrix(view.labels, target.semantic, self.num_classes)
             scores |= image_scores(confusion)._asdict()
+            scores["boundary_iou"] = boundary_iou(view.labels, target.semantic, self.num_classes)
+            scores["regions"] = regions_per_true_region(view.labels, target.semantic)
             if view.instances is not None and target.instance is not None:
                 segments = (view.labels, view.instances), (target.semantic, target.instance)
                 ids = max(1, int(view.instances.max()) + 1)

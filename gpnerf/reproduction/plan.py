@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from configparser import ConfigParser, Error, SectionProxy
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +26,13 @@ EVERY_ROW = "every row"
 # Trained on other scenes; then on the scene, from those weights; trained on the scene alone.
 SETTINGS = GENERALIZED, FINETUNED, PER_SCENE = ("generalized", "finetuned", "per scene")
 SHARED_KEYS = ("scenes", "seeds")
-KEYS = ("view_metric", "minutes", "tuned")
+# Lines that say how rows are shown: how their recipe was tuned, which tables have them if not those of their
+# target, what the paper calls them if not by their method, what is claimed of them (reproduction/claims.py).
+NOTES = TUNED, TABLES, PAPER_ROW, CLAIMS = ("tuned", "tables", "paper_row", "claims")
+KEYS = ("view_metric", "minutes", *NOTES)
 # The tables in which the scores of a target stand.
-RECONSTRUCTION = "3"
+RECONSTRUCTION, ABLATIONS = "3", "4"
+NUMBERS = ("1", "2", RECONSTRUCTION, ABLATIONS)
 TABLES_OF = {
     SEMANTIC: ("1", RECONSTRUCTION),
     INSTANCE: ("2",),
@@ -42,7 +46,7 @@ class Row:
     """A row of the tables: a method in one setting, with one policy for source views.
 
     words: its options as on a command line; options: the same, parsed. minutes: of training for each cell, 0
-    for the steps of the config. tuned: how its recipe was tuned. start: the row whose weights it finetunes.
+    for the steps of the config. notes: lines of NOTES. start: the row whose weights it finetunes.
     """
 
     title: str
@@ -50,12 +54,14 @@ class Row:
     words: tuple[str, ...]
     options: Namespace
     minutes: float
-    tuned: str = ""
+    notes: Mapping[str, str]
     start: Row | None = None
 
     @property
     def tables(self) -> tuple[str, ...]:
         """The numbers of the tables that have the row; reconstructions are scored of methods that render."""
+        if self.notes.get(TABLES):
+            return names(self.notes[TABLES])
         numbers = TABLES_OF[self.options.target]
         renders = method_class(self.options.method).renders
         return tuple(number for number in numbers if renders or number != RECONSTRUCTION)
@@ -188,13 +194,19 @@ def _row(where: str, block: SectionProxy, setting: str, words: Sequence[str], st
             "found none; add it."
         )
     finetuned_from = start if setting == FINETUNED else None
-    return Row(block.name, setting, tuple(words), options, minutes, block.get("tuned", ""), finetuned_from)
+    notes = {name: block[name] for name in NOTES if block.get(name)}
+    return Row(block.name, setting, tuple(words), options, minutes, notes, finetuned_from)
 
 
 def _check_row(where: str, row: Row, scenes: Sequence[str]) -> None:
     """Raises ConfigError for a setting that the method or the config rules out."""
     options, method = row.options, method_class(row.options.method)
     root = Path(options.data_root)
+    unknown = [number for number in row.tables if number not in NUMBERS]
+    if unknown:
+        raise ConfigError(
+            f"{where}: expected {TABLES} among {', '.join(NUMBERS)}, found {unknown[0]}; correct the line."
+        )
     if options.protocol == GSNERF:
         raise ConfigError(
             f"{where}: expected --protocol {PAPER}, as the tables hold the paper's numbers, found {GSNERF}, "

@@ -14,9 +14,10 @@ from gpnerf.evaluation.published_numbers import (
     TABLE_2_AVERAGE,
     TABLE_2_METHODS,
     TABLE_3,
+    TABLE_4,
 )
 from gpnerf.evaluation.table import Table, mean_and_spread
-from gpnerf.reproduction.plan import GENERALIZED, Plan, Row
+from gpnerf.reproduction.plan import ABLATIONS, GENERALIZED, PAPER_ROW, RECONSTRUCTION, TUNED, Plan, Row
 from gpnerf.reproduction.row_facts import NOTHING, measured, model_of, stated
 
 PERCENT = 100.0
@@ -108,14 +109,29 @@ SHAPES = {
         f"{' and '.join(DETECTORS)} label the photograph of the test view, which the others do not see.",
         per_scene=True,
     ),
-    "3": Shape(
-        "3",
+    RECONSTRUCTION: Shape(
+        RECONSTRUCTION,
         "Table 3. Reconstruction",
         QUALITIES,
         tuple(f"paper, ScanNet {score.title}" for score in QUALITIES),
         TABLE_3,
         "PSNR of unclipped colours; SSIM with an 11x11 Gaussian window (the paper took some rows from "
         "Semantic-Ray, whose window is uniform); LPIPS: VGG with inputs in [0, 1], as published.",
+    ),
+    ABLATIONS: Shape(
+        ABLATIONS,
+        "Table 4. Ablations",
+        (
+            Score("miou", "mIoU", PERCENT),
+            Score("boundary_iou", "boundary IoU", PERCENT),
+            Score("regions", "regions"),
+            Score("psnr", "PSNR"),
+            Score("depth_abs_rel", "depth abs. rel.", decimals=3),
+        ),
+        ("paper, ScanNet mIoU", "paper, ScanNet PSNR"),
+        TABLE_4,
+        "Percent; mIoU over the classes present in the labels of a view, boundary IoU (Cheng et al., 2021) "
+        "likewise. Regions: connected regions of the rendered labels for each one of the true labels.",
     ),
 }
 
@@ -137,8 +153,9 @@ def make_table(
         lacking += [row.title] if len(cells) < len(found) else []
         records += cells
         values = {**stated(row, model), **measured(cells), **_scores(shape, plan.scenes, seeds, found)}
-        known.add((model.paper_row, row.setting))
-        lines.append(values | _paper(shape, shape.published.get((model.paper_row, row.setting))))
+        printed = row.notes.get(PAPER_ROW, model.paper_row), row.setting
+        known.add(printed)
+        lines.append(values | _paper(shape, shape.published.get(printed)))
     for method, setting in shape.published.keys() - known if rows else ():
         published = _paper(shape, shape.published[method, setting])
         lines.append({"method": method, "setting": setting, **published})
@@ -207,7 +224,7 @@ def _fairness(rows: Sequence[Row]) -> str:
 
 def _tuning(rows: Sequence[Row]) -> str:
     """How the recipes were tuned, as the plan says."""
-    by_title = {row.title: row.tuned or "not stated" for row in rows}
+    by_title = {row.title: row.notes.get(TUNED, "not stated") for row in rows}
     by_budget: dict[str, list[str]] = {}
     for title, tuned in by_title.items():
         by_budget.setdefault(tuned, []).append(title)
