@@ -56,17 +56,12 @@ def _linked(
     examples: TestExamples, indices: Sequence[int], folder_of: Callable[[int], Path]
 ) -> list[Tensor] | None:
     """The ids in the scene of the ids in its views, None if a view lacks its files."""
-    loaded = [load_segments(folder_of(index)) for index in indices]
     scene = examples.views[indices[0]].scene
-    lacking = [folder_of(index) for index, one in zip(indices, loaded, strict=True) if one is None]
-    if lacking:
-        log.warning(
-            f"Warning: {scene.name}: expected rendered ids and depth of all test views, to find the objects "
-            f"of one view in another, found none in {some(lacking)}; delete these folders, so that the views "
-            "are rendered again. Scene PQ is left out."
-        )
+    loaded = {folder_of(index): load_segments(folder_of(index)) for index in indices}
+    if None in loaded.values():
+        _warn(scene.name, [folder for folder, found in loaded.items() if found is None])
         return None
-    segments, depths = zip(*loaded, strict=True)
+    segments, depths = zip(*loaded.values(), strict=True)
     cameras = examples.reader.cameras(scene)
     frames = [examples.views[index].target for index in indices]
 
@@ -74,3 +69,11 @@ def _linked(
         return correspondence(cameras[frames[view]], depths[view], cameras[frames[other]], depths[other])
 
     return link_segments(segments, places)
+
+
+def _warn(scene: str, lacking: Sequence[Path]) -> None:
+    log.warning(
+        f"Warning: {scene}: expected rendered ids and depth of all test views, to find the objects of one "
+        f"view in another, found none in {some(lacking)}; delete these folders, so that the views are "
+        "rendered again. Scene PQ is left out."
+    )
