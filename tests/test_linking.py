@@ -17,11 +17,13 @@ from gpnerf.evaluation.result_files import (
     load_scene_ids,
     load_segments,
     load_view,
+    read_results,
     save_maps,
     save_scene_ids,
     save_view,
+    write_results,
 )
-from gpnerf.evaluation.results import ViewResult, by_scene
+from gpnerf.evaluation.results import EvaluationResult, ViewResult, by_scene
 from gpnerf.evaluation.scene_objects import recorded, with_scene_ids
 from gpnerf.metrics.linking import Segments, link_segments
 from gpnerf.metrics.panoptic import count_overlaps
@@ -187,6 +189,19 @@ def test_a_new_record_drops_ids_of_the_old_one(tmp_path):
     save_view(tmp_path, ViewResult("hall", "0", scores(), view_overlaps=table), "key")
     assert load_scene_ids(tmp_path) is None
     assert torch.equal(load_view(tmp_path, "hall", "0").view_overlaps, table)
+
+
+@pytest.mark.parametrize("text", ["[4]", "5", "[[1], 2]", "{"])
+def test_damaged_ids_are_no_traceback(tmp_path, text):
+    """The table names id 1, which the first two do not have."""
+    table = torch.tensor([[0, 7, 0, 1, 5]])
+    result = ViewResult("hall", "0", scores(), view_overlaps=table)
+    save_view(tmp_path / "hall" / "0", result, "key")
+    write_results(tmp_path, EvaluationResult([result], {}))
+    assert read_results(tmp_path).views[0].overlaps is None
+    (tmp_path / "hall" / "0" / "scene_ids.json").write_text(text)
+    found = read_results(tmp_path)
+    assert found is None or found.views[0].overlaps is None
 
 
 def test_records_of_earlier_versions_have_no_tables_of_a_view(tmp_path):

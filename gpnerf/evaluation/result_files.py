@@ -198,7 +198,7 @@ def read_results(folder: Path) -> EvaluationResult | None:
         with (folder / "views.csv").open(newline="") as file:
             views = [_read_view(folder, row) for row in csv.DictReader(file)]
         return EvaluationResult(views, summary["made_by"], tuple(summary["class_names"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
         return None
 
 
