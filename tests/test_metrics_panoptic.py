@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gpnerf.datasets.labels import IGNORE
-from gpnerf.metrics.panoptic import count_overlaps, panoptic_quality, pool_overlaps
+from gpnerf.metrics.panoptic import count_overlaps, panoptic_quality, pool_overlaps, renumbered
 
 
 def segments(*runs: tuple[int, int, int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -108,3 +108,14 @@ def test_quality_is_segmentation_times_recognition_for_one_class():
     found = panoptic_quality(count_overlaps((one_class, prediction), (one_class, truth)))
     assert 0.0 < found.quality < 1.0
     assert found.quality == pytest.approx(found.segmentation * found.recognition)
+
+
+def test_new_ids_are_of_predicted_segments_alone():
+    void = IGNORE
+    table = torch.tensor([[0, 1, 2, 0, 5], [0, 0, 3, 1, 6], [void, void, void, void, 7]])
+    assert renumbered(table, torch.tensor([8, 1])).tolist() == [
+        [0, 1, 2, 8, 5],
+        [0, 0, 3, 1, 6],
+        [void, void, void, void, 7],
+    ]
+    assert table[0, 3] == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from argparse import Namespace
 
 import pytest
@@ -16,6 +17,7 @@ from gpnerf.commands.options import parse_options
 from gpnerf.datasets.instances import check_segments
 from gpnerf.evaluation.result_files import read_results
 from gpnerf.methods.gpnerf.settings import QUERY_SIZES
+from gpnerf.metrics.panoptic import panoptic_quality
 from gpnerf.rooms.layout import CLASS_NAMES
 from gpnerf.system.errors import DataError
 from gpnerf.training.checkpoint import Checkpoint
@@ -56,16 +58,39 @@ def test_an_unseen_room_gets_classes_and_instances(rooms_config, rooms_run, tmp_
     assert found["made_by"]["setting"] == "generalized" and found["made_by"]["target"] == "panoptic"
     assert 0.0 <= scores["pq"] <= scores["rq"] <= 1.0 and 0.0 <= scores["strict_ap_50"] <= scores["ap_50"]
     assert 0.0 <= scores["miou"] <= 1.0
-    # Ids are of a view, so that no segment extends over a scene.
-    assert scores["pq_pooled"] is scores["pq_one_class"] is None
-    assert read_results(folder / "eval").views[0].scores["pq"] is not None
+    # Ids are of a view, and hold in the scene by the rendered depth of all views.
+    assert 0.0 <= scores["pq_pooled"] <= scores["rq_pooled"] <= 1.0 and scores["pq_one_class"] is None
+    again = read_results(folder / "eval")
+    assert [one.scores["pq_pooled"] for one in again.scenes] == [
+        scene["pq_pooled"] for scene in found["scenes"].values()
+    ]
+    assert again.views[0].scores["pq"] == panoptic_quality(again.views[0].view_overlaps).quality
     view = folder / "eval" / "room_1000" / "0001"
     assert {"instances.png", "rendered_instances.png", "labels.png"} <= {one.name for one in view.iterdir()}
+    assert_goes_on(config, found["scenes"])
     assert "rendered objects" in (folder / "eval" / "report.html").read_text()
     run_here("eval.py", "--config", config, "--segment", "target", "--test_scenes", "1000")
     assert json.loads((folder / "eval" / "metrics.json").read_text())["overall"]["pq"] is not None
     run_here("render.py", "--config", config)
     assert (folder / "render" / "room_1000_interpolate.mp4").is_file()
+
+
+def assert_goes_on(config, scenes):
+    """A view that is rendered again gives the same scene; one without depth leaves its scene without PQ."""
+    folder = config.parent / "out" / "panoptic" / "eval"
+    shutil.rmtree(folder / "room_1000" / "0001")
+    (folder / "room_1001" / "0003" / "depth.npy").unlink()
+    stderr = run_here("eval.py", "--config", config)
+    (warning,) = [line for line in stderr.splitlines() if "Scene PQ is left out" in line]
+    assert "room_1001: expected rendered ids and depth" in warning
+    assert f"found none in {folder / 'room_1001' / '0003'}; delete these folders" in warning
+    found = json.loads((folder / "metrics.json").read_text())["scenes"]
+    assert found["room_1000"] == scenes["room_1000"]
+    lacking = dict.fromkeys(("pq_pooled", "sq_pooled", "rq_pooled"))
+    assert found["room_1001"] == scenes["room_1001"] | lacking
+    shutil.rmtree(folder / "room_1001" / "0003")
+    run_here("eval.py", "--config", config)
+    assert json.loads((folder / "metrics.json").read_text())["scenes"] == scenes
 
 
 def test_from_python_a_view_has_instances(rooms_config, rooms_run, tmp_path):

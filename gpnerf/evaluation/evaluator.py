@@ -25,8 +25,9 @@ from gpnerf.evaluation import protocols
 from gpnerf.evaluation.label_scoring import score_labels
 from gpnerf.evaluation.next_view import with_agreements
 from gpnerf.evaluation.panoptic_scoring import Objects
-from gpnerf.evaluation.result_files import load_view, save_labels, save_view
+from gpnerf.evaluation.result_files import load_view, save_maps, save_view
 from gpnerf.evaluation.results import TITLES, ViewResult, with_majority_class
+from gpnerf.evaluation.scene_objects import recorded, with_scene_ids
 from gpnerf.evaluation.scorer import Scorer, at_stride, nearest_photograph
 from gpnerf.execution.numerics import settle
 from gpnerf.media.images import write_image
@@ -143,7 +144,7 @@ class Evaluator:
         """Evaluates all test views; a view that an earlier evaluation finished is not rendered again.
 
         Every process renders a share of the missing views, and every process returns all results; the first
-        one adds how far the labels of a view agree with those of the next.
+        one adds what compares the views of a scene.
         """
         results = self._finished()
         if results and self.processes.is_first:
@@ -157,7 +158,8 @@ class Evaluator:
         if not results:
             self.faults.raise_any()
         if self.processes.is_first:
-            results = with_agreements(results, self.examples, self.view_folder)
+            for compare in (with_agreements, with_scene_ids):
+                results = compare(results, self.examples, self.view_folder)
         return with_majority_class([results[index] for index in sorted(results)])
 
     def _finished(self) -> dict[int, ViewResult]:
@@ -204,8 +206,7 @@ class Evaluator:
             write_image(folder / f"{key}.png", picture)
         panel = comparison_panel(pictures, view, target, names)
         write_image(folder.with_name(f"{folder.name}.png"), panel)
-        if view.labels is not None:
-            save_labels(folder, view.labels)
+        save_maps(folder, view)
         save_view(folder, result, self._keys[index], cost(rendering))
         self.seconds += time.perf_counter() - start
 
@@ -234,7 +235,7 @@ class Evaluator:
         values = [
             weights,
             self.checkpoint.settings.decides_outputs(),
-            [self.scorer.num_classes, *TITLES],
+            [self.scorer.num_classes, *TITLES, *recorded(options.target)],
             self.scorer.objects and self.scorer.objects[scene.name].fingerprint(),
             self.scorer.lpips is not None,
             [options.height, options.width, options.stride, options.guide, options.segment],

@@ -6,9 +6,9 @@ are finished, by the labels in their folders.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from torch import Tensor
@@ -41,8 +41,13 @@ def with_agreements(
 
 def _pairs(views: Sequence[TestView], finished: Sequence[int]) -> list[tuple[int, int]]:
     """Pairs of finished views that follow each other in a scene, in the order of its frames."""
+    return [pair for scene in by_frames(views, finished) for pair in pairwise(scene)]
+
+
+def by_frames(views: Sequence[TestView], finished: Iterable[int]) -> list[list[int]]:
+    """The finished views of each scene, in the order of its frames."""
     ordered = sorted(finished, key=lambda index: (views[index].scene.name, views[index].target))
-    return [pair for pair in pairwise(ordered) if len({views[index].scene.name for index in pair}) == 1]
+    return [list(group) for _, group in groupby(ordered, key=lambda index: views[index].scene.name)]
 
 
 def _agreement(

@@ -62,8 +62,9 @@ class ViewResult:
     """Scores of one view, by the names of TITLES; a score that cannot be computed is None.
 
     confusion: pixel counts int64 [K, K] (row: truth, column: prediction), None without labels. overlaps: of
-    objects, a table int64 [N, 5] as in metrics/panoptic.py, None without objects. agreement: of its labels
-    with those of the next view, None where there is nothing to compare.
+    objects whose ids hold in the whole scene, a table int64 [N, 5] as in metrics/panoptic.py, None without.
+    view_overlaps: likewise of objects whose ids are of this view alone. agreement: of its labels with those
+    of the next view, None where there is nothing to compare.
     """
 
     scene: str
@@ -71,6 +72,7 @@ class ViewResult:
     scores: Scores
     confusion: Tensor | None = None
     overlaps: Tensor | None = None
+    view_overlaps: Tensor | None = None
     agreement: Agreement | None = None
 
 

@@ -21,11 +21,12 @@ unmatched predictions as false positives. PQ, SQ and RQ: panoptic quality of eve
 alike) per image, as Kirillov et al. define it; in scene PQ, an object extends over all test views, so that
 its id has to be the same in all of them. An object has the class of most of its true pixels, in the
 prediction too: classes are not recognised. Where objects have no known class, all have the same ("one
-class"). With --target panoptic, an object has the class that is predicted. Label consistency: each test
-view's rendered labels, warped by true depth into the next test view of the scene; the share of the pixels
-seen there whose rendered label is the same, without regard to true labels. Each row is a mean over the views
-of a scene; the last row is the mean over scenes. Two baselines on the same views: a copy of the nearest
-source photograph, and the class that is most frequent in the test views of the scene, predicted everywhere.
+class"). With --target panoptic, an object has the class that is predicted, and segments of several views are
+one object if they overlap by rendered depth. Label consistency: each test view's rendered labels, warped by
+true depth into the next test view of the scene; the share of the pixels seen there whose rendered label is
+the same, without regard to true labels. Each row is a mean over the views of a scene; the last row is the
+mean over scenes. Two baselines on the same views: a copy of the nearest source photograph, and the class that
+is most frequent in the test views of the scene, predicted everywhere.
 """
 
 

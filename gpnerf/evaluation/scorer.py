@@ -58,7 +58,7 @@ class Scorer:
             scores["psnr_nearest_view"] = _psnr_of_copy(nearest, truth, stride)
         if view.depth is not None and truth.depth is not None:
             scores |= _depth_scores(view.depth, truth.depth)
-        confusion = overlaps = None
+        confusion = overlaps = of_view = None
         if self.num_classes and self.objects and target.instance is not None:
             objects = self.objects[target.scene]
             overlaps = objects.overlaps(view.labels, target.instance)
@@ -74,8 +74,9 @@ class Scorer:
                 segments = (view.labels, view.instances), (target.semantic, target.instance)
                 ids = max(1, int(view.instances.max()) + 1)
                 scores |= _instance_scores(view.instances, view.confidence, target.instance, ids)
-                scores |= _panoptic_scores(count_overlaps(*segments), PQ_NAMES)
-        return ViewResult(target.scene, target.name, scores, confusion, overlaps)
+                of_view = count_overlaps(*segments)
+                scores |= _panoptic_scores(of_view, PQ_NAMES)
+        return ViewResult(target.scene, target.name, scores, confusion, overlaps, of_view)
 
     def _color_scores(self, color: Tensor, truth: Frame) -> Scores:
         compared = color, truth.image

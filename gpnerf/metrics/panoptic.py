@@ -17,6 +17,7 @@ from gpnerf.datasets.labels import IGNORE
 
 # Columns of a table of overlaps: a pair (class, instance) of the truth, one of the prediction, pixels.
 TRUE, PREDICTED, PIXELS = slice(0, 2), slice(2, 4), 4
+PREDICTED_ID = 3
 COLUMNS = PIXELS + 1
 
 
@@ -53,6 +54,14 @@ def pool_overlaps(tables: Sequence[Tensor]) -> Tensor:
     pairs, numbers = rows[:, :PIXELS].unique(dim=0, return_inverse=True)
     pixels = torch.zeros(len(pairs), dtype=torch.int64).index_add_(0, numbers, rows[:, PIXELS])
     return torch.cat([pairs, pixels[:, None]], dim=1)
+
+
+def renumbered(overlaps: Tensor, ids: Tensor) -> Tensor:
+    """The table with other ids of the predicted segments: ids [I] holds the new one of each old one."""
+    table = overlaps.clone()
+    found = table[:, PREDICTED_ID] != IGNORE
+    table[found, PREDICTED_ID] = ids[table[found, PREDICTED_ID]]
+    return table
 
 
 def panoptic_quality(overlaps: Tensor) -> PanopticScores | None:
