@@ -23,9 +23,11 @@ from typing import Any
 
 from gpnerf.config.parser import PASS_ON, Parser
 from gpnerf.config.types import amount, names
+from gpnerf.evaluation.page.scatter import scatter
 from gpnerf.evaluation.result_files import read_results
 from gpnerf.evaluation.table import Table, markdown, write_table
 from gpnerf.reproduction.claims import Views, claims_table, read_claims
+from gpnerf.reproduction.costs import AXES, cost_points
 from gpnerf.reproduction.estimate import estimate
 from gpnerf.reproduction.keys import DataVersions
 from gpnerf.reproduction.pace import Pace, known_pace, measured_pace
@@ -37,6 +39,7 @@ from gpnerf.reproduction.scripts import ScriptFailed
 from gpnerf.reproduction.store import Store
 from gpnerf.reproduction.tables import SHAPES, make_table
 from gpnerf.system.errors import ConfigError, Faults
+from gpnerf.system.files import write_whole
 from gpnerf.system.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script
 
 log = logging.getLogger("reproduce")
@@ -156,6 +159,9 @@ class Reproduction:
         for number in self.tables:
             table = make_table(number, self.plan, self.seeds, lookup, partial(self.command, number))
             self.write(f"table_{number}", table, number)
+        points = cost_points(self.plan, self.seeds, lookup)
+        if points:
+            write_whole(self.store.tables / "costs.svg", scatter(points, *AXES))
         if self.claims:
             numbers = ",".join(self.tables)
             self.write("claims", claims_table(self.claims, self.seeds, views, self.command(numbers)), numbers)

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from toy_method import Toy
 
+from gpnerf.evaluation.page.scatter import Point
 from gpnerf.evaluation.published_numbers import TABLE_1, TABLE_3
 from gpnerf.methods.registry import METHODS
+from gpnerf.reproduction.costs import cost_points
 from gpnerf.reproduction.plan import read_plan
 from gpnerf.reproduction.tables import make_table
 
@@ -171,3 +173,13 @@ def test_a_table_with_labels_of_a_model_says_so(plan):
     for one, said in ((cell, False), (told, True)):
         note = table(plan, "1", {("Ours", "generalized", 0, "1000"): one})["note"]
         assert ("**Labels made by m, not the truth.**" in note) == said
+
+
+def test_costs_are_means_over_the_cells_of_rows_that_label(plan):
+    cells = {
+        ("Ours", "generalized", 0, "1000"): record(0, seconds=0.4, miou=0.5),
+        ("Ours", "generalized", 0, "1001"): record(0, seconds=0.6, miou=0.7),
+        ("Toy", "per scene", 0, "1000"): record(0, seconds=None, miou=0.7),
+    }
+    found = cost_points(plan, [0], lambda row, seed, scene: cells.get((row.title, row.setting, seed, scene)))
+    assert found == [Point(pytest.approx(0.5), pytest.approx(60.0), "Ours, overlap", "generalized")]

@@ -31,12 +31,11 @@ SHARED_KEYS = ("scenes", "seeds")
 NOTES = TUNED, TABLES, PAPER_ROW, CLAIMS = ("tuned", "tables", "paper_row", "claims")
 KEYS = ("view_metric", "minutes", *NOTES)
 # The tables in which the scores of a target stand.
-RECONSTRUCTION, ABLATIONS = "3", "4"
-NUMBERS = ("1", "2", RECONSTRUCTION, ABLATIONS)
+NUMBERS = LABELS_TABLE, OBJECTS_TABLE, RECONSTRUCTION, ABLATIONS = ("1", "2", "3", "4")
 TABLES_OF = {
-    SEMANTIC: ("1", RECONSTRUCTION),
-    INSTANCE: ("2",),
-    PANOPTIC: ("2",),
+    SEMANTIC: (LABELS_TABLE, RECONSTRUCTION),
+    INSTANCE: (OBJECTS_TABLE,),
+    PANOPTIC: (OBJECTS_TABLE,),
     NOTHING: (RECONSTRUCTION,),
 }
 

@@ -17,7 +17,17 @@ from gpnerf.evaluation.published_numbers import (
     TABLE_4,
 )
 from gpnerf.evaluation.table import Table, mean_and_spread
-from gpnerf.reproduction.plan import ABLATIONS, GENERALIZED, PAPER_ROW, RECONSTRUCTION, TUNED, Plan, Row
+from gpnerf.reproduction.plan import (
+    ABLATIONS,
+    GENERALIZED,
+    LABELS_TABLE,
+    OBJECTS_TABLE,
+    PAPER_ROW,
+    RECONSTRUCTION,
+    TUNED,
+    Plan,
+    Row,
+)
 from gpnerf.reproduction.row_facts import NOTHING, measured, model_of, stated
 
 PERCENT = 100.0
@@ -86,16 +96,16 @@ QUALITIES = (
     Score("lpips_as_published", "LPIPS", decimals=3),
 )
 SHAPES = {
-    "1": Shape(
-        "1",
+    LABELS_TABLE: Shape(
+        LABELS_TABLE,
         "Table 1. Semantic segmentation",
         ACCURACIES,
         tuple(f"paper, {data} {score.title}" for data in ("Replica", "ScanNet") for score in ACCURACIES),
         _both_data_sets(),
         "Percent; mIoU and average accuracy over the classes present in the labels of a view.",
     ),
-    "2": Shape(
-        "2",
+    OBJECTS_TABLE: Shape(
+        OBJECTS_TABLE,
         "Table 2. Instance segmentation, AP at 0.75",
         (
             Score("ap_75", "AP", PERCENT),
