@@ -17,7 +17,7 @@ def square(start: int, stop: int, size: int = 20) -> torch.Tensor:
 
 
 def test_equal_labels_have_boundaries_that_agree():
-    assert boundary_iou(square(5, 15), square(5, 15), 2) == 1.0
+    assert boundary_iou(square(5, 15), square(5, 15)) == 1.0
 
 
 def test_boundary_iou_by_hand():
@@ -26,7 +26,7 @@ def test_boundary_iou_by_hand():
     # Class 1: the rings of the squares of 10 and of 8 pixels share nothing.
     # Class 0: the border of the image, 76 pixels, is in both. The truth has the ring around its square,
     # 12 x 12 - 10 x 10 = 44, and the prediction has the ring around its own, 10 x 10 - 8 x 8 = 36.
-    assert boundary_iou(found, truth, 2) == pytest.approx((0.0 + 76 / (76 + 44 + 36)) / 2)
+    assert boundary_iou(found, truth) == pytest.approx((0.0 + 76 / (76 + 44 + 36)) / 2)
 
 
 def test_a_region_that_is_filled_right_but_bounded_wrong_has_a_low_boundary_iou():
@@ -34,14 +34,14 @@ def test_a_region_that_is_filled_right_but_bounded_wrong_has_a_low_boundary_iou(
     found = torch.roll(truth, 4, dims=1)
     matching = (truth & found).sum() / (truth | found).sum()
     assert matching > 0.95
-    assert boundary_iou(found, truth, 2) < 0.75
+    assert boundary_iou(found, truth) < 0.75
 
 
 def test_absent_classes_and_unlabelled_pixels_do_not_count():
     truth, found = square(5, 15), square(5, 15)
     truth[:3], found[:3] = IGNORE, 1
-    assert boundary_iou(found, truth, 3) == 1.0
-    assert boundary_iou(found, torch.full_like(truth, IGNORE), 3) is None
+    assert boundary_iou(found, truth) == 1.0
+    assert boundary_iou(found, torch.full_like(truth, IGNORE)) is None
 
 
 def test_regions_are_counted_by_class_with_corners_touching():

@@ -68,7 +68,7 @@ class Scorer:
         elif self.num_classes and not self.objects and target.semantic is not None:
             confusion = confusion_matrix(view.labels, target.semantic, self.num_classes)
             scores |= image_scores(confusion)._asdict()
-            scores["boundary_iou"] = boundary_iou(view.labels, target.semantic, self.num_classes)
+            scores["boundary_iou"] = boundary_iou(view.labels, target.semantic)
             scores["regions"] = regions_per_true_region(view.labels, target.semantic)
             if view.instances is not None and target.instance is not None:
                 segments = (view.labels, view.instances), (target.semantic, target.instance)

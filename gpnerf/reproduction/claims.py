@@ -27,7 +27,7 @@ HOLDS, FAILS, OPEN, UNKNOWN = "holds", "does not hold", "open", "not measured"
 
 # Scores of the views of a row with a seed, by scene and view; empty while a cell of it is.
 Views = Mapping[tuple[str, str], float]
-Lookup = Callable[[Row, int, str], Views]
+ViewsOf = Callable[[Row, int, str], Views]
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,12 @@ def compare(pairs: Iterable[Sequence[Views]], side: int) -> Finding | None:
     return Finding([fmean(one.values()) for one in by_seed], right)
 
 
-def claims_table(claims: Sequence[Claim], seeds: Sequence[int], lookup: Lookup, command: str) -> Table:
+def claims_table(claims: Sequence[Claim], seeds: Sequence[int], views_of: ViewsOf, command: str) -> Table:
     """A row per claim. command: fills what is not measured."""
     lines, lacking = [], False
     for claim in claims:
         rows = claim.row, claim.other
-        pairs = [[lookup(row, seed, claim.score) for row in rows] for seed in seeds]
+        pairs = [[views_of(row, seed, claim.score) for row in rows] for seed in seeds]
         finding = compare(pairs, claim.side)
         lacking |= finding is None or len(finding.differences) < len(seeds)
         lines.append(_line(claim, finding))
