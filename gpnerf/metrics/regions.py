@@ -40,7 +40,8 @@ def regions_per_true_region(prediction: Tensor, truth: Tensor) -> float | None:
     """Connected regions of the prediction for each connected region of the truth; None without labels.
 
     prediction, truth: int64 [H, W], on the CPU. A region is of one class; its pixels touch by sides or
-    corners. Above 1, the prediction is broken up; below, regions are lost. Unlabelled pixels are in no region.
+    corners. Above 1, the prediction is broken up; below, regions are lost. Unlabelled pixels are in no
+    region.
     """
     labelled = truth != IGNORE
     true, found = (
