@@ -89,6 +89,7 @@ def _training(step: int, training: Mapping[str, Any]) -> str:
         "photographs": None if None in size else f"{size[0]}x{size[1]} pixels",
         "source views": training.get("num_source_views"),
         "varied": ", ".join(training.get("vary", ())) or None,
+        "mean of": "; ".join(training.get("averaged", ())) or None,
         "started from": training.get("load_weights") or training.get("imported"),
         "steps": f"{step:,} of {training.get('num_rays', '?')} rays" if step else None,
         "seed": training.get("seed"),

@@ -43,6 +43,15 @@ def checkpoint_to_use(folder: Path, named: str | None, method: str) -> Checkpoin
     return found
 
 
+def check_resumable(folder: Path, found: Checkpoint) -> None:
+    """Raises CheckpointError for imported or averaged weights, which have no state of an optimizer."""
+    if not found.optimizer:
+        raise CheckpointError(
+            f"{folder} holds weights that no training wrote; start from them with --load_weights {folder} "
+            "and another --expname."
+        )
+
+
 def check_settings(folder: Path, found: Settings, wanted: Settings) -> None:
     """Raises CheckpointError if a run cannot resume with the wanted settings; names the options.
 

@@ -37,7 +37,7 @@ from gpnerf.training.adoption import adopt_scene
 from gpnerf.training.data import load_training_data
 from gpnerf.training.find_model import find_model
 from gpnerf.training.journal import Journal, show
-from gpnerf.training.resume import adopt_sizes, check_scenes, check_settings, load_weights
+from gpnerf.training.resume import adopt_sizes, check_resumable, check_scenes, check_settings, load_weights
 from gpnerf.training.schedule import Schedule, build_optimizer, load_optimizer
 from gpnerf.training.updater import StepOptions, Updater
 
@@ -106,6 +106,7 @@ class Trainer:
 
     def _resume(self, newest: checkpoints.Checkpoint) -> None:
         """Takes the weights of the run's newest checkpoint. Raises CheckpointError if it does not fit."""
+        check_resumable(self.folder, newest)
         check_settings(self.folder, newest.settings, self.settings)
         check_scenes(newest, self.options, self.options.train_scenes)
         if newest.class_names != tuple(self.class_names):

@@ -38,9 +38,9 @@ KINDS = {
 }
 # The options of a training that are recorded, besides the settings.
 RECORDED = (
-    "commit", "seed", "core_hours", "imported", "load_weights", "dataset", "data_root", "train_scenes",
-    "views_per_room", "label_space", "target", "border", "height", "width", "depth_range", "vary",
-    "num_source_views", "view_metric", "steps", *option_names(StepOptions), *option_names(Schedule),
+    "commit", "seed", "core_hours", "imported", "load_weights", "averaged", "dataset", "data_root",
+    "train_scenes", "views_per_room", "label_space", "target", "border", "height", "width", "depth_range",
+    "vary", "num_source_views", "view_metric", "steps", *option_names(StepOptions), *option_names(Schedule),
 )  # fmt: skip
 PATHS = ("imported", "load_weights", "data_root")
 
