@@ -2,7 +2,7 @@
 
     python benchmarks/methods.py --height 60 --width 80              # minutes on two CPU cores
     python benchmarks/methods.py --device cuda                       # whole frames
-    python benchmarks/methods.py configs/rooms.txt configs/baselines/gnt_rooms.txt
+    python benchmarks/methods.py configs/scannet.txt --variant configs/variants/ours.txt
 
 Without configs, each row of the paper that a method gives is measured at published sizes (its config of
 ScanNet or Replica, or else the defaults of the method) and at demo sizes (its config of the rooms). All have
@@ -66,10 +66,12 @@ class Case(NamedTuple):
     arguments: list[str]
 
     @staticmethod
-    def of(config: Path) -> Case:
+    def of(config: Path, variant: Path | None = None) -> Case:
         inside = config.resolve().is_relative_to(REPOSITORY)
         name = config.resolve().relative_to(REPOSITORY).as_posix() if inside else config.name
-        return Case(name, ["--config", str(config)])
+        if variant is None:
+            return Case(name, ["--config", str(config)])
+        return Case(f"{name} {variant.name}", ["--config", str(config), "--variant", str(variant)])
 
     def options(self, given: Namespace) -> Namespace:
         """The options of the case, on the room."""
@@ -102,6 +104,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("configs", nargs="*", type=Path, help="configs to measure (default: all rows, at both sizes)")
+    add("--variant", type=Path, help="file of configs/variants, for the given configs")
     add("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, ...")
     add("--rounds", type=positive, default=3, help="runs of each work, of which the median is reported")
     add("--height", type=positive, help="of all frames, pixels (default: that of each config)")
@@ -233,7 +236,7 @@ TITLES += ["peak GiB", "parameters"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parse(arguments)
-    cases = [Case.of(config) for config in given.configs] or all_cases()
+    cases = [Case.of(config, given.variant) for config in given.configs] or all_cases()
     say(f"device {given.device}, {torch.get_num_threads()} threads, torch {torch.__version__}\n")
     say(f"| {' | '.join(TITLES)} |\n|---|---|---|{'--:|' * (len(TITLES) - 3)}")
     for case in cases:

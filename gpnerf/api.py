@@ -43,7 +43,7 @@ class Model:
         far: float,
         masks: Tensor | None = None,
         chunk_size: int | None = None,
-        guide: int = GUIDE,
+        guide: int | None = None,
         depths: Tensor | None = None,
     ) -> RenderedView:
         """Renders the view of a camera from V photographs: color [3, H, W], depth [H, W], labels, instances.
@@ -52,9 +52,10 @@ class Model:
         for a model of one scene, which needs no photographs. target_camera: one camera, whose size H x W is
         rendered. near, far: z-depth range of the scene, in the units of the poses. masks: bool [V, h, w],
         True for pixels that may be used; None uses all. chunk_size: rays at a time; None chooses a suitable
-        number. guide: as --guide of render.py. depths: float [V, h, w], z-depths of the photographs in the
-        units of the poses, 0 where unknown, for methods that need them (see Scene.read_map). Raises
-        ConfigError for shapes that do not match, and for a method that renders nothing.
+        number. guide: as --guide of render.py; None is that of the method. depths: float [V, h, w], z-depths
+        of the photographs in the units of the poses, 0 where unknown, for methods that need them (see
+        Scene.read_map). Raises ConfigError for shapes that do not match, and for a method that renders
+        nothing.
         """
         check_renders(type(self.method), self.method.paper_row)
         if images is None and cameras is None:
@@ -74,9 +75,8 @@ class Model:
         with torch.no_grad(), autocast(self.method.device, self.precision):
             prepared = Prepared(self.method.prepare(sources, near, far), sources.cameras)
             target_camera = target_camera.to(self.method.device)
-            return render_view(
-                self.method, prepared, target_camera, near, far, Quality(chunk_size, guide=guide)
-            )
+            quality = Quality(chunk_size, guide=guide or self.method.defaults.get("guide", GUIDE))
+            return render_view(self.method, prepared, target_camera, near, far, quality)
 
 
 def load(model: str | Path, device: str = "auto", precision: str = "float32") -> Model:

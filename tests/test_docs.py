@@ -34,6 +34,10 @@ def test_every_file_that_a_document_names_exists(document: Path):
     assert not missing
 
 
+def test_the_readme_stays_short():
+    assert len((REPOSITORY / "README.md").read_text().split()) < 1500
+
+
 def test_a_missing_file_would_be_found():
     assert named_files("`gpnerf/no.py --x 1`, [a](docs/b.md#c), `out/rooms/x.md`, `a.py`") == {
         "gpnerf/no.py",

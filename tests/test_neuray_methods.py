@@ -10,8 +10,10 @@ from torch.testing import assert_close
 from gpnerf.api import Model
 from gpnerf.commands.options import parse_options
 from gpnerf.datasets.labels import IGNORE
+from gpnerf.geometry.cameras import pixel_grid
+from gpnerf.geometry.sampling import Guide
 from gpnerf.methods.settings import Settings
-from gpnerf.rendering.view import render_example
+from gpnerf.rendering.view import Quality, render_example
 from gpnerf.system.errors import ConfigError, DataError
 
 TINY = {
@@ -62,6 +64,26 @@ def test_every_parameter_of_a_method_learns_from_its_losses(method):
     model.backward(losses)
     (parameters,) = model.parameter_groups().values()
     assert sum(one.grad is not None for one in parameters) == len(list(model.parameters()))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@torch.no_grad()
+def test_a_coarse_pass_of_other_rays_guides_where_it_is_asked_to(method):
+    model, example = tiny(method).eval(), example_with_depth()
+    sources = model.prepare(example.sources, 0.5, 5.0), example.sources.cameras
+    rays = rays_of(example, pixel_grid(24, 32))
+    own = model.coarse_pass(*sources, rays)
+    (fine,) = model.render_rays(*sources, rays, True, guide=Guide(own.depths, own.weights))
+    coarse, plain = model.render_rays(*sources, rays, True)
+    assert_close(own.weights, coarse.weights)
+    assert_close(fine.color, plain.color)
+    assert_close(fine.semantic, plain.semantic)
+    usual, best, rough = (
+        render_example(model, example, "float32", quality).color
+        for quality in (Quality(guide=model.defaults["guide"]), Quality(guide=1), Quality(guide=2))
+    )
+    assert torch.equal(usual, best) and (rough - best).abs().max() > 1e-5
+    assert_close(rough[:, ::2, ::2], best[:, ::2, ::2], atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("method", METHODS)

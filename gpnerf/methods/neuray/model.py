@@ -24,7 +24,7 @@ class NeuRay(NeuRayFamily):
     Recipe = Recipe
     label_branch = HEAD
     visibility = False
-    defaults = {
+    defaults = NeuRayFamily.defaults | {
         "num_rays": 512,
         "steps": 400_000,
         "decay": "steps",

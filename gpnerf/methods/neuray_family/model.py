@@ -39,6 +39,9 @@ class NeuRayFamily(Method):
     separable = False
     smallest_image = SMALLEST_IMAGE
     depth_remedy = "train with --depth_init no"
+    # As published: a coarse pass on every pixel.
+    defaults = {"guide": 1}
+    guided = True
     label_branch: ClassVar[str]
     visibility: ClassVar[bool]
 
@@ -86,7 +89,12 @@ class NeuRayFamily(Method):
         generator: torch.Generator | None = None,
         guide: Guide | None = None,
     ) -> list[RayPass]:
-        return self.passes(prepared, cameras, rays, (False, semantics), generator)
+        return self.passes(prepared, cameras, rays, (False, semantics), generator, guide)
+
+    def coarse_pass(
+        self, prepared: SourceMaps, cameras: Camera, rays: Rays, generator: torch.Generator | None = None
+    ) -> RayPass:
+        return self._coarse_pass(prepared, *rays.around_target(cameras), semantics=False)
 
     def passes(
         self,
@@ -95,15 +103,21 @@ class NeuRayFamily(Method):
         rays: Rays,
         semantics: tuple[bool, bool],
         generator: torch.Generator | None = None,
+        guide: Guide | None = None,
     ) -> list[RayPass]:
-        """Renders the coarse and the fine pass; semantics: which of them have logits."""
+        """Renders the coarse pass, if there is no guide, and the fine pass; semantics: which have logits."""
         cameras, rays = rays.around_target(cameras)
+        coarse = [] if guide else [self._coarse_pass(prepared, cameras, rays, semantics[0])]
+        guide = guide or Guide(coarse[0].depths, coarse[0].weights)
+        samples = self.function.fine_samples
+        uniforms = uniform_numbers(len(rays), samples, generator, rays.origins.device)
+        depths = cell_depths(guide, samples, INVERSE, uniforms)
+        return [*coarse, self._render(self.fine, prepared, cameras, rays, depths, semantics[1])]
+
+    def _coarse_pass(self, prepared: SourceMaps, cameras: Camera, rays: Rays, semantics: bool) -> RayPass:
         count, device = len(rays), rays.origins.device
         depths = coarse_depths(rays.near, rays.far, count, self.function.samples, INVERSE).to(device)
-        coarse = self._render(self.coarse, prepared, cameras, rays, depths, semantics[0])
-        uniforms = uniform_numbers(count, self.function.fine_samples, generator, device)
-        depths = cell_depths(Guide(depths, coarse.weights), self.function.fine_samples, INVERSE, uniforms)
-        return [coarse, self._render(self.fine, prepared, cameras, rays, depths, semantics[1])]
+        return self._render(self.coarse, prepared, cameras, rays, depths, semantics)
 
     def _render(
         self,

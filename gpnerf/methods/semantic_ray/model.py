@@ -11,7 +11,7 @@ class SemanticRay(NeuRayFamily):
 
     label_branch = CROSS_REPROJECTION
     visibility = True
-    defaults = {
+    defaults = NeuRayFamily.defaults | {
         "num_rays": 1024,
         "steps": 600_000,
         "decay": "steps",
