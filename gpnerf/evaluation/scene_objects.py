@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
+from tqdm import tqdm
 
 from gpnerf.datasets.examples import TestExamples
 from gpnerf.datasets.options import PANOPTIC
@@ -68,7 +69,7 @@ def _linked(
     def places(view: int, other: int) -> Tensor:
         return correspondence(cameras[frames[view]], depths[view], cameras[frames[other]], depths[other])
 
-    return link_segments(segments, places)
+    return link_segments(tqdm(segments, desc=f"linking objects of {scene.name}", unit="view"), places)
 
 
 def _warn(scene: str, lacking: Sequence[Path]) -> None:

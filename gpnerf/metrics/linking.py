@@ -6,7 +6,7 @@ is hidden in one view is found again in the next. True labels play no part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -27,7 +27,7 @@ class Segments(NamedTuple):
     ids: Tensor
 
 
-def link_segments(views: Sequence[Segments], places: Callable[[int, int], Tensor]) -> list[Tensor]:
+def link_segments(views: Iterable[Segments], places: Callable[[int, int], Tensor]) -> list[Tensor]:
     """Numbers the objects of a scene from 0 on: for each view, int64 [I], id in the view -> id in the scene.
 
     NONE stands for an id that no pixel has. places(view, other): int64 [H, W], the pixel of the other view,
