@@ -106,7 +106,6 @@ class Trainer:
 
     def _resume(self, newest: checkpoints.Checkpoint) -> None:
         """Takes the weights of the run's newest checkpoint. Raises CheckpointError if it does not fit."""
-        check_resumable(self.folder, newest)
         check_settings(self.folder, newest.settings, self.settings)
         check_scenes(newest, self.options, self.options.train_scenes)
         if newest.class_names != tuple(self.class_names):
@@ -115,6 +114,7 @@ class Trainer:
                 f"{', '.join(newest.class_names)}, found {', '.join(self.class_names)}; use those "
                 "scenes, or another --expname."
             )
+        check_resumable(self.folder, newest)
         self.model.load_state_dict(newest.model)
         log.info(f"Resuming {self.folder} at step {newest.step}.")
 
