@@ -41,6 +41,7 @@ from gpnerf.methods.registry import METHODS
 from gpnerf.methods.settings import Settings
 from gpnerf.rendering.view import GUIDE, Quality, render_example
 from gpnerf.system.devices import allow_tf32, choose_device
+from gpnerf.system.errors import ConfigError
 from gpnerf.system.scripting import run_script
 from gpnerf.training.data import load_training_data
 from gpnerf.training.schedule import Schedule, build_optimizer
@@ -236,6 +237,8 @@ TITLES += ["peak GiB", "parameters"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parse(arguments)
+    if given.variant and not given.configs:
+        raise ConfigError("--variant: expected configs beside it, found none; name those it is for.")
     cases = [Case.of(config, given.variant) for config in given.configs] or all_cases()
     say(f"device {given.device}, {torch.get_num_threads()} threads, torch {torch.__version__}\n")
     say(f"| {' | '.join(TITLES)} |\n|---|---|---|{'--:|' * (len(TITLES) - 3)}")

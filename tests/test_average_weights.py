@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -76,7 +75,7 @@ def test_the_mean_is_scored_and_exported_as_a_run_and_does_not_resume(rooms_run,
     assert "expected each model once" in sentence
 
 
-def test_the_mean_of_a_model_with_itself_is_that_model(tmp_path: Path):
+def test_the_mean_of_a_model_with_itself_is_that_model():
     model = tiny_model(seed=4).state_dict()
     checkpoint = Checkpoint(1, tiny_settings(), NAMES, model, {}, {})
     mean = averaged({"a": checkpoint, "b": checkpoint}, [0.3, 0.7]).build().state_dict()
