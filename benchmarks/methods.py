@@ -2,13 +2,15 @@
 
     python benchmarks/methods.py --height 60 --width 80              # minutes on two CPU cores
     python benchmarks/methods.py --device cuda                       # whole frames
-    python benchmarks/methods.py configs/scannet.txt --variant configs/variants/ours.txt
+    python benchmarks/methods.py configs/scannet.txt configs/scannet.txt+configs/variants/ours.txt
 
 Without configs, each row of the paper that a method gives is measured at published sizes (its config of
-ScanNet or Replica, or else the defaults of the method) and at demo sizes (its config of the rooms). All have
-random weights and see the same generated room. A frame includes its source views and its labels. Layers are
-not compiled. Parameters are those that a step trains. Every config is measured in a process of its own:
-memory is what PyTorch allocates on a GPU, and on a CPU the whole process with its libraries.
+ScanNet or Replica, or else the defaults of the method) and at demo sizes (its config of the rooms), and
+GP-NeRF at published sizes also with our choices. A config may be followed by +VARIANT.
+
+All have random weights and see the same generated room. A frame includes its source views and its labels.
+Layers are not compiled. Parameters are those that a step trains. Every config is measured in a process of its
+own: memory is what PyTorch allocates on a GPU, and on a CPU the whole process with its libraries.
 """
 
 from __future__ import annotations
@@ -36,12 +38,12 @@ from gpnerf.datasets.examples import TestExamples, TrainingExamples
 from gpnerf.datasets.options import NOTHING
 from gpnerf.datasets.run_scenes import load_scenes
 from gpnerf.execution.numerics import make_repeatable
+from gpnerf.methods.gpnerf.model import GPNeRF
 from gpnerf.methods.method import Method
 from gpnerf.methods.registry import METHODS
 from gpnerf.methods.settings import Settings
 from gpnerf.rendering.view import GUIDE, Quality, render_example
 from gpnerf.system.devices import allow_tf32, choose_device
-from gpnerf.system.errors import ConfigError
 from gpnerf.system.scripting import run_script
 from gpnerf.training.data import load_training_data
 from gpnerf.training.schedule import Schedule, build_optimizer
@@ -51,6 +53,8 @@ CONFIGS = REPOSITORY / "configs"
 # Data sets whose configs have published sizes, and those whose configs have demo sizes; the first one counts.
 PUBLISHED, DEMO = ("scannet", "replica"), ("rooms",)
 DEMO_FILE = "_demo"
+# The paper's method with our choices, which can be guided.
+OURS = f"{CONFIGS / 'scannet.txt'}+{CONFIGS / 'variants' / 'ours.txt'}"
 # The frame of a method that no config of PUBLISHED names: that of ScanNet.
 FRAME = ["--height", "240", "--width", "320"]
 # One room takes the place of all scenes; its frames are split as those of a scene that is finetuned.
@@ -67,12 +71,13 @@ class Case(NamedTuple):
     arguments: list[str]
 
     @staticmethod
-    def of(config: Path, variant: Path | None = None) -> Case:
-        inside = config.resolve().is_relative_to(REPOSITORY)
-        name = config.resolve().relative_to(REPOSITORY).as_posix() if inside else config.name
-        if variant is None:
-            return Case(name, ["--config", str(config)])
-        return Case(f"{name} {variant.name}", ["--config", str(config), "--variant", str(variant)])
+    def of(config: str) -> Case:
+        """The case of CONFIG or CONFIG+VARIANT."""
+        file, plus, variant = config.partition("+")
+        path = Path(file).resolve()
+        name = path.relative_to(REPOSITORY).as_posix() if path.is_relative_to(REPOSITORY) else path.name
+        chosen = ["--variant", variant] if plus else []
+        return Case(f"{name}{plus}{Path(variant).name}", ["--config", file, *chosen])
 
     def options(self, given: Namespace) -> Namespace:
         """The options of the case, on the room."""
@@ -104,8 +109,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     add = parser.add_argument
-    add("configs", nargs="*", type=Path, help="configs to measure (default: all rows, at both sizes)")
-    add("--variant", type=Path, help="file of configs/variants, for the given configs")
+    add("configs", nargs="*", help="CONFIG or CONFIG+VARIANT to measure (default: all rows, at both sizes)")
     add("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, ...")
     add("--rounds", type=positive, default=3, help="runs of each work, of which the median is reported")
     add("--height", type=positive, help="of all frames, pixels (default: that of each config)")
@@ -128,7 +132,7 @@ def all_cases() -> list[Case]:
         published, demo = (_first_of_each_row(own, datasets) for datasets in (PUBLISHED, DEMO))
         if not published:
             published = [Case(f"--method {method}", ["--method", method, *FRAME])]
-        found += [*published, *demo]
+        found += [*published, *([Case.of(OURS)] if METHODS[method] is GPNeRF else []), *demo]
     return found
 
 
@@ -138,7 +142,7 @@ def _first_of_each_row(configs: Sequence[tuple[Path, Namespace]], datasets: Sequ
     for dataset in datasets:
         for file, options in configs:
             if options.dataset == dataset:
-                first.setdefault(_row(options), Case.of(file))
+                first.setdefault(_row(options), Case.of(str(file)))
     return list(first.values())
 
 
@@ -237,9 +241,7 @@ TITLES += ["peak GiB", "parameters"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parse(arguments)
-    if given.variant and not given.configs:
-        raise ConfigError("--variant: expected configs beside it, found none; name those it is for.")
-    cases = [Case.of(config, given.variant) for config in given.configs] or all_cases()
+    cases = [Case.of(config) for config in given.configs] or all_cases()
     say(f"device {given.device}, {torch.get_num_threads()} threads, torch {torch.__version__}\n")
     say(f"| {' | '.join(TITLES)} |\n|---|---|---|{'--:|' * (len(TITLES) - 3)}")
     for case in cases:

@@ -40,10 +40,12 @@ def test_rows_of_the_paper_are_found_once_at_each_size(cases):
         assert row.format("scannet") in names and row.format("rooms") in names
         assert row.format("replica") not in names
     assert not [name for name in names if "finetune" in name or "stage_2" in name]
+    # The paper's choices are not guided, ours are.
+    assert "configs/scannet.txt+ours.txt" in names
 
 
 def test_a_case_keeps_its_sizes_and_leaves_its_data(tmp_path):
-    options = Case.of(REPOSITORY / "configs" / "scannet.txt").options(given(tmp_path))
+    options = Case.of(str(REPOSITORY / "configs" / "scannet.txt")).options(given(tmp_path))
     assert (options.dataset, options.height, options.width, options.layers) == ("rooms", 240, 320, 8)
     assert options.train_scenes == options.test_scenes == ("1000",)
 
@@ -59,11 +61,11 @@ def test_every_case_finds_what_it_needs_in_the_room(cases, tmp_path, rooms_plann
 
 def test_a_tiny_method_is_measured(tmp_path, rooms_planned_once):
     arguments = given(tmp_path)
-    found = measure(Case.of(tiny(tmp_path)), arguments)
+    found = measure(Case.of(str(tiny(tmp_path))), arguments)
     assert (found.row, found.config, found.frame, found.rays) == ("GP-NeRF", "tiny.txt", "32x24", 32)
     assert 0 < found.seconds < 60 and 0 < found.guided < 60 and 0 < found.step < 60
     assert 2**26 < found.memory < 2**36
-    plain = measure(Case.of(tiny(tmp_path, target="none", last_pass="all")), arguments)
+    plain = measure(Case.of(str(tiny(tmp_path, target="none", last_pass="all"))), arguments)
     assert plain.row == "GNT" and plain.guided is None
     # The pyramid of a model without classes gets no gradient.
     assert 0 < plain.parameters < found.parameters
@@ -87,6 +89,6 @@ def test_the_table_has_a_row_for_each_config_each_from_a_process_of_its_own(tmp_
 
 @pytest.mark.parametrize("name", ["neuray_rooms_demo", "semantic_fpn_rooms_demo"])
 def test_methods_that_read_depth_or_render_nothing_are_measured(name, tmp_path, rooms_planned_once):
-    case = Case.of(REPOSITORY / "configs" / "baselines" / f"{name}.txt")
+    case = Case.of(str(REPOSITORY / "configs" / "baselines" / f"{name}.txt"))
     found = measure(case, given(tmp_path, "--height", "32", "--width", "48"))
     assert found.config == f"configs/baselines/{name}.txt" and 0 < found.step < 60

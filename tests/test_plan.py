@@ -89,6 +89,7 @@ def test_the_command_line_overrides_a_plan(plan):
         ("[A]\nper scene = gpnerf.txt --load_weights rooms", "starts from no weights in 'per scene'"),
         ("[A]\ngeneralized = gpnerf.txt --train_scenes 1001", "not trained on, found one of 1000, 1001"),
         ("[A]\ngeneralized = gpnerf.txt --stepz 3", "Unknown option --stepz"),
+        ("[A, B]\ngeneralized = gpnerf.txt", "expected a title without commas"),
         ("[A]\n[A]", "section 'A' already exists"),
         ("", r"expected blocks \[TITLE\]"),
     ],

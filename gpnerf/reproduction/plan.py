@@ -133,6 +133,10 @@ def _rows_of_block(
     path: Path, block: SectionProxy, scenes: Sequence[str], passed_on: Sequence[str]
 ) -> list[Row]:
     where = f"{path}, [{block.name}]"
+    if "," in block.name:
+        raise ConfigError(
+            f"{where}: expected a title without commas, which --rows puts between titles; rename it."
+        )
     shared = block.parser[EVERY_ROW]
     unknown = [key for key in block if key not in (*SHARED_KEYS, *KEYS, *SETTINGS)]
     unknown += [key for key in SHARED_KEYS if block.get(key) != shared.get(key)]
