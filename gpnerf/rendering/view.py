@@ -92,7 +92,7 @@ class Prepared(NamedTuple):
 
 
 # Every GUIDE-th row and column has a coarse pass by default: three times as fast as at every pixel, at the
-# same quality (docs/results.md). A guide is then as far from a pixel as in training (--guide_distance).
+# same quality (docs/trials.md). A guide is then as far from a pixel as in training (--guide_distance).
 GUIDE = 8
 
 
