@@ -126,6 +126,8 @@ def test_an_unknown_option_in_a_file_is_named_with_a_suggestion(tmp_path):
         ("seed", "-1", "whole number of at least 0"),
         ("workers", "-1", "whole number of at least 0"),
         ("lr_head", "nan", "finite number of at least 0"),
+        ("whole_maps", "1.5", "a number from 0 to 1"),
+        ("whole_maps", "-1", "a number from 0 to 1"),
         ("depth_range", "near", "scene, published or NEAR,FAR with 0 < NEAR < FAR"),
         ("depth_range", "3,2", "0 < NEAR < FAR"),
         ("depth_range", "2,2", "0 < NEAR < FAR"),

@@ -5,9 +5,8 @@ import torch
 from helpers import prepared, rays_of, tiny_example, tiny_model
 
 from gpnerf.geometry.cameras import pixel_grid
+from gpnerf.geometry.guide_map import guide_map
 from gpnerf.geometry.sampling import SPREAD, Guide, guided_depths, pixels_around
-from gpnerf.methods.method import RayPass
-from gpnerf.rendering.guide import guide_map
 from gpnerf.rendering.view import Quality, render_view
 
 
@@ -65,10 +64,7 @@ def test_a_guide_map_has_its_rays_and_mixes_those_between():
     depths = torch.tensor([1.0, 2.0])
 
     def render(pixels):
-        for chunk in pixels.split(5):
-            filled = torch.cat([chunk, chunk[-1:]]).float()
-            color = torch.zeros(len(filled), 3)
-            yield chunk, RayPass(color, color[:, 0], depths.expand(len(filled), 2), filled)
+        return Guide(depths.expand(len(pixels), 2), pixels.float())
 
     found = guide_map(7, 10, 4, torch.device("cpu"), render)
     assert found.rows.tolist() == [0, 4, 6] and found.columns.tolist() == [0, 4, 8, 9]

@@ -143,6 +143,13 @@ def amount(text: str) -> float:
     return _number(float, text, 0, "a finite number of at least 0")
 
 
+def share(text: str) -> float:
+    number = _number(float, text, 0, "a number from 0 to 1")
+    if number > 1:
+        raise ArgumentTypeError(f"expected a number from 0 to 1, found {text!r}")
+    return number
+
+
 def above_zero(text: str) -> float:
     number = _number(float, text, 0, "a finite number above 0")
     if number == 0:

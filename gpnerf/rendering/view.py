@@ -6,7 +6,6 @@ from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -16,11 +15,12 @@ from gpnerf.datasets.examples import Example
 from gpnerf.datasets.frame_reader import SourceViews
 from gpnerf.execution.workload import Workload
 from gpnerf.geometry.cameras import Camera, pixel_grid
+from gpnerf.geometry.guide_map import guide_map
 from gpnerf.geometry.ray_depth import depth_spread, median_depth
 from gpnerf.geometry.rays import Rays
+from gpnerf.geometry.sampling import Guide
 from gpnerf.methods.method import Method, RayPass
 from gpnerf.rendering.chunks import Chunks, always
-from gpnerf.rendering.guide import guide_map
 from gpnerf.rendering.photograph import segment_target
 from gpnerf.system.devices import autocast, memory_of
 
@@ -146,10 +146,13 @@ def render_view(
     def coarse_pass(chunk: Tensor) -> RayPass:
         return model.coarse_pass(*to_render(chunk))
 
+    def guide(some: Tensor) -> Guide:
+        found = [(rays.depths, rays.weights[: len(chunk)]) for chunk, rays in chunks.of(some, coarse_pass)]
+        return Guide(found[0][0], torch.cat([weights for _, weights in found]))
+
     guides = None
     if model.guided and quality.guide > 1:
-        render = partial(chunks.of, render=coarse_pass)
-        guides = guide_map(height, width, quality.guide, model.device, render)
+        guides = guide_map(height, width, quality.guide, model.device, guide)
     # Copying from the device only at the end keeps it from waiting for the CPU.
     for chosen, semantics in ((pixels[colored & ~of_map], False), (pixels[of_map], True)):
 

@@ -26,6 +26,7 @@ from gpnerf.methods.gpnerf.perception_head import to_pixels
 from gpnerf.methods.gpnerf.query_head import QueryHead
 from gpnerf.methods.gpnerf.query_losses import query_losses
 from gpnerf.methods.gpnerf.source_features import SourceFeatures
+from gpnerf.methods.gpnerf.whole_map import whole_map
 from gpnerf.methods.method import RayPass, StepLosses
 from gpnerf.metrics.instance import assign_slots
 from gpnerf.metrics.semantic import semantic_loss
@@ -68,8 +69,10 @@ def step_losses(model: GPNeRF, example: Example, rays: int, generator: torch.Gen
             )
             for one in passes
         ) / len(passes)
-    if model.has_classes:
-        losses |= _label_losses(model, example, teacher, passes[-1])
+    labels = _labels_to_learn(model, target)
+    if labels is not None:
+        learnt = _head_map(model, prepared, example, teacher, passes[-1], generator)
+        losses |= _label_losses(model, target, labels, learnt, passes[-1])
     if teacher is not None:
         losses |= _distillation(model, example, teacher, passes[-1], by_depth)
     rendered, truth = colors[-1]
@@ -130,34 +133,59 @@ def _distillation(
     return losses
 
 
-def _label_losses(
-    model: GPNeRF, example: Example, teacher: Tensor | None, last: TrainedPass
-) -> dict[str, Tensor]:
-    """The semantic loss and those of the queries, empty without labels.
+def _labels_to_learn(model: GPNeRF, target: Frame) -> Tensor | None:
+    """Classes or instances [H, W] from which the head learns; None if there are none, or no weight."""
+    learns = model.recipe.weight_semantic > 0 or isinstance(model.head, QueryHead)
+    if not model.has_classes or not learns:
+        return None
+    return target.instance if model.recipe.instance_matching == HUNGARIAN else target.semantic
 
-    Under Hungarian matching, the instance ids are assigned to the outputs of the head that currently fit them
-    best, because an id may mean another object in another view.
+
+def _head_map(
+    model: GPNeRF,
+    prepared: SourceFeatures,
+    example: Example,
+    teacher: Tensor | None,
+    last: TrainedPass,
+    generator: torch.Generator,
+) -> Tensor | None:
+    """The features [D, h, w] from which the head learns; None without a teacher.
+
+    They are S_fused (Fig. 3a), and in a share of the steps a map that is rendered in all cells (Fig. 3b).
+    """
+    if teacher is None:
+        return None
+    share = model.recipe.whole_maps
+    if share and torch.rand((), generator=generator) < share:
+        return whole_map(model, prepared, example)
+    return fuse(teacher, last.rays.semantic, last.pixels)
+
+
+def _label_losses(
+    model: GPNeRF, target: Frame, labels: Tensor, features: Tensor | None, last: TrainedPass
+) -> dict[str, Tensor]:
+    """The semantic loss of a feature map [D, h, w] and labels [H, W], and the losses of the queries.
+
+    Without a map, there are only the rays: they form an image of one row, [K, 1, R] and [1, R]. Under
+    Hungarian matching, the instance ids are assigned to the outputs of the head that currently fit them best,
+    because an id may mean another object in another view.
     """
     if isinstance(model.head, QueryHead):
-        return _panoptic_losses(model, example.target, fuse(teacher, last.rays.semantic, last.pixels))
-    target = example.target
-    matched = model.recipe.instance_matching == HUNGARIAN
-    labels = target.instance if matched else target.semantic
-    if labels is None or model.recipe.weight_semantic == 0:
-        return {}
-    logits, labels = _classified(model, teacher, last, labels)
-    if matched:
+        return _panoptic_losses(model, target, features)
+    if features is None:
+        logits, labels = last.rays.semantic.T[:, None], at_pixels(labels, last.pixels)[None]
+    else:
+        logits = model.segment(features, *labels.shape)
+    if model.recipe.instance_matching == HUNGARIAN:
         labels = assign_slots(logits.detach().softmax(dim=0), labels)
     return {"semantic": semantic_loss(logits, labels)}
 
 
 def _panoptic_losses(model: GPNeRF, target: Frame, features: Tensor) -> dict[str, Tensor]:
-    """Losses of the classes of all pixels and of the segments, from a fused map [D, h, w].
+    """Losses of the classes of all pixels and of the segments, from a feature map [D, h, w].
 
     Masks are compared in the cells, each of which lies at a pixel.
     """
-    if target.semantic is None:
-        return {}
     logits, found = model.head.find(features)
     pixels = to_pixels(logits[None], *target.semantic.shape)[0]
     losses = {"semantic": semantic_loss(pixels, target.semantic)}
@@ -166,16 +194,3 @@ def _panoptic_losses(model: GPNeRF, target: Frame, features: Tensor) -> dict[str
     of_cells = (one[::STRIDE, ::STRIDE] for one in (target.instance, target.semantic))
     segments = query_losses(found, *of_cells)
     return losses | (segments._asdict() if segments else {})
-
-
-def _classified(
-    model: GPNeRF, teacher: Tensor | None, last: TrainedPass, labels: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Logits [K, H, W] of the fused map, and its labels [H, W].
-
-    Without a teacher, there are only the rays: they form an image of one row, [K, 1, R] and [1, R].
-    """
-    rendered, pixels = last
-    if teacher is None:
-        return rendered.semantic.T[:, None], at_pixels(labels, pixels)[None]
-    return model.segment(fuse(teacher, rendered.semantic, pixels), *labels.shape), labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpnerf.config.fields import option
-from gpnerf.config.types import amount, check_multiple, count, integers, positive, yes_or_no
+from gpnerf.config.types import amount, check_multiple, count, integers, positive, share, yes_or_no
 from gpnerf.datasets.instances import FIXED, MATCHINGS
 from gpnerf.geometry.canonical import CAMERA, COORDINATES, WORLD
 from gpnerf.geometry.sampling import SMALLEST_COARSE, SPACINGS
@@ -169,6 +169,13 @@ class Recipe:
         False,
         "yes: the gradient of the colour decoder never reaches the deepest stage, as released",
         yes_or_no,
+    )
+    whole_maps: float = option(
+        0.0,
+        "share of the steps in which the head learns from a map that is rendered in all cells, as at the "
+        "test, instead of the fused map (Fig. 3a); not in the paper",
+        share,
+        may_change=True,
     )
     instance_matching: str = option(
         FIXED, "hungarian: for instance ids that mean other objects in other views", choices=MATCHINGS

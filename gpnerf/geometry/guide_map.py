@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from gpnerf.geometry.sampling import Guide
-from gpnerf.methods.method import RayPass
 
 
 class GuideMap(NamedTuple):
@@ -37,22 +36,16 @@ class GuideMap(NamedTuple):
 
 
 def guide_map(
-    height: int,
-    width: int,
-    step: int,
-    device: torch.device,
-    render: Callable[[Tensor], Iterable[tuple[Tensor, RayPass]]],
+    height: int, width: int, step: int, device: torch.device, render: Callable[[Tensor], Guide]
 ) -> GuideMap:
     """Renders every `step`-th row and column, and the last ones.
 
-    render: yields pixels [n, 2] of those that it is given with their coarse pass, of which the first n rays
-    count. Both sides of the image have at least two pixels.
+    render: the coarse pass of the rays of pixels [N, 2], which all have the same depths. Both sides of the
+    image have at least two pixels.
     """
     rows, columns = _lines(height, step, device), _lines(width, step, device)
-    pixels = torch.cartesian_prod(rows, columns).flip(-1)
-    found = [(rays.depths[0], rays.weights[: len(chunk)]) for chunk, rays in render(pixels)]
-    weights = torch.cat([weights for _, weights in found])
-    return GuideMap(rows, columns, found[0][0], weights.reshape(len(rows), len(columns), -1))
+    found = render(torch.cartesian_prod(rows, columns).flip(-1))
+    return GuideMap(rows, columns, found.depths[0], found.weights.reshape(len(rows), len(columns), -1))
 
 
 def _lines(length: int, step: int, device: torch.device) -> Tensor:
