@@ -71,8 +71,10 @@ def step_losses(model: GPNeRF, example: Example, rays: int, generator: torch.Gen
         ) / len(passes)
     labels = _labels_to_learn(model, target)
     if labels is not None:
-        learnt = _head_map(model, prepared, example, teacher, passes[-1], generator)
-        losses |= _label_losses(model, target, labels, learnt, passes[-1])
+        learnt = _head_maps(model, prepared, example, teacher, passes[-1], generator)
+        for features in learnt:
+            for name, loss in _label_losses(model, target, labels, features, passes[-1]).items():
+                losses[name] = losses.get(name, 0.0) + loss
     if teacher is not None:
         losses |= _distillation(model, example, teacher, passes[-1], by_depth)
     rendered, truth = colors[-1]
@@ -141,24 +143,24 @@ def _labels_to_learn(model: GPNeRF, target: Frame) -> Tensor | None:
     return target.instance if model.recipe.instance_matching == HUNGARIAN else target.semantic
 
 
-def _head_map(
+def _head_maps(
     model: GPNeRF,
     prepared: SourceFeatures,
     example: Example,
     teacher: Tensor | None,
     last: TrainedPass,
     generator: torch.Generator,
-) -> Tensor | None:
-    """The features [D, h, w] from which the head learns; None without a teacher.
+) -> list[Tensor | None]:
+    """The feature maps [D, h, w] from which the head learns; None stands for no map, without a teacher.
 
-    They are S_fused (Fig. 3a), and in a share of the steps a map that is rendered in all cells (Fig. 3b).
+    They are S_fused (Fig. 3a), and in a share of the steps also a map rendered in all cells (Fig. 3b).
     """
     if teacher is None:
-        return None
-    share = model.recipe.whole_maps
+        return [None]
+    maps, share = [fuse(teacher, last.rays.semantic, last.pixels)], model.recipe.whole_maps
     if share and torch.rand((), generator=generator) < share:
-        return whole_map(model, prepared, example)
-    return fuse(teacher, last.rays.semantic, last.pixels)
+        maps.append(whole_map(model, prepared, example))
+    return maps
 
 
 def _label_losses(

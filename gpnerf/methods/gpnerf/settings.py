@@ -172,8 +172,8 @@ class Recipe:
     )
     whole_maps: float = option(
         0.0,
-        "share of the steps in which the head learns from a map that is rendered in all cells, as at the "
-        "test, instead of the fused map (Fig. 3a); not in the paper",
+        "share of the steps in which the head also learns from a map rendered in all cells, as at the test, "
+        "beside the fused map (Fig. 3a); not in the paper",
         share,
         may_change=True,
     )
