@@ -34,6 +34,24 @@ def test_every_file_that_a_document_names_exists(document: Path):
     assert not missing
 
 
+def undefined_names(text: str) -> list[str]:
+    """Names in backticks behind a file in backticks that this file of the package does not define."""
+    named = re.findall(r"`([\w/]+\.py)` `([A-Za-z_][\w.]*)`", text)
+    return [
+        f"{file} {part}"
+        for file, name in named
+        for part in name.split(".")
+        if not re.search(rf"^ *(?:(?:def|class) )?{part}\b", (REPOSITORY / "gpnerf" / file).read_text(), re.M)
+    ]
+
+
+def test_every_function_that_the_map_of_the_paper_names_is_in_its_file():
+    assert undefined_names((REPOSITORY / "docs" / "paper.md").read_text()) == []
+    assert undefined_names("`metrics/semantic.py` `semantic_loss`, `methods/method.py` `Method.gone`") == [
+        "methods/method.py gone"
+    ]
+
+
 def test_the_readme_stays_short():
     assert len((REPOSITORY / "README.md").read_text().split()) < 1500
 

@@ -1,4 +1,4 @@
-"""Maps rendered in all cells, from which the head may learn instead of the fused map."""
+"""Maps rendered in all cells, from which the head may learn beside the fused map."""
 
 import pytest
 import torch

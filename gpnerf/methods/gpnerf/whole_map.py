@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def whole_map(model: GPNeRF, prepared: SourceFeatures, example: Example) -> Tensor:
     """S_sem in every cell of the target view [D, h, w], without gradients and without dropout.
 
-    A guided model has guides as far from a pixel as in training.
+    A guided model has guides as far from a pixel as in training. rendering/view.py renders the same map with
+    colours, but lies above the methods.
     """
     camera, trains = example.target.camera, model.training
     height, width = camera.height, camera.width
