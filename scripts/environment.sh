@@ -10,8 +10,9 @@ unset CDPATH PYTHONPATH PYTHONHOME
 root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"
 venv="$root/.venv"
 
-# 6 GB installed, and 3 GB of downloads that pip keeps twice meanwhile (cache and temporary folder).
-first_install_gb=12
+# 6.4 GB installed, and 3 GB of downloads in the temporary folder meanwhile; another 3 GB where pip caches them.
+first_install_gb=10
+cached_install_gb=13
 later_install_gb=1
 
 fail() {
@@ -46,10 +47,15 @@ find_python() {
     fail "Python 3.10-3.13 is needed (${found:-${PYTHON:-none} does not run}): install one, or name it with PYTHON=/path/to/python."
 }
 
+# has_disk GB: also true where the free disk cannot be read.
+has_disk() {
+    free="$(df -Pk "$root" | awk 'NR == 2 && $4 ~ /^[0-9]+$/ { print int($4 / 1024 / 1024) }')" || return 0
+    [[ -z "$free" ]] || ((free >= $1))
+}
+
 require_disk() {
     local free
-    free="$(df -Pk "$root" | awk 'NR == 2 && $4 ~ /^[0-9]+$/ { print int($4 / 1024 / 1024) }')" || return 0
-    [[ -z "$free" ]] || ((free >= $1)) || fail "Installing needs $1 GB of free disk, and $root has $free GB: make room, or move the checkout to a larger disk."
+    has_disk "$1" || fail "Installing needs $1 GB of free disk, and $root has $free GB: make room, or move the checkout to a larger disk."
 }
 
 venv_works() {
@@ -66,14 +72,15 @@ make_venv() {
 # install_requirements FILE: installs FILE, unless FILE, pyproject.toml and the path of the checkout are as they were
 # at the last installation. The path matters because the environment points to it.
 install_requirements() {
-    local stamp="$venv/installed-$1" checksum needed="$first_install_gb"
+    local stamp="$venv/installed-$1" checksum needed="$first_install_gb" free options=()
     checksum="$({ cat "$root/$1" "$root/pyproject.toml" && printf '%s' "$root"; } | cksum)"
     [[ ! -f "$stamp" || "$(<"$stamp")" != "$checksum" ]] || return 0
     [[ ! -f "$venv/installed-requirements.txt" ]] || needed="$later_install_gb"
     require_disk "$needed"
+    has_disk "$cached_install_gb" || options=(--no-cache-dir)
     echo "Installing $1 into $venv (the first time takes some minutes)"
     # To pip, the "." of a requirements file is the folder in which pip runs.
-    (cd -- "$root" && "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input -r "$1") ||
+    (cd -- "$root" && "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input ${options[@]+"${options[@]}"} -r "$1") ||
         fail "Installing $1 failed, see above: check the network and the free disk, then run the same command again."
     printf '%s\n' "$checksum" >"$stamp"
 }

@@ -324,11 +324,18 @@ def test_failed_install_is_reported_and_tried_again(checkout: Checkout) -> None:
 
 
 def test_full_disk_is_refused_only_where_something_must_be_installed(checkout: Checkout) -> None:
-    assert_refused(checkout.run("scripts/quickstart.sh", FREE_GB="11"), "12 GB", "11 GB")
+    assert_refused(checkout.run("scripts/quickstart.sh", FREE_GB="9"), "10 GB", "9 GB")
     assert checkout.calls("-m") == []
-    assert checkout.run("scripts/quickstart.sh", FREE_GB="12").returncode == 0
+    assert checkout.run("scripts/quickstart.sh", FREE_GB="10").returncode == 0
     assert checkout.run("scripts/quickstart.sh", FREE_GB="0").returncode == 0
     assert_refused(checkout.run("scripts/test.sh", FREE_GB="0"), "1 GB")
+
+
+@pytest.mark.parametrize(("free", "cached"), [("12", False), ("13", True)])
+def test_downloads_are_cached_only_where_the_disk_has_room(checkout: Checkout, free: str, cached: bool) -> None:
+    assert checkout.run("scripts/quickstart.sh", FREE_GB=free).returncode == 0
+    (install,) = checkout.calls("-m pip install")
+    assert ("--no-cache-dir" not in install) == cached
 
 
 @pytest.mark.parametrize(
