@@ -332,7 +332,9 @@ def test_full_disk_is_refused_only_where_something_must_be_installed(checkout: C
 
 
 @pytest.mark.parametrize(("free", "cached"), [("12", False), ("13", True)])
-def test_downloads_are_cached_only_where_the_disk_has_room(checkout: Checkout, free: str, cached: bool) -> None:
+def test_downloads_are_cached_only_where_the_disk_has_room(
+    checkout: Checkout, free: str, cached: bool
+) -> None:
     assert checkout.run("scripts/quickstart.sh", FREE_GB=free).returncode == 0
     (install,) = checkout.calls("-m pip install")
     assert ("--no-cache-dir" not in install) == cached
