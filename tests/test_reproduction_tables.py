@@ -148,6 +148,15 @@ def test_the_note_says_whether_rows_can_be_compared(plan, tmp_path):
     assert "The rows differ in height, test_frames, train_scenes, so that" in note
 
 
+def test_the_note_says_which_rows_had_learnt_before(plan, tmp_path):
+    assert "not counted" not in table(plan, "1", {})["note"]
+    started = PLAN.replace("[Ours]\n", "[Ours]\ngeneralized = gpnerf.txt --load_weights rooms\n[Other]\n")
+    (tmp_path / "plan.ini").write_text(started)
+    note = table(read_plan(Path("plan.ini")), "1", {})["note"]
+    assert note.count("not counted") == 1
+    assert "**Ours starts from rooms, whose scenes and core-minutes are not counted.**" in note
+
+
 def test_the_note_says_how_recipes_were_tuned(plan):
     note = table(plan, "1", {})["note"]
     assert "Tuning of the recipes: As published: 6 runs of 2 core-minutes; Ours, Toy: not stated." in note

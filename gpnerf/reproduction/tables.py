@@ -211,7 +211,8 @@ def _paper(shape: Shape, values: Sequence[float] | None) -> dict[str, str]:
 def _note(
     shape: Shape, rows: Sequence[Row], lacking: Sequence[str], command: Callable[[Sequence[str]], str]
 ) -> str:
-    sentences = [shape.note, SOURCE.format(number=shape.number), TIMES, _fairness(rows), _tuning(rows)]
+    sentences = [shape.note, SOURCE.format(number=shape.number), TIMES]
+    sentences += [_fairness(rows), _beginning(rows), _tuning(rows)]
     if lacking:
         sentences.append(f"Empty cells are filled by `{command(list(dict.fromkeys(lacking)))}`.")
     return " ".join(filter(None, sentences))
@@ -230,6 +231,16 @@ def _fairness(rows: Sequence[Row]) -> str:
     if differing:
         return f"**The rows differ in {', '.join(differing)}, so that differences of scores mean little.**"
     return "All rows have the same training scenes, test views and photographs that may be sources."
+
+
+def _beginning(rows: Sequence[Row]) -> str:
+    """Which rows start from weights that are not of the store, which does not know what those cost."""
+    weights = {row.title: row.options.load_weights for row in rows if not row.start}
+    return " ".join(
+        f"**{title} starts from {one}, whose scenes and core-minutes are not counted.**"
+        for title, one in weights.items()
+        if one
+    )
 
 
 def _tuning(rows: Sequence[Row]) -> str:
