@@ -47,15 +47,20 @@ find_python() {
     fail "Python 3.10-3.13 is needed (${found:-${PYTHON:-none} does not run}): install one, or name it with PYTHON=/path/to/python."
 }
 
+# The free disk of the checkout in whole GB; nothing where it cannot be read.
+free_gb() {
+    df -Pk "$root" | awk 'NR == 2 && $4 ~ /^[0-9]+$/ { print int($4 / 1024 / 1024) }'
+}
+
 # has_disk GB: also true where the free disk cannot be read.
 has_disk() {
-    free="$(df -Pk "$root" | awk 'NR == 2 && $4 ~ /^[0-9]+$/ { print int($4 / 1024 / 1024) }')" || return 0
+    local free
+    free="$(free_gb)" || return 0
     [[ -z "$free" ]] || ((free >= $1))
 }
 
 require_disk() {
-    local free
-    has_disk "$1" || fail "Installing needs $1 GB of free disk, and $root has $free GB: make room, or move the checkout to a larger disk."
+    has_disk "$1" || fail "Installing needs $1 GB of free disk, and $root has $(free_gb) GB: make room, or move the checkout to a larger disk."
 }
 
 venv_works() {
@@ -72,7 +77,7 @@ make_venv() {
 # install_requirements FILE: installs FILE, unless FILE, pyproject.toml and the path of the checkout are as they were
 # at the last installation. The path matters because the environment points to it.
 install_requirements() {
-    local stamp="$venv/installed-$1" checksum needed="$first_install_gb" free options=()
+    local stamp="$venv/installed-$1" checksum needed="$first_install_gb" options=()
     checksum="$({ cat "$root/$1" "$root/pyproject.toml" && printf '%s' "$root"; } | cksum)"
     [[ ! -f "$stamp" || "$(<"$stamp")" != "$checksum" ]] || return 0
     [[ ! -f "$venv/installed-requirements.txt" ]] || needed="$later_install_gb"

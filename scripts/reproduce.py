@@ -3,6 +3,7 @@
     python scripts/reproduce.py --estimate
     python scripts/reproduce.py --tables 1,2 --seeds 0,1,2
     python scripts/reproduce.py --plan configs/reproduce/rooms.ini --rows "GP-NeRF ours" --budget 10
+    python scripts/reproduce.py --scenes 1010-1013 --settings generalized
     python scripts/reproduce.py --plan configs/reproduce/ablations.ini
 
 A cell is a row, a test scene and a seed. Its results are kept in the store, so that it is trained and scored
@@ -17,6 +18,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ from gpnerf.reproduction.costs import AXES, cost_points
 from gpnerf.reproduction.estimate import estimate
 from gpnerf.reproduction.keys import DataVersions
 from gpnerf.reproduction.pace import Pace, known_pace, measured_pace
-from gpnerf.reproduction.plan import Plan, Row, read_plan, whole_numbers
+from gpnerf.reproduction.plan import SETTINGS, Plan, Row, read_plan, whole_numbers
 from gpnerf.reproduction.runner import fill
 from gpnerf.reproduction.runs import Cell, Cells
 from gpnerf.reproduction.schedules import schedule
@@ -56,11 +58,23 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--store", default=STORE, help=f"folder of all results (default: {STORE})")
     add("--tables", type=names, help="numbers of tables (default: those of the plan)")
     add("--rows", type=names, help="titles of blocks of the plan (default: all)")
+    add("--settings", type=names, help=f"some of {', '.join(SETTINGS)} (default: all of the plan)")
     add("--seeds", help="a,b,c (default: those of the plan)")
     add("--scenes", type=names, help="test scenes (default: those of the plan)")
     add("--budget", type=amount, help="core-minutes of each training; 0: the steps of the configs")
     add("--estimate", action="store_true", help="only say how long it will take")
     return parser.parse_passing_on(arguments)
+
+
+def with_settings(plan: Plan, settings: Sequence[str] | None) -> Plan:
+    """The plan with its rows of these settings alone. Raises ConfigError for one that it lacks."""
+    known = dict.fromkeys(row.setting for row in plan.rows)
+    unknown = [setting for setting in settings or () if setting not in known]
+    if unknown:
+        raise ConfigError(
+            f"--settings: {plan.path} has no rows {unknown[0]!r}; expected some of {','.join(known)}."
+        )
+    return replace(plan, rows=tuple(row for row in plan.rows if not settings or row.setting in settings))
 
 
 def choose_tables(plan: Plan, numbers: Sequence[str] | None) -> list[str]:
@@ -93,7 +107,8 @@ class Reproduction:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.plan = read_plan(Path(options.plan), options.passed_on, options.budget, options.scenes)
+        plan = read_plan(Path(options.plan), options.passed_on, options.budget, options.scenes)
+        self.plan = with_settings(plan, options.settings)
         self.seeds = whole_numbers(options.seeds, "--seeds") if options.seeds else self.plan.seeds
         self.claims = read_claims(self.plan)
         self.tables = choose_tables(self.plan, options.tables)
@@ -198,7 +213,8 @@ class Reproduction:
         """The command that fills the cells of a table, in the rows with these titles or in all."""
         options = self.options
         given = {"plan": options.plan, "store": options.store, "tables": number, "rows": ",".join(titles)}
-        given |= {"seeds": options.seeds, "scenes": ",".join(options.scenes or ()), "budget": options.budget}
+        given |= {"settings": ",".join(options.settings or ()), "seeds": options.seeds}
+        given |= {"scenes": ",".join(options.scenes or ()), "budget": options.budget}
         words = [word for name, value in given.items() if value for word in (f"--{name}", str(value))]
         passed_on = [PASS_ON, *options.passed_on] if options.passed_on else []
         return shlex.join(["python", "scripts/reproduce.py", *words, *passed_on])

@@ -114,6 +114,12 @@ def test_a_cell_is_made_once_and_stands_in_the_tables(arguments, started, tmp_pa
     # Another scene needs no other generalized training.
     assert reproduce.main([*words, "--tables", "1", "--scenes", "1001", "--rows", "Tiny"]) == 0
     assert [name.split("_")[0] for name in started.names] == ["eval gpnerf", "train gpnerf", "eval gpnerf"]
+    started.names.clear()
+    assert reproduce.main([*words, "--tables", "1", "--scenes", "1002", "--settings", "generalized"]) == 0
+    assert [name.split("_")[0] for name in started.names] == ["eval gpnerf"]
+    table = json.loads((store / "tables" / "table_1.json").read_text())
+    assert table["rows"][0][1] == "generalized" and "Empty cells" not in table["note"]
+    assert "--settings generalized" in table["made_by"]["command"]
 
 
 def test_claims_are_tested_on_the_views_in_the_store(arguments, started, tmp_path):
@@ -254,6 +260,7 @@ def wait_for(folder: Path, pattern: str) -> Path:
     [
         (["--tables", "4"], "has no rows of table '4'; expected some of 1,3"),
         (["--rows", "Other"], "expected some of Tiny"),
+        (["--settings", "finetuned"], "has no rows 'finetuned'; expected some of generalized"),
         (["--seeds", "x"], "--seeds: expected whole numbers"),
         (["--budget", "0.0001"], "expected a budget of at least 0.0017 minutes"),
         (["--plan", "nowhere.ini"], "Plan nowhere.ini cannot be read"),

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from toy_method import Toy
 
-from gpnerf.config.types import REPOSITORY
 from gpnerf.evaluation.page.scatter import Point
 from gpnerf.evaluation.published_numbers import TABLE_1, TABLE_3
 from gpnerf.methods.registry import METHODS
 from gpnerf.reproduction.costs import cost_points
-from gpnerf.reproduction.plan import GENERALIZED, read_plan
+from gpnerf.reproduction.plan import read_plan
 from gpnerf.reproduction.tables import make_table
 
 PLAN = """
@@ -193,15 +192,3 @@ def test_costs_are_means_over_the_cells_of_rows_that_label(plan):
     }
     found = cost_points(plan, [0], lambda row, seed, scene: cells.get((row.title, row.setting, seed, scene)))
     assert found == [Point(pytest.approx(0.5), pytest.approx(60.0), "Ours, overlap", "generalized")]
-
-
-def test_the_plan_of_fresh_rooms_has_the_generalized_rows_of_the_rooms():
-    """So that its cells are of the same trainings."""
-    rooms, fresh = (
-        read_plan(REPOSITORY / "configs" / "reproduce" / f"{name}.ini") for name in ("rooms", "fresh_rooms")
-    )
-    generalized = [row for row in rooms.rows if row.setting == GENERALIZED]
-    assert [(row.title, row.words, row.minutes) for row in fresh.rows] == [
-        (row.title, row.words, row.minutes) for row in generalized
-    ]
-    assert not set(fresh.scenes) & set(rooms.scenes)

@@ -235,11 +235,12 @@ def _fairness(rows: Sequence[Row]) -> str:
 
 def _beginning(rows: Sequence[Row]) -> str:
     """Which rows start from weights that are not of the store, which does not know what those cost."""
-    weights = {row.title: row.options.load_weights for row in rows if not row.start}
+    weights = {
+        row.title: row.options.load_weights for row in rows if row.options.load_weights and not row.start
+    }
     return " ".join(
         f"**{title} starts from {one}, whose scenes and core-minutes are not counted.**"
         for title, one in weights.items()
-        if one
     )
 
 
