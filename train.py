@@ -12,7 +12,7 @@ from gpnerf.training.trainer import Trainer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = parse_options(__doc__, arguments)
+    options = parse_options(__doc__, arguments, "train")
     make_repeatable(options.deterministic, options.device)
     processes = join_processes(options.device)
     code = Trainer(options, processes).train()

@@ -112,6 +112,46 @@ def test_an_unknown_option_on_the_command_line_is_named_with_a_suggestion():
         parse("--qqqqqqqq=5")
 
 
+@pytest.mark.parametrize(
+    ("script", "words", "sentence"),
+    [
+        ("eval", "--steps 3 --stride 2", "eval.py does not use --steps."),
+        ("train", "--checkpoint rooms --seed 3", "train.py does not use --checkpoint."),
+        (
+            "render",
+            "--samples=24 --lpips no",
+            "render.py does not use --lpips, --samples; the model keeps what it was trained with.",
+        ),
+    ],
+)
+def test_a_script_says_what_it_does_not_use_of_its_command_line(caplog, script, words, sentence):
+    caplog.set_level("INFO")
+    parse_options("", words.split(), script)
+    assert [one.message for one in caplog.records] == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("train", "--samples 24 --config configs/rooms.txt"),
+        ("eval", "--guide 2"),
+        (None, "--stride 2 --steps 3"),
+    ],
+)
+def test_nothing_is_said_of_options_that_are_used(caplog, script, words):
+    caplog.set_level("INFO")
+    parse_options("", words.replace("configs", str(FOLDER)).split(), script)
+    assert not caplog.records
+
+
+def test_options_of_a_file_may_be_those_of_the_training(caplog, tmp_path):
+    path = tmp_path / "options.txt"
+    path.write_text("samples = 24")
+    caplog.set_level("INFO")
+    parse_options("", ["--config", str(path)], "eval")
+    assert not caplog.records
+
+
 def test_an_unknown_option_in_a_file_is_named_with_a_suggestion(tmp_path):
     with pytest.raises(ConfigError, match=r"--nun_rays .*options\.txt.*did you mean --num_rays"):
         parse_file(tmp_path, "nun_rays = 5\n")

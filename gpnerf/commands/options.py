@@ -5,13 +5,14 @@ The scripts share config files, so each script accepts all options; its --help s
 
 from __future__ import annotations
 
-import difflib
+import logging
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from gpnerf.commands.unknown_options import describe_unknown
 from gpnerf.commands.video_options import VIDEO, add_video_options
-from gpnerf.config.fields import add_options, option_names
+from gpnerf.config.fields import add_options
 from gpnerf.config.parser import Parser, config_parser
 from gpnerf.config.types import WHEN, amount, count, positive, some_of, table_numbers, yes_or_no
 from gpnerf.datasets.options import FRAMES, PLACE, add_data_options, add_place_options
@@ -24,16 +25,12 @@ from gpnerf.system.errors import ConfigError
 from gpnerf.training.schedule import Schedule
 from gpnerf.training.updater import StepOptions
 
+log = logging.getLogger(__name__)
+
 DEFAULT_METHOD = "gpnerf"
 RUN, TRAINING, RENDERING = "run", "training", "rendering"
 SIZES, FUNCTION, RECIPE = (f"method: {part}" for part in ("sizes", "function", "recipe"))
 EVALUATION = "evaluation"
-# Options of earlier versions -> what takes their place.
-REPLACED = {
-    "--near": "--depth_range NEAR,FAR",
-    "--far": "--depth_range NEAR,FAR",
-    "--widen_range": "--vary range,unit",
-}
 ALWAYS = ("options", RUN, PLACE, FRAMES)
 # The groups that each script reads in addition to ALWAYS.
 READ = {
@@ -63,27 +60,38 @@ def names_read(method: type[Method], script: str) -> set[str]:
 
 
 def parse_options(
-    description: str, arguments: Sequence[str] | None = None, script: str = "train"
+    description: str, arguments: Sequence[str] | None = None, script: str | None = None
 ) -> Namespace:
-    """Parses the options of a script; raises ConfigError for unknown, malformed or contradictory ones."""
-    method = _method(arguments)
+    """Parses the options of a script; raises ConfigError for unknown, malformed or contradictory ones.
+
+    script: "train", "eval" or "render", which then says what it does not use of the command line; None: the
+    options are parsed for their values alone.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    method = _method(words)
     parser = build_parser(description, method)
-    parser.show_only((*ALWAYS, *READ[script]))
-    options, unknown = parser.parse_known_args(arguments)
+    read = (*ALWAYS, *READ[script]) if script else ()
+    parser.show_only(read)
+    options, unknown = parser.parse_known_args(words)
     if unknown:
-        raise ConfigError(_describe_unknown(parser, unknown[0], options))
-    _let_shape_follow(options, sys.argv[1:] if arguments is None else arguments)
+        raise ConfigError(describe_unknown(parser, unknown[0], options))
+    given = {word.split("=")[0][2:] for word in words if word.startswith("--")}
+    _let_shape_follow(options, given)
+    unused = sorted(given - parser.names_in(read)) if script else ()
+    if unused:
+        kept = parser.names_in((SIZES, FUNCTION)).intersection(unused)
+        reason = "; the model keeps what it was trained with" if kept else ""
+        log.info(f"{script}.py does not use --{', --'.join(unused)}{reason}.")
     method.check_size(options.height, options.width)
     settle_source_views(options, method)
     return options
 
 
-def _method(arguments: Sequence[str] | None) -> type[Method]:
+def _method(words: Sequence[str]) -> type[Method]:
     """The method that the command line or its config files name; it decides which other options exist."""
     parser = config_parser("")
-    # --help is left to the parser that knows all options.
-    words = sys.argv[1:] if arguments is None else arguments
     _add_method(parser)
+    # --help is left to the parser that knows all options.
     options, _ = parser.parse_known_args([word for word in words if word not in ("-h", "--help")])
     return method_class(options.method)
 
@@ -113,37 +121,14 @@ def settle_source_views(options: Namespace, method: type[Method]) -> None:
         )
 
 
-def _describe_unknown(parser: Parser, unknown: str, options: Namespace) -> str:
-    name = unknown.split("=")[0]
-    files = [file for file in (options.config, options.variant) if file]
-    where = f" (on the command line or in {' or '.join(files)})" if files else ""
-    if name in REPLACED:
-        return f"{name}{where} is no longer an option; use {REPLACED[name]}."
-    owners = [
-        other
-        for other, kind in sorted(METHODS.items())
-        if any(name[2:] in option_names(part) for part in (kind.Sizes, kind.Function, kind.Recipe))
-    ]
-    if owners:
-        return (
-            f"{name} is an option of --method {' and '.join(owners)}, found with --method "
-            f"{options.method}{where}; leave it out, or choose that method."
-        )
-    known = [option for action in parser._actions for option in action.option_strings]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else "see --help for all options."
-    return f"Unknown option {name}{where}; {hint}"
-
-
-def _let_shape_follow(options: Namespace, arguments: Sequence[str]) -> None:
+def _let_shape_follow(options: Namespace, given: Collection[str]) -> None:
     """Lets a height or width that stands alone on the command line keep the shape of the photographs.
 
-    The other side is then not taken from a config file.
+    The other side is then not taken from a config file. given: names of the options on the command line.
     """
-    given = {name for name in ("height", "width") for word in arguments if word.split("=")[0] == f"--{name}"}
-    if given == {"height"}:
+    if "height" in given and "width" not in given:
         options.width = None
-    elif given == {"width"}:
+    elif "width" in given and "height" not in given:
         options.height = None
 
 
