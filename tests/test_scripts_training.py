@@ -134,6 +134,13 @@ def test_a_run_of_the_first_versions_goes_on(rooms_config, tmp_path):
     assert "room_1000 and 1 more: depth range from near" in run_here("eval.py", *arguments)
 
 
+def test_milestones_stay_whatever_the_steps_between_checkpoints(rooms_config, tmp_path):
+    arguments = ["--config", rooms_config, "--out", tmp_path, "--expname", "milestones", "--seed", 2]
+    run_here("train.py", *arguments, "--steps", 9, "--checkpoint_every", 5, "--milestone_every", 2)
+    steps = {int(path.stem.removeprefix("step_")) for path in list_checkpoints(tmp_path / "milestones")}
+    assert {2, 4, 6, 8, 9} <= steps <= {2, 4, 5, 6, 8, 9}
+
+
 def test_the_slurm_job_knows_how_far_a_run_is(rooms_config, rooms_run, capsys, monkeypatch):
     script = (REPOSITORY / "scripts" / "slurm.sh").read_text()
     (lines,) = re.findall(r"<<'PYTHON'\n(.*?)\nPYTHON\n", script, re.S)

@@ -103,9 +103,14 @@ def save_checkpoint(
         ) from error
     for old in list_checkpoints(folder)[:-KEPT]:
         step = _step_of(old)
-        if step != best and not (milestone_every and step % milestone_every == 0):
+        if step != best and not is_milestone(step, milestone_every):
             old.unlink()
     return path
+
+
+def is_milestone(step: int, every: int) -> bool:
+    """Whether the checkpoint of a step stays for good; every: steps between milestones, 0: none."""
+    return every > 0 and step % every == 0
 
 
 def _step_of(path: Path) -> int:

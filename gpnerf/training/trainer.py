@@ -176,12 +176,17 @@ class Trainer:
                 self._one_step(examples, bar)
                 if self.processes.any(stop.wanted, self.device):
                     break
-                due = self.step % self.options.checkpoint_every == 0 and self.step < self.options.steps
-                if self.processes.is_first and due:
+                if self.processes.is_first and self._checkpoint_is_due():
                     self.save()
                 if self.processes.is_first and self.step % self.options.picture_every == 0:
                     self.picture()
         return self._finish()
+
+    def _checkpoint_is_due(self) -> bool:
+        """Whether the step ends with a checkpoint; _finish saves that of the last step."""
+        regular = self.step % self.options.checkpoint_every == 0
+        milestone = checkpoints.is_milestone(self.step, self.options.milestone_every)
+        return (regular or milestone) and self.step < self.options.steps
 
     def _finish(self) -> int:
         if not self.processes.is_first:
