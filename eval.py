@@ -42,6 +42,7 @@ def facts(evaluator: Evaluator, views: int) -> dict[str, object]:
         "seed": checkpoint.options.get("seed"),
         "commit": commit(),
         "views": views,
+        **({"views trained on": sum(evaluator.trained.values())} if evaluator.trained else {}),
         "size": f"{options.width}x{options.height}",
         "stride": options.stride,
         "guide": options.guide,

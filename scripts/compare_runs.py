@@ -129,6 +129,12 @@ def origins(runs: dict[str, EvaluationResult]) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     runs = {str(run): load(run, options.scenes) for run in options.runs}
+    found = {view.scene for result in runs.values() for view in result.views}
+    missing = [scene for scene in options.scenes or () if scene not in found]
+    if missing:
+        raise DataError(
+            f"--scenes: expected scenes of the runs, found {', '.join(missing)}, which none has; correct it."
+        )
     tables = compare(runs, options.scores)
     if not tables:
         raise DataError(

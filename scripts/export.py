@@ -12,12 +12,14 @@ again, whatever the format.
 from __future__ import annotations
 
 import logging
+import sys
 from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
 
 from gpnerf.commands.export import SceneExport
 from gpnerf.commands.opening import take_training_options
+from gpnerf.commands.options import let_shape_follow
 from gpnerf.config.fields import add_options
 from gpnerf.config.parser import Parser
 from gpnerf.config.types import positive
@@ -57,7 +59,9 @@ def parse(arguments: Sequence[str] | None) -> tuple[Namespace, Checkpoint]:
     first = parser.parse_args(arguments)
     checkpoint = find_model(first.model)
     take_training_options(parser, checkpoint, first.scene, first.config)
-    return parser.parse_args(arguments), checkpoint
+    options = parser.parse_args(arguments)
+    let_shape_follow(options, sys.argv[1:] if arguments is None else arguments)
+    return options, checkpoint
 
 
 def folder_of(options: Namespace) -> Path:

@@ -4,9 +4,8 @@
     python scripts/finetune_scenes.py --config configs/rooms_instance.txt --scenes 1000-1003 -- --steps 500
 
 The run of a scene is OUT/NAME/SCENE, where NAME is the config's expname up to its last slash. The report over
-all scenes is OUT/NAME/eval (eval_PROTOCOL for another --protocol than the paper's). The same command skips
-finished scenes and resumes a stopped one. Several GPUs train one scene each at a time. Options after -- go to
-train.py and eval.py.
+all scenes is OUT/NAME/eval (eval_PROTOCOL for another --protocol than the paper's). The same command resumes.
+Several GPUs train one scene each at a time. Options after -- go to train.py and eval.py.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ from gpnerf.evaluation.protocols import results_folder
 from gpnerf.evaluation.report import write_joint_report
 from gpnerf.system.errors import ConfigError, Faults
 from gpnerf.system.scripting import EXIT_USER_FAULT, run_script
-from gpnerf.training.checkpoint import checkpoint_path
 
 log = logging.getLogger("finetune_scenes")
 
@@ -80,23 +78,18 @@ class SceneRuns:
                     f"The runs of {other} and {scene} would both be {self.place(scene)}; rename one of them."
                 )
 
-    def is_finished(self, scene: str) -> bool:
-        """Whether the scene has its last checkpoint, and results that are newer."""
-        last = checkpoint_path(self.place(scene), self.run.steps)
-        results = self.place(scene) / self.results / "metrics.json"
-        return last.is_file() and results.is_file() and results.stat().st_mtime >= last.stat().st_mtime
-
     def finish(self, scene: str) -> None:
-        """Trains and evaluates a scene, or resumes that. Raises ConfigError if one of the scripts fails."""
-        if self.is_finished(scene):
-            return
+        """Trains and evaluates a scene, or resumes that. Raises ConfigError if one of the scripts fails.
+
+        A finished scene takes seconds: the scripts see what is done, and whether other options want more.
+        """
         device = self.devices.get()
         environment = os.environ if device is None else {**os.environ, "CUDA_VISIBLE_DEVICES": device}
+        own = ["--config", self.options.config, *self.options.passed_on]
+        own += ["--expname", f"{self.name}/{self.place(scene).name}", "--test_scenes", scene]
         try:
-            for script in ("train.py", "eval.py"):
-                command = [sys.executable, str(REPOSITORY / script), "--config", self.options.config]
-                command += [*self.options.passed_on, "--expname", f"{self.name}/{self.place(scene).name}"]
-                command += ["--train_scenes", scene, "--test_scenes", scene]
+            for script, more in (("train.py", ["--train_scenes", scene]), ("eval.py", [])):
+                command = [sys.executable, str(REPOSITORY / script), *own, *more]
                 code = subprocess.call(command, env=environment)
                 if code:
                     raise ConfigError(

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gpnerf.config.parser import PASS_ON, Parser
+from gpnerf.config.parser import PASS_ON, Parser, options_in
 from gpnerf.config.types import amount, names
 from gpnerf.evaluation.page.scatter import scatter
 from gpnerf.evaluation.result_files import read_results
@@ -31,7 +31,7 @@ from gpnerf.evaluation.table import Table, markdown, write_table
 from gpnerf.reproduction.claims import Views, claims_table, read_claims
 from gpnerf.reproduction.costs import AXES, cost_points
 from gpnerf.reproduction.estimate import estimate
-from gpnerf.reproduction.keys import DataVersions
+from gpnerf.reproduction.keys import SCALED, DataVersions
 from gpnerf.reproduction.pace import Pace, known_pace, measured_pace
 from gpnerf.reproduction.plan import SETTINGS, Plan, Row, read_plan, whole_numbers
 from gpnerf.reproduction.runner import fill
@@ -47,6 +47,8 @@ from gpnerf.system.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script
 log = logging.getLogger("reproduce")
 
 PLAN, STORE = "configs/reproduce/rooms.ini", "out/store"
+# What the script itself gives to train.py and eval.py.
+OWN = {"seed", "view_metric", "train_scenes", "test_scenes", "out", "expname", "checkpoint", "load_weights"}
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -96,7 +98,24 @@ def choose(plan: Plan, tables: Sequence[str], titles: Sequence[str] | None) -> l
         raise ConfigError(
             f"--rows: {plan.path} has no row {unknown[0]!r}; expected some of {','.join(known)}."
         )
-    return [row for row in plan.rows if set(row.tables) & set(tables) and (not titles or row.title in titles)]
+    rows = [row for row in plan.rows if set(row.tables) & set(tables) and (not titles or row.title in titles)]
+    if not rows:
+        raise ConfigError(
+            f"{plan.path} has none of the rows {','.join(titles or ())} in table {','.join(tables)}; choose "
+            "other --tables, or other --rows."
+        )
+    return rows
+
+
+def check_passed_on(plan: Plan, words: Sequence[str]) -> None:
+    """Raises ConfigError for an option behind -- that the script itself gives to train.py and eval.py."""
+    timed = {"steps", *SCALED} if any(row.minutes for row in plan.rows) else set()
+    wrong = [f"--{name}" for name in options_in(words) if name in OWN | timed]
+    if wrong:
+        raise ConfigError(
+            f"Expected options behind {PASS_ON} that this script does not choose, found {', '.join(wrong)}; "
+            "use --budget, --seeds and --scenes instead, or a plan with other configs."
+        )
 
 
 class Reproduction:
@@ -108,6 +127,7 @@ class Reproduction:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         plan = read_plan(Path(options.plan), options.passed_on, options.budget, options.scenes)
+        check_passed_on(plan, options.passed_on)
         self.plan = with_settings(plan, options.settings)
         self.seeds = whole_numbers(options.seeds, "--seeds") if options.seeds else self.plan.seeds
         self.claims = read_claims(self.plan)
@@ -215,7 +235,8 @@ class Reproduction:
         given = {"plan": options.plan, "store": options.store, "tables": number, "rows": ",".join(titles)}
         given |= {"settings": ",".join(options.settings or ()), "seeds": options.seeds}
         given |= {"scenes": ",".join(options.scenes or ()), "budget": options.budget}
-        words = [word for name, value in given.items() if value for word in (f"--{name}", str(value))]
+        stated = {name: value for name, value in given.items() if value not in ("", None)}
+        words = [word for name, value in stated.items() for word in (f"--{name}", str(value))]
         passed_on = [PASS_ON, *options.passed_on] if options.passed_on else []
         return shlex.join(["python", "scripts/reproduce.py", *words, *passed_on])
 

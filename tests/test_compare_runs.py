@@ -68,5 +68,7 @@ def test_runs_that_cannot_be_compared(runs, tmp_path):
         main([str(runs[0])])
     with pytest.raises(ConfigError, match="Unknown score beauty; expected some of psnr"):
         main([*map(str, runs), "--scores", "beauty"])
+    with pytest.raises(DataError, match="expected scenes of the runs, found room_9999, which none has"):
+        main([*map(str, runs), "--scenes", "hall,room_9999"])
     with pytest.raises(DataError, match="two runs with one of the scores lpips, found none"):
         main([*map(str, runs), "--scores", "lpips"])

@@ -11,6 +11,7 @@ from torch._dynamo.utils import counters
 from gpnerf.execution import compilation
 from gpnerf.execution.compilation import compile_layers, missing_compiler, worth_compiling
 from gpnerf.execution.workload import Sample, Workload
+from gpnerf.methods.method import Method
 from gpnerf.training.schedule import step_generator
 
 needs_compiler = pytest.mark.skipif(
@@ -76,6 +77,14 @@ def test_a_machine_without_a_compiler_runs_uncompiled_and_says_why(monkeypatch, 
         compile_layers(model)
     assert "a C++ compiler (g++ or clang++) is not installed on this machine" in caplog.text
     assert [getattr(model.transformer, name) for name in COMPILED] == before
+
+
+def test_a_method_with_nothing_to_compile_says_so(monkeypatch, caplog):
+    model = tiny_model()
+    monkeypatch.setattr(type(model), "compiled_parts", Method.compiled_parts)
+    with caplog.at_level(logging.INFO):
+        assert not compile_layers(model)
+    assert "the method has no layers that it makes faster" in caplog.text
 
 
 @pytest.mark.parametrize(

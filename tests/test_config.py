@@ -116,11 +116,12 @@ def test_an_unknown_option_on_the_command_line_is_named_with_a_suggestion():
     ("script", "words", "sentence"),
     [
         ("eval", "--steps 3 --stride 2", "eval.py does not use --steps."),
+        ("render", "--seed 3 --test_scenes a", "render.py does not use --seed."),
         ("train", "--checkpoint rooms --seed 3", "train.py does not use --checkpoint."),
         (
             "render",
             "--samples=24 --lpips no",
-            "render.py does not use --lpips, --samples; the model keeps what it was trained with.",
+            "render.py does not use --samples, --lpips; the model keeps what it was trained with.",
         ),
     ],
 )
@@ -133,8 +134,8 @@ def test_a_script_says_what_it_does_not_use_of_its_command_line(caplog, script, 
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ("train", "--samples 24 --config configs/rooms.txt"),
-        ("eval", "--guide 2"),
+        ("train", "--samples 24 --guide 2 --config configs/rooms.txt"),
+        ("eval", "--guide 2 --workers 0"),
         (None, "--stride 2 --steps 3"),
     ],
 )
@@ -142,6 +143,13 @@ def test_nothing_is_said_of_options_that_are_used(caplog, script, words):
     caplog.set_level("INFO")
     parse_options("", words.replace("configs", str(FOLDER)).split(), script)
     assert not caplog.records
+
+
+@pytest.mark.parametrize("name", ["config", "variant"])
+def test_a_second_file_that_would_take_the_place_of_the_first_is_refused(name):
+    files = [f"--{name}", str(FOLDER / "rooms.txt"), f"--{name}={FOLDER / 'scannet.txt'}"]
+    with pytest.raises(ConfigError, match=f"Expected one --{name}, found 2; make one file that holds"):
+        parse(*files)
 
 
 def test_options_of_a_file_may_be_those_of_the_training(caplog, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from layouts import write_scannet
-from script_runs import EXPNAME, run_here, write_config
+from script_runs import EXPNAME, REPOSITORY, run_here, write_config
 
 from gpnerf.commands.options import parse_options
 from gpnerf.datasets import examples, rooms
@@ -15,6 +15,7 @@ from gpnerf.datasets.instances import instance_ids, object_names, slot_names, wi
 from gpnerf.datasets.labels import IGNORE
 from gpnerf.datasets.layouts import load_scene
 from gpnerf.datasets.views import FrameRule, rank_views, released_sources
+from gpnerf.evaluation import protocols
 from gpnerf.evaluation.evaluator import Evaluator
 from gpnerf.evaluation.protocols import released_order, released_rule
 from gpnerf.media.images import write_image
@@ -228,6 +229,26 @@ def test_finetuning_of_scenes_is_one_report_and_goes_on(rooms_config, rooms_run,
     table = (tmp_path / "out" / EXPNAME / "eval" / "table_1.md").read_text()
     assert "| **this repository: tiny** | generalized |" in table
     assert "| **this repository: tiny_finetuned** | finetuned |" in table
+
+
+def test_test_views_that_were_trained_on_are_told(rooms_config, rooms_run, tmp_path):
+    """All frames of a scene are trained on, unless it is tested too: then its test frames are not."""
+    place = ["--config", rooms_config, "--out", tmp_path, "--expname", "known", "--test_scenes", 0]
+    said = run_here("eval.py", *place, "--checkpoint", rooms_run)
+    assert "room_0000: the model was trained on 2 of the 2 test views, so their scores are not those" in said
+    made = json.loads((tmp_path / "known" / "eval" / "metrics.json").read_text())["made_by"]
+    assert made["views trained on"] == 2
+    held_out = [*place[:-4], "--expname", "held_out", "--test_scenes", 0]
+    run_here("train.py", *held_out)
+    assert "trained on" not in run_here("eval.py", *held_out)
+    assert "trained on 1 of the 2 test views" in run_here("eval.py", *held_out, "--test_frames", "0:2")
+
+
+def test_the_frames_of_a_protocol_take_the_place_of_those_of_the_options():
+    words = ["--dataset", "scannet", "--config", str(REPOSITORY / "configs" / "scannet.txt")]
+    assert protocols.overridden(parse_options("", words)) is None
+    given = parse_options("", [*words, "--protocol", "gsnerf", "--test_limit", "2"])
+    assert protocols.overridden(given) == "--protocol gsnerf takes the place of --test_limit 2."
 
 
 def test_examples_count_the_test_views_of_each_scene(room):

@@ -10,6 +10,8 @@ from script_runs import refusal, write_config
 from gpnerf.commands.options import parse_options
 from gpnerf.datasets.image_size import shape_of, shape_warnings, size_of_shape
 from gpnerf.datasets.run_scenes import load_scenes
+from gpnerf.system.errors import ConfigError
+from scripts import check_data, export, view
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,20 @@ def test_one_side_on_the_command_line_takes_no_other_from_the_config(tmp_path):
         )
     ]
     assert sides == [(96, 128), (48, None), (None, 64), (48, 90)]
+    options = parse_options("", ["--config", str(config), "--longer_side", "640"])
+    assert size_of_shape(options, (3, 4)) == (480, 640)
+    with pytest.raises(ConfigError, match="Expected --longer_side or --height and --width, found --height"):
+        parse_options("", ["--config", str(config), "--longer_side", "640", "--height", "48"])
+
+
+def test_one_side_keeps_the_shape_in_every_script(rooms_config, rooms_run):
+    words = [str(rooms_run), "--scene", "1000"]
+    for parse in (export.parse, view.parse):
+        assert parse([*words, "--height", "48"])[0].width is None
+        whole = parse(words)[0]
+        assert (whole.height, whole.width) == (24, 32)
+    checked = check_data.parse([str(rooms_run), "--config", str(rooms_config), "--width", "64"])
+    assert (checked.height, checked.width) == (None, 64)
 
 
 def test_another_shape_is_told_with_what_to_do(scene_writer):

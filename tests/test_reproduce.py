@@ -262,6 +262,7 @@ def wait_for(folder: Path, pattern: str) -> Path:
         (["--rows", "Other"], "expected some of Tiny"),
         (["--settings", "finetuned"], "has no rows 'finetuned'; expected some of generalized"),
         (["--seeds", "x"], "--seeds: expected whole numbers"),
+        (["--", "--seed", "3", "--num_rays", "9"], "does not choose, found --seed; use --budget, --seeds"),
         (["--budget", "0.0001"], "expected a budget of at least 0.0017 minutes"),
         (["--plan", "nowhere.ini"], "Plan nowhere.ini cannot be read"),
     ],

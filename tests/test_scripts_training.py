@@ -134,6 +134,16 @@ def test_a_run_of_the_first_versions_goes_on(rooms_config, tmp_path):
     assert "room_1000 and 1 more: depth range from near" in run_here("eval.py", *arguments)
 
 
+def test_a_run_that_goes_on_keeps_its_beginning(rooms_config, rooms_run, tmp_path):
+    arguments = ["--config", rooms_config, "--out", tmp_path, "--expname", "again"]
+    run_here("train.py", *arguments, "--steps", 2, "--load_weights", rooms_run)
+    assert "began with --seed 0, found --seed 3; use" in refusal("train.py", *arguments, "--seed", 3)
+    said = run_here("train.py", *arguments, "--steps", 3, "--load_weights", tmp_path / "nowhere")
+    assert f"--load_weights {tmp_path / 'nowhere'} has no effect" in said
+    newest = load_checkpoint(checkpoint_path(tmp_path / "again", 3))
+    assert newest.options["load_weights"] == str(rooms_run)
+
+
 def test_milestones_stay_whatever_the_steps_between_checkpoints(rooms_config, tmp_path):
     arguments = ["--config", rooms_config, "--out", tmp_path, "--expname", "milestones", "--seed", 2]
     run_here("train.py", *arguments, "--steps", 9, "--checkpoint_every", 5, "--milestone_every", 2)

@@ -251,5 +251,5 @@ def test_the_unit_changes_what_the_network_sees_and_not_the_depths_of_the_sample
 
 def test_world_coordinates_have_no_unit_to_vary(rooms_config):
     sentence = refusal("train.py", "--config", rooms_config, "--coordinates", "world", "--vary", "size,unit")
-    assert "Expected --vary without unit with --coordinates world" in sentence
-    assert "leave it out, or choose --coordinates camera." in sentence
+    assert "Expected --vary without unit in coordinates of the world" in sentence
+    assert "or choose --method gpnerf --coordinates camera." in sentence

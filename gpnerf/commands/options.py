@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 import sys
 from argparse import Namespace
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from gpnerf.commands.unknown_options import describe_unknown
+from gpnerf.commands.unused_options import unused_options
 from gpnerf.commands.video_options import VIDEO, add_video_options
 from gpnerf.config.fields import add_options
-from gpnerf.config.parser import Parser, config_parser
+from gpnerf.config.parser import Parser, config_parser, options_in
 from gpnerf.config.types import WHEN, amount, count, positive, some_of, table_numbers, yes_or_no
 from gpnerf.datasets.options import FRAMES, PLACE, add_data_options, add_place_options
 from gpnerf.datasets.variation import KINDS
@@ -68,6 +69,7 @@ def parse_options(
     options are parsed for their values alone.
     """
     words = sys.argv[1:] if arguments is None else arguments
+    _check_files(words)
     method = _method(words)
     parser = build_parser(description, method)
     read = (*ALWAYS, *READ[script]) if script else ()
@@ -75,16 +77,25 @@ def parse_options(
     options, unknown = parser.parse_known_args(words)
     if unknown:
         raise ConfigError(describe_unknown(parser, unknown[0], options))
-    given = {word.split("=")[0][2:] for word in words if word.startswith("--")}
-    _let_shape_follow(options, given)
-    unused = sorted(given - parser.names_in(read)) if script else ()
-    if unused:
-        kept = parser.names_in((SIZES, FUNCTION)).intersection(unused)
-        reason = "; the model keeps what it was trained with" if kept else ""
-        log.info(f"{script}.py does not use --{', --'.join(unused)}{reason}.")
+    let_shape_follow(options, words)
+    if script:
+        sentence = unused_options(script, words, parser.names_in(read), parser.names_in((SIZES, FUNCTION)))
+        if sentence:
+            log.info(sentence)
     method.check_size(options.height, options.width)
     settle_source_views(options, method)
     return options
+
+
+def _check_files(words: Sequence[str]) -> None:
+    """Raises ConfigError for a second --config or --variant, of which only one would be read."""
+    given = options_in(words)
+    for name in ("config", "variant"):
+        if given.count(name) > 1:
+            raise ConfigError(
+                f"Expected one --{name}, found {given.count(name)}; make one file that holds 'include = "
+                "FILE, FILE' with both, of which the later one counts."
+            )
 
 
 def _method(words: Sequence[str]) -> type[Method]:
@@ -121,15 +132,21 @@ def settle_source_views(options: Namespace, method: type[Method]) -> None:
         )
 
 
-def _let_shape_follow(options: Namespace, given: Collection[str]) -> None:
-    """Lets a height or width that stands alone on the command line keep the shape of the photographs.
+def let_shape_follow(options: Namespace, words: Sequence[str]) -> None:
+    """Lets a size that stands alone on the command line keep the shape of the photographs.
 
-    The other side is then not taken from a config file. given: names of the options on the command line.
+    Sides that are not given are then not taken from a config file or a model. Raises ConfigError for a side
+    together with --longer_side.
     """
-    if "height" in given and "width" not in given:
-        options.width = None
-    elif "width" in given and "height" not in given:
-        options.height = None
+    given = set(options_in(words)) & {"height", "width", "longer_side"}
+    if given > {"longer_side"}:
+        raise ConfigError(
+            f"Expected --longer_side or --height and --width, found --{' and --'.join(sorted(given))}; leave "
+            "one out."
+        )
+    if len(given) == 1:
+        for side in {"height", "width"} - given:
+            setattr(options, side, None)
 
 
 def _run(parser: Parser) -> None:

@@ -46,6 +46,9 @@ class VideoRenderer:
         name = options.render_scene or next(iter(options.test_scenes), None)
         if name is None:
             raise ConfigError("Expected a scene to render, found none; name it with --render_scene.")
+        others = [] if options.render_scene else options.test_scenes[1:]
+        if others and processes.is_first:
+            log.info(f"Rendering {name} alone; --render_scene renders another, such as {others[0]}.")
         run = Path(options.out) / options.expname
         self.checkpoint = checkpoint_to_use(run, options.checkpoint, options.method)
         check_renders(method_class(options.method), f"--method {options.method}")

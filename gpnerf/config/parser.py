@@ -108,6 +108,11 @@ def config_parser(description: str) -> Parser:
     return parser
 
 
+def options_in(words: Sequence[str]) -> list[str]:
+    """The names of the options among the words of a command line, in their order."""
+    return [word.split("=")[0].removeprefix("--") for word in words if word.startswith("--")]
+
+
 def write_options(options: Namespace, folder: Path) -> None:
     """Writes the resolved options to folder/config.txt in the format that --config reads."""
     lines = []

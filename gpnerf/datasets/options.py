@@ -33,7 +33,7 @@ def add_data_options(parser: Parser) -> None:
         default=(),
         help="a,b,c or a file with one name per line; for rooms, seeds such as 0-23",
     )
-    add("--test_scenes", type=names, default=(), help="likewise; render.py renders these")
+    add("--test_scenes", type=names, default=(), help="likewise; render.py renders the first one")
     add(
         "--label_space",
         choices=LABEL_SPACES,

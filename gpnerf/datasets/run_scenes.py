@@ -82,15 +82,19 @@ def training_scenes(train: Sequence[Scene], test: Sequence[Scene], rule: FrameRu
     chooses them.
     """
     tested = {scene.folder.resolve() for scene in test}
-    result = []
-    for scene in train:
-        if scene.folder.resolve() in tested or rule.stated(scene.index.splits):
-            split = rule.split(len(scene.views), scene.name, scene.index.splits)
-            result.append(TrainingScene(scene, split.train, split.sources))
-        else:
-            frames = range(len(scene.views))
-            result.append(TrainingScene(scene, frames, frames))
-    return result
+    return [
+        TrainingScene(scene, *frames_to_train(scene, scene.folder.resolve() in tested, rule))
+        for scene in train
+    ]
+
+
+def frames_to_train(scene: Scene, tested: bool, rule: FrameRule) -> tuple[Sequence[int], Sequence[int]]:
+    """Frames that are targets in training, and frames that may be their sources; see training_scenes."""
+    if tested or rule.stated(scene.index.splits):
+        split = rule.split(len(scene.views), scene.name, scene.index.splits)
+        return split.train, split.sources
+    frames = range(len(scene.views))
+    return frames, frames
 
 
 def test_views(test: Sequence[Scene], rule: FrameRule) -> list[TestView]:

@@ -29,6 +29,7 @@ from gpnerf.evaluation.result_files import load_view, save_maps, save_view
 from gpnerf.evaluation.results import TITLES, ViewResult, with_majority_class
 from gpnerf.evaluation.scene_objects import recorded, with_scene_ids
 from gpnerf.evaluation.scorer import Scorer, at_stride, nearest_photograph
+from gpnerf.evaluation.trained_views import describe_trained, trained_views
 from gpnerf.execution.numerics import settle
 from gpnerf.media.images import write_image
 from gpnerf.methods.method import PHOTOGRAPH
@@ -50,8 +51,8 @@ log = logging.getLogger("eval")
 class Evaluator:
     """Evaluates a checkpoint on its test views and writes the results to a folder of the run.
 
-    faults: what could not be evaluated. seconds: time spent on the views rendered by this process;
-    network_seconds: the part of it that the network took.
+    faults: what could not be evaluated. trained: how many test views of a scene were trained on. seconds:
+    time spent on the views rendered by this process; network_seconds: the part of it that the network took.
     """
 
     def __init__(self, options: Namespace, processes: Processes | None = None) -> None:
@@ -65,6 +66,8 @@ class Evaluator:
         protocols.check_protocol(options, self.checkpoint.options)
         self.rule = protocols.frame_rule(options)
         self.faults = Faults()
+        # What the options call each scene, by its name.
+        self.names: dict[str, str] = {}
         with self.processes.first_alone():
             self.scenes = self._load_scenes()
             objects = self._objects() if self.instances else None
@@ -74,7 +77,8 @@ class Evaluator:
                 claim(self.folder / scene.name, scene.folder)
         if self.processes.is_first:
             splits = describe_splits(self.scenes, self.rule)
-            for sentence in (*describe_ranges(self.scenes), *splits, *describe_gaps(self.scenes)):
+            replaced = filter(None, [protocols.overridden(options)])
+            for sentence in (*replaced, *describe_ranges(self.scenes), *splits, *describe_gaps(self.scenes)):
                 log.info(sentence)
         device = choose_device(options.device, self.processes.local_rank)
         keep_freed_memory()
@@ -91,7 +95,11 @@ class Evaluator:
         with_depth = self.model.needs_depth
         released = protocols.is_released(options)
         self.examples = TestExamples(views, *size, released=released, with_depth=with_depth)
-        for sentence in self.examples.warnings() if self.processes.is_first else ():
+        root, training = Path(options.data_root), self.checkpoint.options
+        # The released protocol is known to train on some of its test frames.
+        self.trained = {} if released else trained_views(views, self.names, root, training)
+        seen = describe_trained(self.trained, views)
+        for sentence in (*self.examples.warnings(), *seen) if self.processes.is_first else ():
             log.warning(f"Warning: {sentence}")
         # Counts all views, so that a resumed evaluation chooses the same numerics as an uninterrupted one.
         work = workload_of(self.model, options, len(self.examples))
@@ -120,6 +128,7 @@ class Evaluator:
         for name in each_once(Path(self.options.data_root), self.options.test_scenes):
             with self.faults.collected():
                 scenes += load_scenes(self.options, [name])
+                self.names[scenes[-1].name] = name
         if not scenes:
             self.faults.raise_any()
         return scenes

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gpnerf.datasets.options import INSTANCE
 from gpnerf.evaluation.label_scoring import joint_origin
 from gpnerf.evaluation.published_numbers import (
     DETECTORS,
@@ -58,11 +59,9 @@ def write_paper_tables(folder: Path, numbers: Sequence[str], run: Run, facts: Ma
     """
     out = Path(str(facts["run"])).parent
     runs = [run, *_kept_runs(out, f"{run.name}_finetuned"), *_kept_runs(out, f"{run.name}_instances")]
-    tables = {
-        "1": lambda: table_1([one for one in runs if one.scores.get("ap_75") is None]),
-        "2": lambda: table_2(runs),
-        "3": lambda: table_3([one for one in runs if one.scores.get("ap_75") is None]),
-    }
+    # What was finetuned on the objects of a scene has no row besides those of the same run on its classes.
+    of_classes = [one for one in runs if one.facts.get("target") != INSTANCE]
+    tables = {"1": lambda: table_1(of_classes), "2": lambda: table_2(runs), "3": lambda: table_3(of_classes)}
     facts = {**facts, **joint_origin([facts, *(one.facts for one in runs)])}
     for number in numbers:
         write_table(folder, f"table_{number}", tables[number](), facts)

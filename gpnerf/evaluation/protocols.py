@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,19 @@ def frame_rule(options: Namespace) -> FrameRule:
     if options.protocol == GSNERF:
         return _rule_in(SPLITS / f"{options.dataset}_frames.txt")
     return from_options(FrameRule, options)
+
+
+def overridden(options: Namespace) -> str | None:
+    """A sentence about the options that choose frames, but do not count by the protocol; None without any."""
+    rule = frame_rule(options)
+    others = [
+        f"--{one.name} {getattr(options, one.name)}"
+        for one in fields(FrameRule)
+        if getattr(options, one.name) != getattr(rule, one.name)
+    ]
+    if is_released(options):
+        others.append(f"--view_metric {options.view_metric}")
+    return f"--protocol {options.protocol} takes the place of {', '.join(others)}." if others else None
 
 
 def views_to_score(options: Namespace, setting: str, scenes: Sequence[Scene]) -> list[TestView]:

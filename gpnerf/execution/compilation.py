@@ -43,6 +43,9 @@ def compile_layers(model: Method) -> bool:
     Without a compiler, or if compilation fails, a message is logged once and the layers run uncompiled.
     Returns whether the layers are compiled.
     """
+    if not model.compiled_parts():
+        log.info("Running without torch.compile: the method has no layers that it makes faster.")
+        return False
     missing = missing_compiler(model.device)
     if missing:
         log.info(

@@ -168,10 +168,11 @@ def _check_variation(options: Namespace, method: type[Method], recipe: Any) -> N
 
     A model of one scene knows its photographs as they are.
     """
-    if UNIT in options.vary and getattr(options, "coordinates", None) == WORLD:
+    if UNIT in options.vary and getattr(options, "coordinates", WORLD) == WORLD:
         raise ConfigError(
-            f"Expected --vary without {UNIT} with --coordinates {WORLD}, which have no unit, found "
-            f"--vary {','.join(options.vary)}; leave it out, or choose --coordinates {CAMERA}."
+            f"Expected --vary without {UNIT} in coordinates of the world, which have no unit, found "
+            f"--vary {','.join(options.vary)}; leave it out, or choose --method gpnerf "
+            f"--coordinates {CAMERA}."
         )
     fixed = {SOURCES} if method.fixed_source_views else set()
     one_scene = method.of_one_scene(recipe) or not options.num_source_views

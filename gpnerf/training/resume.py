@@ -52,6 +52,27 @@ def check_resumable(folder: Path, found: Checkpoint) -> None:
         )
 
 
+def keep_beginning(folder: Path, found: Checkpoint, options: Namespace) -> None:
+    """Keeps the seed and the first weights of a run that goes on.
+
+    Raises CheckpointError for another seed. Other weights to start from have no effect: a warning says so,
+    and the options keep those of the beginning, which may have been moved since then.
+    """
+    seed = found.options.get("seed", options.seed)
+    if seed != options.seed:
+        raise CheckpointError(
+            f"{folder} began with --seed {seed}, found --seed {options.seed}; use the former, or another "
+            "--expname."
+        )
+    began, wanted = found.options.get("load_weights"), options.load_weights
+    if wanted and wanted != began:
+        log.warning(
+            f"Warning: {folder} goes on from its own weights: --load_weights {wanted} has no effect. To "
+            "start from those, use another --expname."
+        )
+    options.load_weights = began
+
+
 def check_settings(folder: Path, found: Settings, wanted: Settings) -> None:
     """Raises CheckpointError if a run cannot resume with the wanted settings; names the options.
 

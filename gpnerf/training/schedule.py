@@ -27,7 +27,7 @@ class Schedule:
     a cosine they reach that share after decay_steps, whatever decay_rate.
     """
 
-    decay_rate: float = option(0.6, "factor on the learning rates every decay_steps", amount)
+    decay_rate: float = option(0.6, "factor on the learning rates every decay_steps, without cosine", amount)
     decay_steps: int = option(100_000, "steps over which decay_rate applies once", positive)
     decay: str = option(
         CONTINUOUS,

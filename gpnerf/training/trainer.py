@@ -37,7 +37,14 @@ from gpnerf.training.adoption import adopt_scene
 from gpnerf.training.data import load_training_data
 from gpnerf.training.find_model import find_model
 from gpnerf.training.journal import Journal, show
-from gpnerf.training.resume import adopt_sizes, check_resumable, check_scenes, check_settings, load_weights
+from gpnerf.training.resume import (
+    adopt_sizes,
+    check_resumable,
+    check_scenes,
+    check_settings,
+    keep_beginning,
+    load_weights,
+)
 from gpnerf.training.schedule import Schedule, build_optimizer, load_optimizer
 from gpnerf.training.updater import StepOptions, Updater
 
@@ -115,6 +122,7 @@ class Trainer:
                 "scenes, or another --expname."
             )
         check_resumable(self.folder, newest)
+        keep_beginning(self.folder, newest, self.options)
         self.model.load_state_dict(newest.model)
         log.info(f"Resuming {self.folder} at step {newest.step}.")
 
