@@ -4,8 +4,9 @@
     python scripts/finetune_scenes.py --config configs/rooms_instance.txt --scenes 1000-1003 -- --steps 500
 
 The run of a scene is OUT/NAME/SCENE, where NAME is the config's expname up to its last slash. The report over
-all scenes is OUT/NAME/eval (eval_PROTOCOL for another --protocol than the paper's). The same command resumes.
-Several GPUs train one scene each at a time. Options after -- go to train.py and eval.py.
+all scenes is OUT/NAME/eval (eval_PROTOCOL for another --protocol than the paper's). The same command resumes,
+and trains nothing twice. Several GPUs train one scene each at a time. Options after -- go to train.py and
+eval.py.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ log = logging.getLogger("reproduce")
 
 PLAN, STORE = "configs/reproduce/rooms.ini", "out/store"
 # What the script itself gives to train.py and eval.py.
-OWN = {"seed", "view_metric", "train_scenes", "test_scenes", "out", "expname", "checkpoint", "load_weights"}
+OWN = {"seed", "view_metric", "out", "expname", "checkpoint", "load_weights"}
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -114,7 +114,7 @@ def check_passed_on(plan: Plan, words: Sequence[str]) -> None:
     if wrong:
         raise ConfigError(
             f"Expected options behind {PASS_ON} that this script does not choose, found {', '.join(wrong)}; "
-            "use --budget, --seeds and --scenes instead, or a plan with other configs."
+            "leave them out, or use --budget, --seeds or another --plan."
         )
 
 

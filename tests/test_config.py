@@ -121,7 +121,7 @@ def test_an_unknown_option_on_the_command_line_is_named_with_a_suggestion():
         (
             "render",
             "--samples=24 --lpips no",
-            "render.py does not use --samples, --lpips; the model keeps what it was trained with.",
+            "render.py does not use --samples, --lpips: the model keeps the --samples of its training.",
         ),
     ],
 )

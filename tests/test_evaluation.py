@@ -18,6 +18,7 @@ from gpnerf.datasets.views import FrameRule, rank_views, released_sources
 from gpnerf.evaluation import protocols
 from gpnerf.evaluation.evaluator import Evaluator
 from gpnerf.evaluation.protocols import released_order, released_rule
+from gpnerf.evaluation.trained_views import trained_views
 from gpnerf.media.images import write_image
 from gpnerf.system.errors import DataError
 
@@ -244,11 +245,34 @@ def test_test_views_that_were_trained_on_are_told(rooms_config, rooms_run, tmp_p
     assert "trained on 1 of the 2 test views" in run_here("eval.py", *held_out, "--test_frames", "0:2")
 
 
+def test_nothing_is_said_of_views_of_which_nothing_is_known(room):
+    """Other data, other rooms, a weights folder without the frames of its finetuning, a shorter scene."""
+    views, names = [examples.TestView(room, frame, ()) for frame in range(3)], {room.name: "7"}
+    options = parse_options("", ["--dataset", "rooms", "--data_root", "nowhere", "--test_scenes", "7"])
+    training = {**vars(options), "train_scenes": ("7", "8"), "test_scenes": ()}
+    assert trained_views(views, names, options, training) == {room.name: 3}
+    tested = {**training, "test_scenes": ("7",), "test_frames": "1::2"}
+    assert trained_views(views, names, options, tested) == {room.name: 2}
+    folder = {name: value for name, value in training.items() if name != "test_scenes"}
+    assert trained_views(views, names, options, folder) == {room.name: 3}
+    for unknown in (
+        {**training, "dataset": "transforms"},
+        {**training, "views_per_room": 9},
+        {**folder, "train_scenes": ("7",)},
+        {**tested, "test_frames": "50:"},
+        {},
+    ):
+        assert trained_views(views, names, options, unknown) == {}
+
+
 def test_the_frames_of_a_protocol_take_the_place_of_those_of_the_options():
     words = ["--dataset", "scannet", "--config", str(REPOSITORY / "configs" / "scannet.txt")]
     assert protocols.overridden(parse_options("", words)) is None
     given = parse_options("", [*words, "--protocol", "gsnerf", "--test_limit", "2"])
-    assert protocols.overridden(given) == "--protocol gsnerf takes the place of --test_limit 2."
+    assert (
+        protocols.overridden(given)
+        == "--protocol gsnerf chooses the frames: --test_limit as given here do not count."
+    )
 
 
 def test_examples_count_the_test_views_of_each_scene(room):

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from script_runs import command, environment, only_sentence, run_here
 from gpnerf.reproduction import scripts as started_scripts
 from gpnerf.reproduction.keys import pace_key
 from gpnerf.reproduction.plan import read_plan
+from gpnerf.system.errors import ConfigError
 from gpnerf.system.scripting import EXIT_STOPPED
 from scripts import reproduce
 
@@ -262,7 +264,7 @@ def wait_for(folder: Path, pattern: str) -> Path:
         (["--rows", "Other"], "expected some of Tiny"),
         (["--settings", "finetuned"], "has no rows 'finetuned'; expected some of generalized"),
         (["--seeds", "x"], "--seeds: expected whole numbers"),
-        (["--", "--seed", "3", "--num_rays", "9"], "does not choose, found --seed; use --budget, --seeds"),
+        (["--", "--seed", "3", "--num_rays", "9"], "does not choose, found --seed; leave them out"),
         (["--budget", "0.0001"], "expected a budget of at least 0.0017 minutes"),
         (["--plan", "nowhere.ini"], "Plan nowhere.ini cannot be read"),
     ],
@@ -271,6 +273,14 @@ def test_what_the_user_asks_wrongly_gets_a_sentence(arguments, words, sentence):
     given = arguments(GENERALIZED)
     know_paces(given)
     assert sentence in only_sentence(run_here("scripts/reproduce.py", *given, *words, code=2))
+
+
+def test_scenes_may_be_passed_on_but_not_the_steps_of_a_budget(arguments):
+    plan = read_plan(Path(arguments(GENERALIZED)[1]))
+    reproduce.check_passed_on(plan, ["--train_scenes", "0", "--test_scenes", "1000", "--steps", "4"])
+    timed = replace(plan, rows=tuple(replace(row, minutes=1.0) for row in plan.rows))
+    with pytest.raises(ConfigError, match="that this script does not choose, found --steps; leave them out"):
+        reproduce.check_passed_on(timed, ["--train_scenes", "0", "--steps", "4"])
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ The scripts share config files, so each script accepts all options; its --help s
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -73,14 +74,16 @@ def parse_options(
     method = _method(words)
     parser = build_parser(description, method)
     read = (*ALWAYS, *READ[script]) if script else ()
-    parser.show_only(read)
+    if script:
+        parser.show_only(read)
     options, unknown = parser.parse_known_args(words)
     if unknown:
         raise ConfigError(describe_unknown(parser, unknown[0], options))
     let_shape_follow(options, words)
     if script:
         sentence = unused_options(script, words, parser.names_in(read), parser.names_in((SIZES, FUNCTION)))
-        if sentence:
+        # The first of several processes says it for all.
+        if sentence and int(os.environ.get("RANK", 0)) == 0:
             log.info(sentence)
     method.check_size(options.height, options.width)
     settle_source_views(options, method)

@@ -24,5 +24,6 @@ def unused_options(script: str, words: Sequence[str], read: Set[str], kept: Set[
     unused = [name for name in dict.fromkeys(options_in(words)) if name not in used]
     if not unused:
         return None
-    reason = "; the model keeps what it was trained with" if kept.intersection(unused) else ""
+    of_model = [f"--{name}" for name in unused if name in kept]
+    reason = f": the model keeps the {', '.join(of_model)} of its training" if of_model else ""
     return f"{script}.py does not use --{', --'.join(unused)}{reason}."

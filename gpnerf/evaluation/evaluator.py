@@ -95,9 +95,9 @@ class Evaluator:
         with_depth = self.model.needs_depth
         released = protocols.is_released(options)
         self.examples = TestExamples(views, *size, released=released, with_depth=with_depth)
-        root, training = Path(options.data_root), self.checkpoint.options
+        training = self.checkpoint.options
         # The released protocol is known to train on some of its test frames.
-        self.trained = {} if released else trained_views(views, self.names, root, training)
+        self.trained = {} if released else trained_views(views, self.names, options, training)
         seen = describe_trained(self.trained, views)
         for sentence in (*self.examples.warnings(), *seen) if self.processes.is_first else ():
             log.warning(f"Warning: {sentence}")
@@ -111,7 +111,8 @@ class Evaluator:
         """How the model came to know the test scenes: "generalized", "finetuned" or "per scene"."""
         options, training = self.options, self.checkpoint.options
         trained = Path(training.get("data_root", "")), training.get("train_scenes", ())
-        if not some_known(Path(options.data_root), options.test_scenes, *trained):
+        other = training.get("dataset", options.dataset) != options.dataset
+        if other or not some_known(Path(options.data_root), options.test_scenes, *trained):
             return "generalized"
         # A method for one scene learns none before, whatever weights it starts from.
         learnt_before = training.get("load_weights") and not self.model.per_scene

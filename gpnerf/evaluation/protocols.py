@@ -115,13 +115,15 @@ def overridden(options: Namespace) -> str | None:
     """A sentence about the options that choose frames, but do not count by the protocol; None without any."""
     rule = frame_rule(options)
     others = [
-        f"--{one.name} {getattr(options, one.name)}"
+        f"--{one.name}"
         for one in fields(FrameRule)
-        if getattr(options, one.name) != getattr(rule, one.name)
+        if getattr(options, one.name) not in (None, getattr(rule, one.name))
     ]
-    if is_released(options):
-        others.append(f"--view_metric {options.view_metric}")
-    return f"--protocol {options.protocol} takes the place of {', '.join(others)}." if others else None
+    if not others:
+        return None
+    return (
+        f"--protocol {options.protocol} chooses the frames: {', '.join(others)} as given here do not count."
+    )
 
 
 def views_to_score(options: Namespace, setting: str, scenes: Sequence[Scene]) -> list[TestView]:

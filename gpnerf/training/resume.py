@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
@@ -65,7 +66,7 @@ def keep_beginning(folder: Path, found: Checkpoint, options: Namespace) -> None:
             "--expname."
         )
     began, wanted = found.options.get("load_weights"), options.load_weights
-    if wanted and wanted != began:
+    if wanted and os.path.realpath(wanted) != os.path.realpath(began or ""):
         log.warning(
             f"Warning: {folder} goes on from its own weights: --load_weights {wanted} has no effect. To "
             "start from those, use another --expname."
