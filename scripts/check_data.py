@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from gpnerf.commands.options import let_shape_follow, parse_options
 from gpnerf.config.fields import from_options
-from gpnerf.config.parser import Parser
+from gpnerf.config.parser import Parser, words_of
 from gpnerf.datasets.discover import FoundScene, find_scenes
 from gpnerf.datasets.image_size import shape_of, size_of_shape
 from gpnerf.datasets.layouts import Reading, scene_to_check
@@ -50,7 +50,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     of_run = vars(parse_options("", ["--config", config] if config else []))
     parser.set_defaults(**{**of_run, "out": None})
     options = parser.parse_args(arguments)
-    let_shape_follow(options, sys.argv[1:] if arguments is None else arguments)
+    let_shape_follow(options, words_of(arguments))
     options.out = options.out or Path("out") / "check_data" / options.root.resolve().name
     return options
 

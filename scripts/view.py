@@ -10,14 +10,13 @@ are not given are those of --config, or else of the model's training. Needs vise
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
 from gpnerf.commands.opening import take_training_options
 from gpnerf.commands.options import let_shape_follow
-from gpnerf.config.parser import Parser
+from gpnerf.config.parser import Parser, words_of
 from gpnerf.config.types import count
 from gpnerf.datasets.options import add_data_options, add_place_options
 from gpnerf.system.devices import PRECISIONS
@@ -60,7 +59,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[Namespace, Checkpoint]:
     checkpoint = find_model(first.model)
     take_training_options(parser, checkpoint, first.scene, first.config)
     options = parser.parse_args(arguments)
-    let_shape_follow(options, sys.argv[1:] if arguments is None else arguments)
+    let_shape_follow(options, words_of(arguments))
     return options, checkpoint
 
 

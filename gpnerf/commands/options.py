@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
@@ -15,7 +14,7 @@ from gpnerf.commands.unknown_options import describe_unknown
 from gpnerf.commands.unused_options import unused_options
 from gpnerf.commands.video_options import VIDEO, add_video_options
 from gpnerf.config.fields import add_options
-from gpnerf.config.parser import Parser, config_parser, options_in
+from gpnerf.config.parser import Parser, config_parser, options_in, words_of
 from gpnerf.config.types import WHEN, amount, count, positive, some_of, table_numbers, yes_or_no
 from gpnerf.datasets.options import FRAMES, PLACE, add_data_options, add_place_options
 from gpnerf.datasets.variation import KINDS
@@ -69,7 +68,7 @@ def parse_options(
     script: "train", "eval" or "render", which then says what it does not use of the command line; None: the
     options are parsed for their values alone.
     """
-    words = sys.argv[1:] if arguments is None else arguments
+    words = words_of(arguments)
     _check_files(words)
     method = _method(words)
     parser = build_parser(description, method)

@@ -32,7 +32,7 @@ class Parser(configargparse.ArgumentParser):
 
     def parse_passing_on(self, arguments: Sequence[str] | None = None) -> Namespace:
         """Parses what comes before PASS_ON; the words behind it are `passed_on`, a list."""
-        given = list(sys.argv[1:] if arguments is None else arguments)
+        given = words_of(arguments)
         cut = given.index(PASS_ON) if PASS_ON in given else len(given)
         options = self.parse_args(given[:cut])
         options.passed_on = given[cut + 1 :]
@@ -106,6 +106,11 @@ def config_parser(description: str) -> Parser:
         "--variant", is_config_file=True, help="file of options that override those of --config"
     )
     return parser
+
+
+def words_of(arguments: Sequence[str] | None) -> list[str]:
+    """The words of a command line: the arguments, or for None those of this process, as argparse has it."""
+    return list(sys.argv[1:] if arguments is None else arguments)
 
 
 def options_in(words: Sequence[str]) -> list[str]:
