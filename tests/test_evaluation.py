@@ -243,10 +243,15 @@ def test_test_views_that_were_trained_on_are_told(rooms_config, rooms_run, tmp_p
     run_here("train.py", *held_out)
     assert "trained on" not in run_here("eval.py", *held_out)
     assert "trained on 1 of the 2 test views" in run_here("eval.py", *held_out, "--test_frames", "0:2")
+    folder = tmp_path / "folder"
+    run_here("scripts/export_weights.py", tmp_path / "held_out", "--out", folder)
+    of_folder = [*place, "--checkpoint", folder]
+    assert "trained on" not in run_here("eval.py", *of_folder)
+    assert "trained on 1 of the 2 test views" in run_here("eval.py", *of_folder, "--test_frames", "0:2")
 
 
 def test_nothing_is_said_of_views_of_which_nothing_is_known(room):
-    """Other data, other rooms, a weights folder without the frames of its finetuning, a shorter scene."""
+    """Other data, other rooms, an older weights folder of a finetuned model, a shorter scene."""
     views, names = [examples.TestView(room, frame, ()) for frame in range(3)], {room.name: "7"}
     options = parse_options("", ["--dataset", "rooms", "--data_root", "nowhere", "--test_scenes", "7"])
     training = {**vars(options), "train_scenes": ("7", "8"), "test_scenes": ()}

@@ -25,7 +25,7 @@ def trained_views(
 
     names: those of the options, of each scene's name. options: of the evaluation. training: the options of
     the training, as a checkpoint holds them; without the data set, or without those that choose frames, as in
-    a weights folder of a finetuned model, nothing is known.
+    an older weights folder of a finetuned model, nothing is known.
     """
     same = ("dataset", "views_per_room") if options.dataset == "rooms" else ("dataset",)
     if any(training.get(name) != getattr(options, name) for name in same):

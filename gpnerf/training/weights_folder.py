@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from gpnerf.config.fields import option_names
+from gpnerf.datasets.views import FrameRule
 from gpnerf.methods.settings import PARTS, Settings
 from gpnerf.system.errors import CheckpointError, ConfigError
 from gpnerf.system.files import write_folder
@@ -39,8 +41,9 @@ KINDS = {
 # The options of a training that are recorded, besides the settings.
 RECORDED = (
     "commit", "seed", "core_hours", "imported", "load_weights", "averaged", "dataset", "data_root",
-    "train_scenes", "views_per_room", "label_space", "target", "border", "height", "width", "depth_range",
-    "vary", "num_source_views", "view_metric", "steps", *option_names(StepOptions), *option_names(Schedule),
+    "train_scenes", "test_scenes", "views_per_room", "label_space", "target", "border", "height", "width",
+    "depth_range", "vary", "num_source_views", "view_metric", "steps",
+    *(one.name for one in fields(FrameRule)), *option_names(StepOptions), *option_names(Schedule),
 )  # fmt: skip
 PATHS = ("imported", "load_weights", "data_root")
 
