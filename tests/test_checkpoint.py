@@ -10,6 +10,7 @@ import pytest
 import torch
 from helpers import TINY, prepared, rays_of, tiny_example, tiny_model, tiny_settings
 
+from gpnerf.commands.options import parse_options
 from gpnerf.system.errors import CheckpointError, ConfigError
 from gpnerf.training import checkpoint as checkpoints
 from gpnerf.training.checkpoint import (
@@ -293,6 +294,23 @@ def test_sizes_are_those_of_the_weights_and_what_changes_is_said(saved, caplog):
     adopt_sizes(options, start)
     assert (options.layers, options.samples, options.classes) == (2, 5, 7)
     assert "of the weights instead of those of the options: layers is 2, not 3." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "result"), [(False, True, True), (True, False, True), (False, False, False)]
+)
+def test_a_shortcut_is_added_to_the_head_of_weights_and_not_taken_away(found, wanted, result):
+    start = checkpoint_of(tiny_model(head_shortcut=found), head_shortcut=found)
+    options = parse_options("", ["--head_shortcut", "yes" if wanted else "no"])
+    adopt_sizes(options, start)
+    assert options.head_shortcut == result
+    model = tiny_model(seed=9, head_shortcut=result)
+    fresh, unused = load_weights(model, tiny_settings(head_shortcut=result), NAMES, start)
+    assert fresh == ["head.shortcut.weight"] * (result and not found) and not unused
+    features = torch.randn(4 * 8, 16, 16)
+    same = tiny_model(seed=1, head_shortcut=found)
+    same.load_state_dict(start.model)
+    torch.testing.assert_close(model.segment(features, 32, 32), same.segment(features, 32, 32))
 
 
 def test_weights_of_another_method_are_refused(saved):

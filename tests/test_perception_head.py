@@ -90,3 +90,23 @@ def test_every_part_of_the_head_learns():
         assert gradient_size(loss, part) > 1e-6
     (gradient,) = torch.autograd.grad(loss, features)
     assert (gradient.unflatten(1, (4, PART)).abs().amax(dim=(0, 2, 3, 4)) > 1e-7).all()
+
+
+def test_a_shortcut_starts_without_effect_and_then_reads_every_part_of_its_own_cell():
+    """From the left of one cell to its right, the logits change by the weights times the change."""
+    head, features = head_of(norm="none", shortcut=True), torch.randn(1, 4 * PART, 13, 11)
+    expected = head_of(norm="none")
+    expected.load_state_dict(head.state_dict(), strict=False)
+    before = head(features, 26, 22)
+    torch.testing.assert_close(before, expected(features, 26, 22), atol=0, rtol=0)
+    with torch.no_grad():
+        head.shortcut.weight.normal_()
+    difference = head(features, 26, 22) - before
+    by_hand = torch.einsum("kd,dhw->khw", head.shortcut.weight[..., 0, 0], features[0])
+    torch.testing.assert_close(difference[0, :, ::2, ::2], by_hand, atol=1e-4, rtol=1e-4)
+
+
+def test_a_shortcut_learns_at_once_though_it_starts_at_zero():
+    head = head_of(shortcut=True)
+    loss = head(torch.randn(1, 4 * PART, 16, 16), 32, 32).square().mean()
+    assert gradient_size(loss, head.shortcut) > 1e-6

@@ -93,6 +93,7 @@ class Method(nn.Module):
     map. smallest_image: shortest side that can be rendered, in pixels. sees_target: it can compute the label
     map of a true image. label_sizes: the sizes that nothing depends on in a model without classes, whose
     weights therefore leave them open. optional_sizes: the sizes of parts that a model may lack, 0 if it does.
+    addable_sizes: those of parts that start without effect, and can be added to weights without them.
     version: to be raised when the same options give other results, so that stored ones are no longer used.
     defaults: its own defaults of options that all methods share, such as
     {"num_rays": 1024}. depth_remedy: what a user without depth maps can do, if they are needed.
@@ -113,6 +114,7 @@ class Method(nn.Module):
     sees_target: ClassVar[bool] = False
     label_sizes: ClassVar[tuple[str, ...]] = ()
     optional_sizes: ClassVar[tuple[str, ...]] = ()
+    addable_sizes: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     defaults: ClassVar[Mapping[str, Any]] = {}
     depth_remedy: ClassVar[str] = "choose another --method"

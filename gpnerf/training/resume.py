@@ -122,7 +122,7 @@ def adopt_sizes(options: Namespace, start: Checkpoint) -> None:
     """Sets the sizes among the options to those of the weights to start from; logs which change.
 
     The number of classes stays that of the data. Weights without classes leave the head to the options. So
-    do weights without a part that may be missing, and options without it.
+    do weights without a part that may be missing or be added, and options without one that may be missing.
     """
     sizes = start.settings.sizes
     if start.settings.method != options.method:
@@ -130,6 +130,7 @@ def adopt_sizes(options: Namespace, start: Checkpoint) -> None:
     method = method_class(options.method)
     names = [] if sizes.classes else list(method.label_sizes)
     names += [one for one in method.optional_sizes if 0 in (getattr(sizes, one), getattr(options, one))]
+    names += [one for one in method.addable_sizes if not getattr(sizes, one)]
     sizes = replace(sizes, **{name: getattr(options, name) for name in names})
     stated = {name: getattr(sizes, name) for name in option_names(type(sizes))}
     wanted = Settings.from_options(options, sizes.classes)

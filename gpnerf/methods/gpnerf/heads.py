@@ -25,4 +25,5 @@ def build_head(sizes: Sizes) -> nn.Module:
         return SemanticFPNHead(sizes.level_width, sizes.classes)
     if sizes.queries:
         return QueryHead(sizes)
-    return UNetHead(sizes.level_width, sizes.classes, sizes.head_combination, sizes.head_norm)
+    unet = sizes.head_combination, sizes.head_norm, sizes.head_shortcut
+    return UNetHead(sizes.level_width, sizes.classes, *unet)

@@ -22,7 +22,16 @@ from gpnerf.methods.gpnerf.perception_head import RAYS
 from gpnerf.methods.gpnerf.query_head import QueryHead, panoptic_labels
 from gpnerf.methods.gpnerf.ray_samples import first_depths, in_coordinates, last_depths
 from gpnerf.methods.gpnerf.semantic_field import Adaptor, group_channels, render_semantics, weigh_view
-from gpnerf.methods.gpnerf.settings import FINE, FIRST_ROW, LABEL_SIZES, QUERY_SIZES, Function, Recipe, Sizes
+from gpnerf.methods.gpnerf.settings import (
+    ADDABLE_SIZES,
+    FINE,
+    FIRST_ROW,
+    LABEL_SIZES,
+    QUERY_SIZES,
+    Function,
+    Recipe,
+    Sizes,
+)
 from gpnerf.methods.gpnerf.source_features import SourceFeatures
 from gpnerf.methods.gpnerf.transformer import JointTransformer, RayAttention
 from gpnerf.methods.method import Labels, Method, RayPass, StepLosses
@@ -46,6 +55,7 @@ class GPNeRF(Method):
     smallest_image = SMALLEST_IMAGE
     label_sizes = LABEL_SIZES
     optional_sizes = QUERY_SIZES
+    addable_sizes = ADDABLE_SIZES
 
     def __init__(self, sizes: Sizes, function: Function, recipe: Recipe) -> None:
         super().__init__(sizes, function, recipe)

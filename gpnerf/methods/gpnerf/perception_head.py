@@ -24,10 +24,19 @@ class UNetHead(nn.Module):
     Level i enlarges the level below by a 2x2 up-convolution, combines it with part i of the features, and
     applies two 3x3 convolutions with ReLU. Part i is first reduced to the resolution of pyramid level i.
     combination: "concat" as in the text of the paper, or "add" as in Eq. 3. norm: "group" as in the released
-    head, or "none" as in the paper, which mentions no normalisation.
+    head, or "none" as in the paper, which mentions no normalisation. shortcut: a linear layer on all features
+    of a cell is added, because three quarters of them reach the U-Net at lower resolutions only; it starts at
+    zero, so that it can be added to a trained head.
     """
 
-    def __init__(self, part_width: int, classes: int, combination: str = "concat", norm: str = "group"):
+    def __init__(
+        self,
+        part_width: int,
+        classes: int,
+        combination: str = "concat",
+        norm: str = "group",
+        shortcut: bool = False,
+    ):
         super().__init__()
         self.combination = combination
         joined = 2 * part_width if combination == "concat" else part_width
@@ -35,12 +44,20 @@ class UNetHead(nn.Module):
         self.enlarge = nn.ModuleList(nn.ConvTranspose2d(part_width, part_width, 2, 2) for _ in range(3))
         self.levels = nn.ModuleList(_two_convolutions(joined, part_width, norm) for _ in range(3))
         self.classify = nn.Conv2d(part_width, classes, 1)
+        self.shortcut = nn.Conv2d(4 * part_width, classes, 1, bias=False) if shortcut else None
+        if self.shortcut is not None:
+            nn.init.zeros_(self.shortcut.weight)
 
     def forward(self, features: Tensor, height: int, width: int) -> Tensor:
         """features [N, D, h, w], cell (i, j) at pixel (2i, 2j) -> logits [N, K, height, width]."""
         rows, columns = features.shape[-2:]
-        merged = self.decode(features)[-1]
-        return to_pixels(self.classify(merged)[..., :rows, :columns], height, width)
+        logits = self.logits(features, self.decode(features)[-1])
+        return to_pixels(logits[..., :rows, :columns], height, width)
+
+    def logits(self, features: Tensor, merged: Tensor) -> Tensor:
+        """features [N, D, h, w] and the last of their levels -> logits [N, K, .., ..], padded as it is."""
+        found = self.classify(merged)
+        return found if self.shortcut is None else found + self.shortcut(pad_to_multiple(features, 8))
 
     def decode(self, features: Tensor) -> list[Tensor]:
         """The outputs of all levels, coarse to fine: each [N, D / 4, .., ..] has twice the sides of the last.

@@ -20,7 +20,8 @@ class QueryHead(UNetHead):
     """The U-Net head, which classifies cells, and queries, which find the segments of its feature map."""
 
     def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes.level_width, sizes.classes, sizes.head_combination, sizes.head_norm)
+        unet = sizes.head_combination, sizes.head_norm, sizes.head_shortcut
+        super().__init__(sizes.level_width, sizes.classes, *unet)
         shape = sizes.queries, sizes.query_layers, sizes.level_width, sizes.heads, sizes.classes
         self.queries = QueryDecoder(*shape)
 
@@ -33,7 +34,7 @@ class QueryHead(UNetHead):
         """A feature map [D, h, w] -> logits of its cells [K, h, w], and the segments after every layer."""
         rows, columns = features.shape[1:]
         levels = [level[0] for level in self.decode(features[None])]
-        logits = self.classify(levels[-1])
+        logits = self.logits(features, levels[-1])
         found = self.queries(levels, logits)
         cut = [one._replace(masks=one.masks[:, :rows, :columns]) for one in found]
         return logits[:, :rows, :columns].float(), cut

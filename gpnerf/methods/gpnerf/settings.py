@@ -22,7 +22,9 @@ GRADIENT_BLOCKS = ("full", "features", "none")
 RAY_WEIGHTS = MEAN, FIRST_ROW = ("mean", "published")
 LAST_PASSES = FINE, ALL = ("fine", "all")
 # Sizes of the head alone.
-LABEL_SIZES = ("head", "head_combination", "head_norm")
+LABEL_SIZES = ("head", "head_combination", "head_norm", "head_shortcut")
+# Sizes of parts that start at zero, so that they can be added to weights without them.
+ADDABLE_SIZES = ("head_shortcut",)
 # Sizes of the queries, which a head may lack.
 QUERY_SIZES = ("queries", "query_layers")
 
@@ -54,6 +56,12 @@ class Sizes:
         "concat", "joining of U-Net levels, as in the paper's text or as in Eq. 3", choices=COMBINATIONS
     )
     head_norm: str = option("group", "normalisation in the perception head", choices=NORMS)
+    head_shortcut: bool = option(
+        False,
+        "add a linear layer on all features of a cell to the U-Net, which sees most of them at lower "
+        "resolutions only",
+        yes_or_no,
+    )
     queries: int = option(
         0, "queries of the U-Net head, each of which finds one segment of --target panoptic; 0: none", count
     )
