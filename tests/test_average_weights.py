@@ -54,6 +54,23 @@ def test_another_recipe_is_no_other_model():
     assert averaged({"a": of_values(1), "b": other}, [0.5, 0.5]).model["weights"] == 2
 
 
+def test_a_shortcut_that_one_head_lacks_is_zero_there():
+    """It starts at zero, so the mean is that of two models that have it."""
+    without, has = tiny_model(1), tiny_model(2, head_shortcut=True)
+    has.head.shortcut.weight.data.normal_()
+    settings = tiny_settings(), tiny_settings(head_shortcut=True)
+    pair = [
+        Checkpoint(5, one, NAMES, model.state_dict(), {}, {})
+        for one, model in zip(settings, (without, has), strict=True)
+    ]
+    for order, shares in ((pair, [0.25, 0.75]), (pair[::-1], [0.75, 0.25])):
+        mean = averaged(dict(zip("ab", order, strict=True)), shares)
+        assert mean.settings.sizes == settings[1].sizes and mean.model.keys() == has.state_dict().keys()
+        torch.testing.assert_close(mean.model["head.shortcut.weight"], 0.75 * has.head.shortcut.weight.data)
+        bias = 0.25 * without.head.classify.bias + 0.75 * has.head.classify.bias
+        torch.testing.assert_close(mean.model["head.classify.bias"], bias.detach())
+
+
 def test_the_mean_is_scored_and_exported_as_a_run_and_does_not_resume(rooms_run, rooms_config, tmp_path):
     first = rooms_run / "step_0000003.pt"
     out = tmp_path / "mean"
