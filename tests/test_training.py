@@ -229,9 +229,9 @@ def test_frozen_attention_and_the_full_block_leave_the_depth_guided_loss_nothing
         torch.testing.assert_close(gradient, without[name], msg=name)
 
 
-@pytest.mark.parametrize("classes", [0, 3])
-def test_the_losses_that_need_depth_are_those_that_the_model_names(classes):
-    model = tiny_model(classes=classes, weight_depth=1.0)
+@pytest.mark.parametrize("sizes", [{"classes": 0}, {"classes": 3}, {"classes": 3, "head": "rays"}])
+def test_the_losses_that_need_depth_are_those_that_the_model_names(sizes):
+    model = tiny_model(**sizes, weight_depth=1.0)
     seen, blind = (losses_of(model, tiny_example(depth=depth))[0] for depth in (True, False))
     assert set(seen) - set(blind) == set(model.depth_losses)
 

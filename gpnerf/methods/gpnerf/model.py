@@ -266,7 +266,7 @@ class GPNeRF(Method):
 
     @property
     def depth_losses(self) -> tuple[str, ...]:
-        return ("depth", "depth_guided") if self.has_classes else ("depth",)
+        return ("depth", "depth_guided") if self.has_field else ("depth",)
 
     def target_map(self, image: Tensor) -> Tensor:
         return self.extractor.semantics(self.extractor.encoder(image[None]), blocked=False)[0]
