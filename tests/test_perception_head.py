@@ -93,7 +93,7 @@ def test_every_part_of_the_head_learns():
 
 
 def test_a_shortcut_starts_without_effect_and_then_reads_every_part_of_its_own_cell():
-    """From the left of one cell to its right, the logits change by the weights times the change."""
+    """What it adds to the logits of a cell is its weights times the features of that cell."""
     head, features = head_of(norm="none", shortcut=True), torch.randn(1, 4 * PART, 13, 11)
     expected = head_of(norm="none")
     expected.load_state_dict(head.state_dict(), strict=False)
