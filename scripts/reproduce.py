@@ -8,7 +8,8 @@
 
 A cell is a row, a test scene and a seed. Its results are kept in the store, so that it is trained and scored
 once: the same command goes on after any stop, and several may work on one store. The tables are made of what
-is in the store; one more tests what the plan claims of its rows. Options after -- go to train.py and eval.py.
+is in the store; one more tests what the plan claims of its rows, and views.csv has the scores of every view.
+Options after -- go to train.py and eval.py.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from gpnerf.config.parser import PASS_ON, Parser, options_in
 from gpnerf.config.types import amount, names
 from gpnerf.evaluation.page.scatter import scatter
 from gpnerf.evaluation.result_files import read_results
+from gpnerf.evaluation.results import ViewResult
 from gpnerf.evaluation.table import Table, markdown, write_table
 from gpnerf.reproduction.claims import Views, claims_table, read_claims
 from gpnerf.reproduction.costs import AXES, cost_points
@@ -40,6 +42,7 @@ from gpnerf.reproduction.schedules import schedule
 from gpnerf.reproduction.scripts import ScriptFailed
 from gpnerf.reproduction.store import Store
 from gpnerf.reproduction.tables import SHAPES, make_table
+from gpnerf.reproduction.view_scores import view_scores
 from gpnerf.system.errors import ConfigError, Faults
 from gpnerf.system.files import write_whole
 from gpnerf.system.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script
@@ -186,10 +189,15 @@ class Reproduction:
             self.used += [found] if found else []
             return found
 
-        def views(row: Row, seed: int, score: str) -> Views:
+        def views(row: Row, seed: int) -> list[ViewResult]:
+            """The views of a row with a seed; none while a cell of it is missing."""
             if not all(lookup(row, seed, scene) for scene in self.plan.scenes):
-                return {}
-            return self.scores_of_views([cells.cell(row, seed, scene) for scene in self.plan.scenes], score)
+                return []
+            return self.views_of(cells.cell(row, seed, scene) for scene in self.plan.scenes)
+
+        def scores(row: Row, seed: int, name: str) -> Views:
+            values = {(view.scene, view.view): view.scores[name] for view in views(row, seed)}
+            return {view: value for view, value in values.items() if value is not None}
 
         for number in self.tables:
             table = make_table(number, self.plan, self.seeds, lookup, partial(self.command, number))
@@ -199,18 +207,20 @@ class Reproduction:
             write_whole(self.store.tables / "costs.svg", scatter(points, *AXES))
         if self.claims:
             numbers = ",".join(self.tables)
-            self.write("claims", claims_table(self.claims, self.seeds, views, self.command(numbers)), numbers)
+            self.write(
+                "claims", claims_table(self.claims, self.seeds, scores, self.command(numbers)), numbers
+            )
+        write_whole(self.store.tables / "views.csv", view_scores(self.plan.rows, self.seeds, views))
         log.info(f"The tables are in {self.store.tables}.")
 
     def write(self, name: str, table: Table, numbers: str) -> None:
         write_table(self.store.tables, name, table, self.facts(numbers))
         sys.stdout.write(f"{markdown(table)}\n")
 
-    def scores_of_views(self, cells: Iterable[Cell], score: str) -> Views:
-        """A score of every view that has it."""
+    def views_of(self, cells: Iterable[Cell]) -> list[ViewResult]:
+        """The scored views of finished cells."""
         results = [read_results(self.store.run(cell.run.name) / cell.folder / "eval") for cell in cells]
-        views = [view for one in results if one for view in one.views]
-        return {(view.scene, view.view): value for view in views if (value := view.scores[score]) is not None}
+        return [view for one in results if one for view in one.views]
 
     def facts(self, number: str) -> dict[str, str]:
         """How the cells of the tables were made."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from script_runs import command, environment, only_sentence, run_here
@@ -137,6 +139,10 @@ def test_claims_are_tested_on_the_views_in_the_store(arguments, started, tmp_pat
     assert float(row[3]) == pytest.approx(psnr[0] - psnr[1], abs=6e-4)
     ablations = json.loads((tables / "table_4.json").read_text())
     assert [one[0] for one in ablations["rows"][:3]] == ["Tiny", "Short", "ID 1"]
+    views = list(csv.DictReader((tables / "views.csv").open()))
+    assert {one["row"] for one in views} == {"Tiny (generalized, overlap)", "Short (generalized, overlap)"}
+    of_short = [float(one["psnr"]) for one in views if one["row"].startswith("Short")]
+    assert fmean(of_short) == pytest.approx(psnr[0], abs=1e-4)
 
 
 def test_a_budget_sets_the_steps_and_an_estimate_makes_nothing(arguments, started, tmp_path, capsys):
