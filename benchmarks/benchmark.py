@@ -13,22 +13,18 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import accumulate
 from pathlib import Path
 from statistics import median
 
 import torch
+from benchmark_memory import peak_memory
+from benchmark_parity import DEMO_VIEWS, bfloat16_parity, largest_difference
 from benchmark_tools import (
     FASTEST,
-    REPOSITORY,
-    ROOMS,
-    SIZES,
+    LARGE_CHUNK,
     Subject,
     in_turn,
     report,
@@ -38,36 +34,24 @@ from benchmark_tools import (
 )
 from literal import literal_losses
 
-from gpnerf.commands.options import parse_options
-from gpnerf.config.fields import from_options
 from gpnerf.config.parser import Parser
 from gpnerf.config.types import positive
-from gpnerf.datasets.examples import TestExamples
-from gpnerf.datasets.run_scenes import load_scenes, test_views
-from gpnerf.datasets.views import FrameRule
 from gpnerf.execution.compilation import compile_layers
 from gpnerf.methods.gpnerf.model import GPNeRF
-from gpnerf.metrics.image import psnr
-from gpnerf.rendering.view import Quality, render_example, render_view
+from gpnerf.rendering.view import Quality, render_view
 from gpnerf.system.devices import allow_tf32, autocast, choose_device
 from gpnerf.system.scripting import run_script
-from gpnerf.training.checkpoint import latest_checkpoint
-from gpnerf.training.resume import checkpoint_to_use
 from gpnerf.training.schedule import build_optimizer, step_generator
 
 log = logging.getLogger("benchmark")
 
 Ratios = dict[str, float]
 
-# Rays at a time in a large chunk. The released configs render 2,000, whose features [R, S, V, 512] alone take
-# 2.6 GB, and most machines lack the memory for all the rest. 512 rays fit, and also exceed every cache.
-LARGE_CHUNK = 512
 # Rays of a training step: ours, and two numbers for the literal form. Its activations for 512 rays take
 # 17 GiB, which most GPUs have and most other machines do not.
 TRAIN_RAYS, LITERAL_RAYS = 512, {"cpu": (32, 96), "cuda": (32, 512)}
 # Side of the matrices whose product measures the machine's own rate.
 PRODUCT = 2048
-DEMO_VIEWS, DEMO_STEPS = 4, 300
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -206,85 +190,6 @@ def training(name: str, rounds: int, device: torch.device) -> float:
         low + (high - low) * (TRAIN_RAYS - few) / (many - few) for low, high in zip(least, most, strict=True)
     ]
     return report(f"{name}: train_step, {TRAIN_RAYS} rays", "/s", ours, literal)
-
-
-def largest_difference(given: Subject) -> float:
-    """Largest difference of the float32 outputs of both forms.
-
-    The outputs are colours, ray weights, and semantic features relative to their largest entry.
-    """
-    allow_tf32("float32")
-    ours = given.rays(given.prepared("float32"), True, "float32")
-    literal = given.literal(given.literal_sources(), True)
-    allow_tf32(FASTEST[given.model.device.type])
-    differences = [
-        (ours.color - literal.color).abs().max(),
-        (ours.weights - literal.weights).abs().max(),
-        (ours.semantic - literal.semantic).abs().max() / literal.semantic.abs().max(),
-    ]
-    return max(one.item() for one in differences)
-
-
-def bfloat16_parity(run: Path, device: torch.device) -> dict[str, float]:
-    """Compares views of the trained demo in bfloat16 with float32.
-
-    Returns the lowest PSNR in dB and the lowest share of equal labels.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        if latest_checkpoint(run) is None:
-            say(f"{run} has no checkpoint: training the demo for {DEMO_STEPS} steps first")
-            run = Path(folder) / "rooms"
-            command = [sys.executable, str(REPOSITORY / "train.py"), "--config", str(ROOMS)]
-            command += ["--out", folder, "--steps", str(DEMO_STEPS), "--picture_every", "10000"]
-            subprocess.run(command, check=True)
-        model = checkpoint_to_use(run, None, "gpnerf").build().to(device).eval()
-    options = parse_options("", SIZES["demo"])
-    scenes = load_scenes(options, options.test_scenes)
-    size = (options.height, options.width, options.num_source_views, options.view_metric)
-    examples = TestExamples(test_views(scenes, from_options(FrameRule, options)), *size)
-    decibels, equal = [], []
-    for index in range(0, len(examples), len(examples) // DEMO_VIEWS):
-        exact, rounded = (
-            render_example(model, examples[index], precision) for precision in ("float32", "bfloat16")
-        )
-        decibels.append(float(psnr(rounded.color, exact.color)))
-        equal.append((exact.labels == rounded.labels).float().mean().item())
-    return {"bf16_psnr": min(decibels), "bf16_labels": min(equal)}
-
-
-def peak_of(work: Callable[[], object], device: torch.device) -> int:
-    """Peak memory in bytes of the tensors that `work` makes."""
-    work()
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        work()
-        return torch.cuda.max_memory_allocated(device) - before
-    with torch.profiler.profile(
-        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
-    ) as recorded:
-        work()
-    changes = [one for one in recorded.profiler.kineto_results.events() if one.name() == "[memory]"]
-    changes.sort(key=lambda one: one.start_ns())
-    return max(accumulate(one.nbytes() for one in changes))
-
-
-def peak_memory(given: Subject, device: torch.device) -> tuple[float, float]:
-    """Ratios literal / ours of the peak memory of a chunk with semantics.
-
-    The first ratio is for equal chunks, the second for LARGE_CHUNK rays in the literal form.
-    """
-    sources, maps = given.prepared(), given.literal_sources()
-    large = given.with_rays(max(len(given.origins), LARGE_CHUNK))
-    works = [partial(given.rays, sources, True)]
-    works += [partial(form.literal, maps, True) for form in (given, large)]
-    ours, literal, larger = (peak_of(work, device) / 2**20 for work in works)
-    for what, each in (
-        (f"published: peak of {len(given.origins)} rays", literal),
-        ("  large chunks", larger),
-    ):
-        say(f"{what:36s} {ours:10.0f} {each:10.0f} {'MiB':8s} {each / ours:7.1f}")
-    return literal / ours, larger / ours
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
