@@ -18,33 +18,26 @@ import argparse
 import logging
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from gpnerf.config.parser import PASS_ON, Parser, options_in
 from gpnerf.config.types import amount, names
-from gpnerf.evaluation.page.scatter import scatter
-from gpnerf.evaluation.result_files import read_results
-from gpnerf.evaluation.results import ViewResult
-from gpnerf.evaluation.table import Table, markdown, write_table
-from gpnerf.reproduction.claims import Views, claims_table, read_claims
-from gpnerf.reproduction.costs import AXES, cost_points
+from gpnerf.evaluation.table import markdown
+from gpnerf.reproduction.claims import read_claims
 from gpnerf.reproduction.estimate import estimate
 from gpnerf.reproduction.keys import SCALED, DataVersions
 from gpnerf.reproduction.pace import Pace, known_pace, measured_pace
 from gpnerf.reproduction.plan import SETTINGS, Plan, Row, read_plan, whole_numbers
+from gpnerf.reproduction.report import Report
 from gpnerf.reproduction.runner import fill
-from gpnerf.reproduction.runs import Cell, Cells
+from gpnerf.reproduction.runs import Cells
 from gpnerf.reproduction.schedules import schedule
 from gpnerf.reproduction.scripts import ScriptFailed
 from gpnerf.reproduction.store import Store
-from gpnerf.reproduction.tables import SHAPES, make_table
-from gpnerf.reproduction.view_scores import view_scores
+from gpnerf.reproduction.tables import SHAPES
 from gpnerf.system.errors import ConfigError, Faults
-from gpnerf.system.files import write_whole
 from gpnerf.system.scripting import EXIT_STOPPED, EXIT_USER_FAULT, run_script
 
 log = logging.getLogger("reproduce")
@@ -122,10 +115,7 @@ def check_passed_on(plan: Plan, words: Sequence[str]) -> None:
 
 
 class Reproduction:
-    """A plan and its store, and the numbers of steps of the rows whose speed is known.
-
-    used: records of all cells that stand in tables.
-    """
+    """A plan and its store, and the numbers of steps of the rows whose speed is known."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
@@ -138,7 +128,6 @@ class Reproduction:
         self.rows = choose(self.plan, self.tables, options.rows)
         self.store, self.data = Store(Path(options.store)), DataVersions()
         self.paces: dict[Row, Pace] = {}
-        self.used: list[Mapping[str, Any]] = []
 
     def run(self) -> int:
         """Fills the cells and writes the tables; returns the exit code."""
@@ -179,65 +168,8 @@ class Reproduction:
         for row in with_starts(self.plan.rows):
             pace = self.paces.get(row) or known_pace(self.store, row)
             self.paces |= {row: pace} if pace else {}
-        cells = self.cells()
-
-        def lookup(row: Row, seed: int, scene: str) -> Mapping[str, Any] | None:
-            if not self.is_known(row):
-                return None
-            cell = cells.cell(row, seed, scene)
-            found = self.store.cell(cell.run.name, cell.folder)
-            self.used += [found] if found else []
-            return found
-
-        def views(row: Row, seed: int) -> list[ViewResult]:
-            """The views of a row with a seed; none while a cell of it is missing."""
-            if not all(lookup(row, seed, scene) for scene in self.plan.scenes):
-                return []
-            return self.views_of(cells.cell(row, seed, scene) for scene in self.plan.scenes)
-
-        def scores(row: Row, seed: int, name: str) -> Views:
-            values = {(view.scene, view.view): view.scores[name] for view in views(row, seed)}
-            return {view: value for view, value in values.items() if value is not None}
-
-        for number in self.tables:
-            table = make_table(number, self.plan, self.seeds, lookup, partial(self.command, number))
-            self.write(f"table_{number}", table, number)
-        points = cost_points(self.plan, self.seeds, lookup)
-        if points:
-            write_whole(self.store.tables / "costs.svg", scatter(points, *AXES))
-        if self.claims:
-            numbers = ",".join(self.tables)
-            self.write(
-                "claims", claims_table(self.claims, self.seeds, scores, self.command(numbers)), numbers
-            )
-        write_whole(self.store.tables / "views.csv", view_scores(self.plan.rows, self.seeds, views))
-        log.info(f"The tables are in {self.store.tables}.")
-
-    def write(self, name: str, table: Table, numbers: str) -> None:
-        write_table(self.store.tables, name, table, self.facts(numbers))
-        sys.stdout.write(f"{markdown(table)}\n")
-
-    def views_of(self, cells: Iterable[Cell]) -> list[ViewResult]:
-        """The scored views of finished cells."""
-        results = [read_results(self.store.run(cell.run.name) / cell.folder / "eval") for cell in cells]
-        return [view for one in results if one for view in one.views]
-
-    def facts(self, number: str) -> dict[str, str]:
-        """How the cells of the tables were made."""
-
-        def of(values: Iterable[str]) -> str:
-            return " and ".join(sorted(set(values))) or "none"
-
-        trained = [cell["training"] for cell in self.used]
-        return {
-            "protocol": of(cell["protocol"] for cell in self.used),
-            "dataset": of(row.options.dataset for row in self.plan.rows),
-            "scenes": ",".join(self.plan.scenes),
-            "commits": of([*(one["commit"] for one in trained), *(cell["commit"] for cell in self.used)]),
-            "machines": of(one["numerics"]["machine"] for one in trained),
-            "torch": of(one["numerics"]["torch"] for one in trained),
-            "command": self.command(number),
-        }
+        report = Report(self.plan, self.seeds, self.store, self.cells(), self.command)
+        report.write(self.tables, self.claims)
 
     def command(self, number: str, titles: Sequence[str] = ()) -> str:
         """The command that fills the cells of a table, in the rows with these titles or in all."""

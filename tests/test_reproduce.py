@@ -244,7 +244,7 @@ def in_its_own_process(words: list[str]) -> Iterator[tuple[subprocess.Popen, Pat
         command("scripts/reproduce.py", *words), env=environment(), stderr=subprocess.PIPE, text=True
     )
     try:
-        yield script, wait_for(runs, "*/step_*.pt")
+        yield script, wait_for(runs, "*/step_*.pt", script)
     finally:
         named = [json.loads(lock.read_text())["pids"] for lock in runs.glob("*/lock")]
         for pid in {script.pid, *sum(named, [])}:
@@ -253,14 +253,15 @@ def in_its_own_process(words: list[str]) -> Iterator[tuple[subprocess.Popen, Pat
         script.communicate()
 
 
-def wait_for(folder: Path, pattern: str) -> Path:
+def wait_for(folder: Path, pattern: str, script: subprocess.Popen) -> Path:
+    """The first such file, which the script will write. A script that has ended will not."""
     end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
+    while time.monotonic() < end and script.poll() is None:
         found = sorted(folder.glob(pattern))
         if found:
             return found[0]
         time.sleep(0.05)
-    raise AssertionError(f"no {pattern} in {folder}")
+    raise AssertionError(f"no {pattern} in {folder}; the script's exit code is {script.poll()}")
 
 
 @pytest.mark.parametrize(
